@@ -30,8 +30,8 @@ struct eca_view eca_view_sub(struct eca_view a, size_t from, size_t len); /* cla
 
 /*
  * A growing byte buffer, always NUL-terminated after its len bytes (at may be NULL while len is 0;
- * use eca_buf_str for a C string). bytes_max 0 means ECA_BUF_BYTES_MAX. Appending beyond the maximum
- * sets `full` and appends nothing: a producer of untrusted size checks it once at the end.
+ * use eca_buf_str for a C string). bytes_max 0 means ECA_BUF_BYTES_MAX. Appending beyond the
+ * maximum sets `full` and appends nothing: a producer of untrusted size checks it once at the end.
  */
 #define ECA_BUF_BYTES_MAX ((size_t)256 << 20)
 

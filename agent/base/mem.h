@@ -32,7 +32,6 @@ void eca_free_ptr(void *at); /* for eca_auto_free: frees *(void **)at */
 #define ECA_ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The struct that holds `member` at address `ptr`. */
-#define eca_container_of(ptr, type, member)                                                        \
-    ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define eca_container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #endif

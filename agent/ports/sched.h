@@ -14,9 +14,9 @@
  *   for (;;) { eca_sched_run(sched); wait until eca_sched_next_deadline() or I/O; dispatch I/O; }
  *
  * eca_sched_run reads the clock once, runs the deferred work queued so far, then the timers due at
- * that moment; what is added meanwhile waits for the next run. A timer or deferred item is memory of
- * its owner (embed it); it runs at most once per arming and can be canceled any time, also by its
- * own callback or by another callback of the same round.
+ * that moment; what is added meanwhile waits for the next run. A timer or deferred item is memory
+ * of its owner (embed it); it runs at most once per arming and can be canceled any time, also by
+ * its own callback or by another callback of the same round.
  */
 struct eca_sched;
 typedef void eca_work_fn(void *arg);
@@ -51,7 +51,8 @@ void eca_sched_update_now(struct eca_sched *sched);
  * work follow each other at the same instant (a busy loop is a bug, STYLE section 7). */
 #define ECA_SCHED_ROUNDS_MAX 1000000
 size_t eca_sched_run(struct eca_sched *sched);
-/* True and the earliest deadline, or now when deferred work waits; false when nothing is pending. */
+/* True and the earliest deadline, or now when deferred work waits; false when nothing is pending.
+ */
 bool eca_sched_next_deadline(const struct eca_sched *sched, uint64_t *ret_deadline_ns);
 size_t eca_sched_timer_count(const struct eca_sched *sched);
 

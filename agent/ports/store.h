@@ -1,0 +1,54 @@
+#ifndef ECA_PORTS_STORE_H
+#define ECA_PORTS_STORE_H
+
+#include "agent/base/buf.h"
+#include "agent/base/err.h"
+
+/*
+ * Durable store port: records (kind, key) -> JSON text. One commit is one transaction; its
+ * completion means "on disk" (STATE-120, STATE-121). One commit is in flight at a time.
+ */
+enum eca_record_kind {
+    ECA_RECORD_IDENTITY, /* one record, key "identity" */
+    ECA_RECORD_TASK,     /* key = task ARN; the task with its containers */
+    ECA_RECORD_IMAGE,    /* key = image id */
+    ECA_RECORD_REPORT,   /* key = queue position; submissions not bound to a task's statuses */
+    ECA_RECORD_UPDATE,   /* updater journal */
+    ECA_RECORD_KINDS,
+};
+
+struct eca_record {
+    enum eca_record_kind kind;
+    const char *key;
+    struct eca_view value; /* at NULL = delete */
+};
+
+typedef int eca_record_fn(void *arg, const struct eca_record *record, struct eca_err *err);
+/* err NULL: durable. Otherwise nothing of the batch is. Runs from the loop, never inside commit. */
+typedef void eca_committed_fn(void *arg, const struct eca_err *err);
+
+struct eca_store_ops {
+    /* Every record in insertion order, inside the call. Stops at the callback's error. */
+    int (*load)(void *impl, eca_record_fn *on_record, void *arg, struct eca_err *err);
+    int (*commit)(void *impl, const struct eca_record *records, size_t count,
+                  eca_committed_fn *on_done, void *arg, struct eca_err *err);
+};
+struct eca_store {
+    const struct eca_store_ops *ops; /* NULL: no checkpointing (STATE-107) */
+    void *impl;
+};
+
+static inline int eca_store_load(struct eca_store store, eca_record_fn *on_record, void *arg,
+                                 struct eca_err *err)
+{
+    return store.ops->load(store.impl, on_record, arg, err);
+}
+/* Records are copied. ECA_E_CONFLICT while another commit is in flight. */
+static inline int eca_store_commit(struct eca_store store, const struct eca_record *records,
+                                   size_t count, eca_committed_fn *on_done, void *arg,
+                                   struct eca_err *err)
+{
+    return store.ops->commit(store.impl, records, count, on_done, arg, err);
+}
+
+#endif
