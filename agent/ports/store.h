@@ -1,6 +1,8 @@
 #ifndef ECA_PORTS_STORE_H
 #define ECA_PORTS_STORE_H
 
+#include <stdbool.h>
+
 #include "agent/base/buf.h"
 #include "agent/base/err.h"
 
@@ -49,6 +51,39 @@ static inline int eca_store_commit(struct eca_store store, const struct eca_reco
                                    struct eca_err *err)
 {
     return store.ops->commit(store.impl, records, count, on_done, arg, err);
+}
+
+/*
+ * Opening belongs to the port as well, since the data directory is a setting that the agent reads.
+ * The opener owns the store; eca_store_close flushes nothing (a commit in flight is lost, as in a
+ * crash). Errors: ECA_E_NOT_FOUND directory missing or none (STATE-108), ECA_E_CONFLICT another
+ * agent holds it, pid in the sentence (STATE-125), ECA_E_DENIED newer schema (STATE-124).
+ */
+struct eca_store_notes {
+    bool fresh;           /* no database was there: first run, or import (STATE-127) */
+    bool set_aside;       /* a damaged database was renamed (STATE-123) */
+    bool restored_backup; /* the last good copy is in use */
+    char set_aside_path[256];
+};
+struct eca_store_opener_ops {
+    int (*open)(void *impl, const char *dir, struct eca_store *ret_store,
+                struct eca_store_notes *ret_notes, struct eca_err *err);
+    void (*close)(void *impl, struct eca_store store);
+};
+struct eca_store_opener {
+    const struct eca_store_opener_ops *ops;
+    void *impl;
+};
+
+static inline int eca_store_open(struct eca_store_opener opener, const char *dir,
+                                 struct eca_store *ret_store, struct eca_store_notes *ret_notes,
+                                 struct eca_err *err)
+{
+    return opener.ops->open(opener.impl, dir, ret_store, ret_notes, err);
+}
+static inline void eca_store_close(struct eca_store_opener opener, struct eca_store store)
+{
+    opener.ops->close(opener.impl, store);
 }
 
 #endif
