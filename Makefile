@@ -8,6 +8,8 @@
 
 VARIANT ?= release
 OUT := build/$(VARIANT)
+# Apart from the programs: a folder and a program may have the same name.
+OBJ := $(OUT)/obj
 
 WARN := -Wall -Wextra -Werror -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
  -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wcast-qual \
@@ -77,11 +79,12 @@ FAKES_LIB_SRC := $(filter-out fakes/main.c,$(call find_c,fakes))
 HARNESS_SRC := $(call find_c,harness)
 HARNESS_LIB_SRC := $(filter-out harness/main.c,$(HARNESS_SRC))
 NETKITTEN_SRC := $(call find_c,netkitten)
+NETKITTEN_LIB_SRC := $(filter-out netkitten/main.c,$(NETKITTEN_SRC))
 UNIT_MAIN_SRC := $(filter tests/unit/%,$(filter %.c,$(shell find tests/unit -name 'test_*.c' 2>/dev/null)))
 UNIT_SUPPORT_SRC := $(filter-out $(UNIT_MAIN_SRC),$(call find_c,tests/unit))
 FUZZ_SRC := $(filter tests/fuzz/fuzz_%.c,$(call find_c,tests/fuzz))
 BENCH_SRC := $(call find_c,tests/bench)
-objects = $(patsubst %.c,$(OUT)/%.o,$(1))
+objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
 ALL_SRC := $(AGENT_SRC) $(FAKES_LIB_SRC) $(wildcard fakes/main.c) $(HARNESS_SRC) $(NETKITTEN_SRC) \
  $(UNIT_MAIN_SRC) $(UNIT_SUPPORT_SRC) $(FUZZ_SRC) $(call find_c,tests/fuzz) $(BENCH_SRC)
@@ -90,45 +93,50 @@ ALL_OBJ := $(call objects,$(sort $(ALL_SRC)))
 LIB_AGENT := $(OUT)/libagent.a
 LIB_FAKES := $(OUT)/libfakes.a
 LIB_HARNESS := $(OUT)/libharness.a
+LIB_NETKITTEN := $(OUT)/libnetkitten.a
 LIB_UNIT := $(OUT)/libunit.a
 UNIT_BIN := $(patsubst %.c,$(OUT)/%,$(UNIT_MAIN_SRC))
 FUZZ_REPLAY_BIN := $(patsubst %.c,$(OUT)/%.replay,$(FUZZ_SRC))
 
-BIN := $(OUT)/ecs-agent $(OUT)/harness $(OUT)/netkitten
+BIN := $(if $(wildcard agent/main.c),$(OUT)/ecs-agent) $(if $(wildcard harness/main.c),$(OUT)/harness) \
+ $(OUT)/netkitten
 
 .PHONY: all
 all: $(BIN)
 	@mkdir -p build
-	@for b in ecs-agent harness netkitten; do ln -sfn $(VARIANT)/$$b build/$$b; done
+	@for b in $(notdir $(BIN)); do ln -sfn $(VARIANT)/$$b build/$$b; done
 
-$(OUT)/%.o: %.c
+$(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 # The version is a build constant of exactly one object file (PROC-503).
-$(OUT)/agent/base/version.o: CPPFLAGS += -DECA_VERSION='"$(VERSION)"' -DECA_GIT_HASH='"$(GIT_HASH)"'
+$(OBJ)/agent/base/version.o: CPPFLAGS += -DECA_VERSION='"$(VERSION)"' -DECA_GIT_HASH='"$(GIT_HASH)"'
 
 $(LIB_AGENT): $(call objects,$(AGENT_LIB_SRC))
 $(LIB_FAKES): $(call objects,$(FAKES_LIB_SRC))
 $(LIB_HARNESS): $(call objects,$(HARNESS_LIB_SRC))
+$(LIB_NETKITTEN): $(call objects,$(NETKITTEN_LIB_SRC))
 $(LIB_UNIT): $(call objects,$(UNIT_SUPPORT_SRC))
 $(OUT)/lib%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-$(OUT)/ecs-agent: $(OUT)/agent/main.o $(LIB_AGENT)
+$(OUT)/ecs-agent: $(OBJ)/agent/main.o $(LIB_AGENT)
 	$(CC) $(LDFLAGS) $^ $(AGENT_LIBS) -o $@
-$(OUT)/harness: $(OUT)/harness/main.o $(LIB_HARNESS) $(LIB_FAKES) $(LIB_AGENT)
+$(OUT)/harness: $(OBJ)/harness/main.o $(LIB_HARNESS) $(LIB_FAKES) $(LIB_AGENT)
 	$(CC) $(LDFLAGS) $^ $(HARNESS_LIBS) -o $@
 # netkitten is the only file of its container image: static, no library of the agent (NKT-101, NKT-104).
-$(OUT)/netkitten: $(call objects,$(NETKITTEN_SRC))
+$(OUT)/netkitten: $(OBJ)/netkitten/main.o $(LIB_NETKITTEN)
 	$(CC) $(filter-out -pie,$(LDFLAGS)) $(if $(filter release debug clang cov,$(VARIANT)),-static) $^ -o $@
 
-$(UNIT_BIN): $(OUT)/%: $(OUT)/%.o $(LIB_UNIT) $(LIB_HARNESS) $(LIB_FAKES) $(LIB_AGENT)
+$(UNIT_BIN): $(OUT)/%: $(OBJ)/%.o $(LIB_UNIT) $(LIB_NETKITTEN) $(LIB_HARNESS) $(LIB_FAKES) $(LIB_AGENT)
+	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(TEST_LIBS) -o $@
 
-$(FUZZ_REPLAY_BIN): $(OUT)/%.replay: $(OUT)/%.o $(OUT)/tests/fuzz/replay_main.o $(LIB_HARNESS) $(LIB_FAKES) $(LIB_AGENT)
+$(FUZZ_REPLAY_BIN): $(OUT)/%.replay: $(OBJ)/%.o $(OBJ)/tests/fuzz/replay_main.o $(LIB_HARNESS) $(LIB_FAKES) $(LIB_AGENT)
+	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(HARNESS_LIBS) -o $@
 
 -include $(wildcard $(ALL_OBJ:.o=.d))
