@@ -23,7 +23,7 @@ requirements:
 	@python3 ci/requirements.py
 
 layers: all
-	@python3 ci/layers.py $(OUT)
+	@python3 ci/layers.py $(OBJ)
 
 FORMATTED = $(shell git ls-files '*.c' '*.h')
 format:

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Everything a change must pass. Each step prints its own output; the last line counts them all.
+#   ci/test.sh            all steps
+#   ci/test.sh unit live  only these
+# Output of the steps goes to build/test/<step>.log and, when a step fails, to the terminal.
+set -u
+cd "$(dirname "$0")/.."
+mkdir -p build/test
+jobs=$(nproc)
+passed=0 failed=0 failures=() notes=()
+started=$(date +%s)
+wanted=("$@")
+
+# step NAME COMMAND...: adds the "N passed, N failed" that the command prints last; a command without such
+# a line counts as one check.
+step() {
+    local name=$1 log=build/test/$1.log status line begin
+    shift
+    if [ ${#wanted[@]} -gt 0 ] && [[ ! " ${wanted[*]} " == *" $name "* ]]; then return; fi
+    begin=$(date +%s)
+    printf '== %-12s ' "$name"
+    "$@" >"$log" 2>&1
+    status=$?
+    local p=0 f=0
+    while IFS= read -r line; do
+        [[ $line =~ ([0-9]+)\ passed,\ ([0-9]+)\ failed ]] && { p=$((p + BASH_REMATCH[1])); f=$((f + BASH_REMATCH[2])); }
+    done < <(grep -E '^([a-z]+: )?[0-9]+ passed, [0-9]+ failed' "$log")
+    if [ $((p + f)) -eq 0 ] && [ $status -eq 0 ]; then p=1; fi
+    if [ $status -ne 0 ] && [ "$f" -eq 0 ]; then f=1; fi
+    passed=$((passed + p)); failed=$((failed + f))
+    printf '%5d passed %4d failed  %4ds\n' "$p" "$f" $(($(date +%s) - begin))
+    if [ "$f" -gt 0 ]; then
+        failures+=("$name")
+        echo "---- last lines of $log"
+        tail -n 60 "$log"
+        echo "----"
+    fi
+    grep -h '^SKIPPED' "$log" && notes+=("$name: $(grep -hc '^SKIPPED' "$log") skipped")
+    return 0
+}
+
+build_release() { make -s -j"$jobs" all; }
+build_clang() { make -s -j"$jobs" VARIANT=clang all unit-build; }
+unit_asan() { make -s -j"$jobs" VARIANT=asan unit-build && make -s VARIANT=asan unit; }
+unit_valgrind() { make -s -j"$jobs" VARIANT=debug unit-build && VALGRIND=1 ci/run-unit.sh build/debug; }
+golden_sim() { build/harness run scenarios; }
+golden_wire() { build/harness run --wire scenarios; }
+golden_live() { build/harness run --live scenarios; }
+asan_sim() { make -s -j"$jobs" VARIANT=asan all && build/asan/harness run scenarios; }
+real_docker() { tests/real-docker/run.sh; }
+cover() { python3 ci/requirements.py --fail-under "$(cat ci/requirements.floor)"; }
+
+step build build_release
+step format make -s format-check
+step layers make -s layers
+step requirements cover
+step unit-asan unit_asan
+step sim golden_sim
+step wire golden_wire
+step live golden_live
+step sim-asan asan_sim
+step real-docker real_docker
+step clang build_clang
+step lint make -s lint
+step valgrind unit_valgrind
+step fuzz make -s -j"$jobs" fuzz FUZZ_SECONDS=5
+
+for n in "${notes[@]:-}"; do [ -n "$n" ] && echo "NOTE: $n"; done
+for f in "${failures[@]:-}"; do [ -n "$f" ] && echo "FAILED: $f (build/test/$f.log)"; done
+echo "took $(($(date +%s) - started)) s"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
