@@ -26,8 +26,7 @@ static int unknown_type(const char *name, struct eca_err *err)
         char c = name[i];
         eca_buf_add_char(&shown, c >= '!' && c <= '~' ? c : '?');
     }
-    return eca_err_set(err, ECA_E_INVALID,
-                       "could not recognize given argument as a valid type: %s",
+    return eca_err_set(err, ECA_E_INVALID, "could not recognize given argument as a valid type: %s",
                        eca_buf_str(&shown));
 }
 
@@ -80,8 +79,7 @@ static int decode(eca_json root, size_t bytes, const struct eca_frame_type *type
     }
     if (eca_json_type(message) != ECA_JSON_OBJECT) {
         return eca_err_set(err, ECA_E_INVALID, "%s: message: want object, have %s",
-                           types[frame->type].name,
-                           eca_json_type_name(eca_json_type(message)));
+                           types[frame->type].name, eca_json_type_name(eca_json_type(message)));
     }
     frame->body = message;
     if (types[frame->type].has_text) {
