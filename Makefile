@@ -137,6 +137,9 @@ $(UNIT_BIN): $(OUT)/%: $(OBJ)/%.o $(LIB_UNIT) $(LIB_NETKITTEN) $(LIB_HARNESS) $(
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(TEST_LIBS) -o $@
 
+# This test runs the program beside it.
+$(OUT)/tests/unit/netkitten/test_netkitten: | $(OUT)/netkitten
+
 $(FUZZ_REPLAY_BIN): $(OUT)/%.replay: $(OBJ)/%.o $(OBJ)/tests/fuzz/replay_main.o $(LIB_HARNESS) $(LIB_FAKES) $(LIB_AGENT)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(HARNESS_LIBS) -o $@
