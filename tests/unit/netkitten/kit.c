@@ -198,6 +198,19 @@ void kit_expect_end(struct kit_process *process, int code, const char *out, cons
     ck_assert_int_eq(result, code);
 }
 
+void kit_halt(const struct kit_process *process)
+{
+    siginfo_t info = {0};
+
+    ck_assert_int_eq(kill(process->pid, SIGSTOP), 0);
+    ck_assert_int_eq(waitid(P_PID, (id_t)process->pid, &info, WSTOPPED), 0);
+}
+
+void kit_go_on(const struct kit_process *process)
+{
+    ck_assert_int_eq(kill(process->pid, SIGCONT), 0);
+}
+
 void kit_kill(struct kit_process *process)
 {
     ck_assert_int_eq(kill(process->pid, SIGKILL), 0);

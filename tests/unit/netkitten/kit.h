@@ -46,6 +46,10 @@ int kit_wait(struct kit_process *process);
  */
 void kit_expect_end(struct kit_process *process, int code, const char *out, const char *err);
 
+/* Halt it, and let it go on. */
+void kit_halt(const struct kit_process *process);
+void kit_go_on(const struct kit_process *process);
+
 /* Kill and forget. */
 void kit_kill(struct kit_process *process);
 
