@@ -212,8 +212,8 @@ struct questions {
 
 static const uint16_t QUESTION_TYPE[2] = {NK_DNS_TYPE_A, NK_DNS_TYPE_AAAA};
 
-/* False when the name cannot be asked for. */
-static bool send_questions(int fd, const char *name, struct questions *questions)
+/* Ask both. Without an open or failed question afterwards, the name cannot be asked for. */
+static void send_questions(int fd, const char *name, struct questions *questions)
 {
     unsigned char query[NK_DNS_QUERY_MAX];
 
@@ -225,13 +225,16 @@ static bool send_questions(int fd, const char *name, struct questions *questions
         size_t len = nk_dns_query(questions->id[i], name, QUESTION_TYPE[i], query);
 
         if (len == 0) {
-            return false;
+            return;
         }
-        /* A failed send is like a lost datagram; the error comes again with recv(). */
-        (void)send(fd, query, len, MSG_NOSIGNAL);
+        if (send(fd, query, len, MSG_NOSIGNAL) < 0) {
+            /* The second send gets the refusal of the first: no server on that port. */
+            questions->open[0] = false;
+            questions->failed = true;
+            return;
+        }
         questions->open[i] = true;
     }
-    return true;
 }
 
 static void take_reply(const unsigned char *reply, size_t len, struct questions *questions,
@@ -293,9 +296,8 @@ static enum asked ask_server(const struct nk_addr *server, uint16_t port, unsign
     if (fd < 0) {
         return ASKED_NO_ANSWER;
     }
-    if (send_questions(fd, name, &questions)) {
-        wait_replies(fd, timeout_s, &questions, found);
-    }
+    send_questions(fd, name, &questions);
+    wait_replies(fd, timeout_s, &questions, found);
     (void)close(fd);
     for (size_t family = 0; family < 2; family++) {
         for (size_t i = 0; i < found[family].count; i++) {

@@ -34,15 +34,16 @@ int64_t kit_now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* The program lies three folders above the test program. */
+/* The program lies three folders above the test program. path: PATH_BYTES. */
 static void program_path(char *path)
 {
-    ssize_t len = readlink("/proc/self/exe", path, PATH_BYTES - 64);
+    char self[PATH_BYTES / 2];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
     ck_assert_int_gt(len, 0);
-    path[len] = '\0';
-    *strrchr(path, '/') = '\0';
-    (void)strcat(path, "/../../../netkitten");
+    self[len] = '\0';
+    *strrchr(self, '/') = '\0';
+    (void)snprintf(path, PATH_BYTES, "%s/../../../netkitten", self);
     ck_assert_msg(access(path, X_OK) == 0, "%s is not built", path);
 }
 

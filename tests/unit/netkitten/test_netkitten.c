@@ -436,6 +436,24 @@ START_TEST(client_that_resets_ends_the_round)
 }
 END_TEST
 
+/* NKT-142: a write to a client that has ended and then reset raises no signal */
+START_TEST(client_that_is_already_gone_is_no_error)
+{
+    struct kit_process process = kit_run("-l", "0", "-serve", "too late", NULL);
+    struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    uint16_t port = kit_port(&process);
+    int client = -1;
+
+    kit_halt(&process);
+    client = kit_connect(port);
+    ck_assert_int_eq(shutdown(client, SHUT_WR), 0);
+    ck_assert_int_eq(setsockopt(client, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
+    (void)close(client);
+    kit_go_on(&process);
+    kit_expect_end(&process, 0, "", "");
+}
+END_TEST
+
 /* NKT-132: errors of the write are ignored */
 START_TEST(target_that_resets_is_no_error)
 {
@@ -835,6 +853,7 @@ static void add_transfers(Suite *suite)
     tcase_add_test(transfers, client_that_sends_64_kib_first_still_gets_the_text);
     tcase_add_test(transfers, client_that_stays_is_left_after_200_ms);
     tcase_add_test(transfers, client_that_resets_ends_the_round);
+    tcase_add_test(transfers, client_that_is_already_gone_is_no_error);
     tcase_add_test(transfers, target_that_resets_is_no_error);
     tcase_add_test(transfers, clients_are_served_one_after_the_other);
     tcase_add_test(transfers, ten_mib_pass_a_relay_unharmed);
