@@ -59,6 +59,9 @@ void fake_exchange_reply(struct fake_exchange *exchange, int status, const char 
 /* Streamed answer (chunked). */
 void fake_exchange_begin(struct fake_exchange *exchange, int status, const char *content_type);
 void fake_exchange_write(struct fake_exchange *exchange, struct eca_view bytes);
+/* As write, for one message of a stream: message faults match `what` ("event:die"). */
+void fake_exchange_write_event(struct fake_exchange *exchange, const char *what,
+                               struct eca_view bytes);
 void fake_exchange_end(struct fake_exchange *exchange);
 /* Drop the connection, before or in the middle of an answer. */
 void fake_exchange_reset(struct fake_exchange *exchange);
@@ -72,6 +75,7 @@ struct fake_ws_events {
     void (*on_text)(void *arg, struct eca_view message);
     /* code 0: connection lost without Close frame. Once, last. */
     void (*on_closed)(void *arg, int code, struct eca_view reason);
+    void (*on_pong)(void *arg, struct eca_view payload); /* may be NULL */
 };
 /* Answer 101; the exchange becomes the websocket. Refusing = fake_exchange_reply. */
 struct fake_ws *fake_ws_accept(struct fake_exchange *exchange, const struct fake_ws_events *events,
@@ -97,6 +101,12 @@ void fake_hub_add(struct fake_hub *hub, const struct fake_service *service);
  * Faults on exchanges. A rule matches by party, method, and a glob on the path or, where the party
  * has one, the operation or message type ("Submit*", "create", "PayloadMessage"); then counts:
  * skips the first `skip` matches, acts on the next `times` (0 = for ever), each with chance/1000.
+ * The first rule that acts wins.
+ *
+ * DUPLICATE, DROP, DELAY and RESET also act on messages: those of a websocket in either direction
+ * (their "type") and those of an event stream (`what` of fake_exchange_write_event). A delayed
+ * message is overtaken by later ones. Upgrade requests know only one answer, so that the *_ANSWER
+ * kinds act before the service there. Each act is an event "fault" of lane scenario.
  */
 enum fake_fault_kind {
     FAKE_FAULT_DELAY,        /* delay_ms before the service sees the request */
@@ -138,11 +148,21 @@ void fake_hub_set_namer(struct fake_hub *hub, const char *party, fake_name_fn *n
 /*
  * Sees every finished exchange of a party, whatever answered it (service, fault, a real daemon
  * behind a relay): where trace events about HTTP parties come from. status 0 = no answer reached
- * the client.
+ * the client. Of a streamed answer the body is its last FAKE_OBSERVED_STREAM_BYTES at most.
  */
+#define FAKE_OBSERVED_STREAM_BYTES ((size_t)16 << 10)
+typedef void fake_arrive_fn(void *arg, const struct fake_request *request);
 typedef void fake_observe_fn(void *arg, const struct fake_request *request, int status,
                              struct eca_view answer_body);
 void fake_hub_observe(struct fake_hub *hub, const char *party, fake_observe_fn *observe, void *arg);
+/* Sees every request of a party as it arrives, before faults and service. */
+void fake_hub_on_arrive(struct fake_hub *hub, const char *party, fake_arrive_fn *arrive, void *arg);
+/* Forget service, namer and observers of a party (its fake is being freed). */
+void fake_hub_remove(struct fake_hub *hub, const char *party);
+/* "hang-answer", ...; false when unknown. */
+bool fake_fault_parse(struct eca_view name, enum fake_fault_kind *ret_kind);
+/* Shell pattern with '*' and '?'. */
+bool fake_glob(const char *pattern, const char *text);
 
 /* ---- carriers ------------------------------------------------------------------------------- */
 
@@ -155,7 +175,8 @@ struct fake_memory;
 struct fake_memory *fake_memory_new(struct fake_hub *hub, struct eca_sched *sched,
                                     struct eca_entropy entropy);
 void fake_memory_free(struct fake_memory *memory);
-void fake_memory_map(struct fake_memory *memory, const char *authority_or_path, const char *party);
+void fake_memory_map(struct fake_memory *memory, const char *authority_or_path,
+                     const char *party); /* NULL: unmap */
 void fake_memory_latency(struct fake_memory *memory, uint64_t latency_us, uint64_t jitter_us);
 struct eca_http fake_memory_http(struct fake_memory *memory);
 struct eca_channel fake_memory_channel(struct fake_memory *memory);

@@ -51,6 +51,22 @@ uint64_t fake_trace_add(struct fake_trace *trace, enum fake_lane lane, const cha
 /* "key", "value", ..., NULL: string fields only, the common case. */
 uint64_t fake_trace_addv(struct fake_trace *trace, enum fake_lane lane, const char *name, ...)
     __attribute__((sentinel));
+/* As fake_trace_add, for an event that another one caused. */
+uint64_t fake_trace_add_cause(struct fake_trace *trace, uint64_t cause, enum fake_lane lane,
+                              const char *name, const char *fields_json);
+/*
+ * A peer broke its protocol: event "violation" {"rule":"API-F01","detail":"..."}. A run with a
+ * violation that its scenario did not ask for has failed.
+ */
+uint64_t fake_trace_violation(struct fake_trace *trace, enum fake_lane lane, const char *rule,
+                              const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+size_t fake_trace_violations(const struct fake_trace *trace);
+/*
+ * Names of things in events: a scenario's own name for an ARN or id; without one the text after the
+ * last '/'. The answer is borrowed (until the trace goes, or from arn).
+ */
+void fake_trace_name(struct fake_trace *trace, const char *arn, const char *name);
+const char *fake_trace_name_of(const struct fake_trace *trace, const char *arn);
 void fake_trace_listen(struct fake_trace *trace, fake_trace_fn *fn, void *arg);
 size_t fake_trace_count(const struct fake_trace *trace);
 const struct fake_event *fake_trace_at(const struct fake_trace *trace, size_t index);
