@@ -1,0 +1,111 @@
+#include "agent/base/json.h"
+
+void eca_json_splitter_init(struct eca_json_splitter *splitter, size_t value_bytes_max)
+{
+    *splitter = (struct eca_json_splitter){.value_bytes_max = value_bytes_max};
+    splitter->pending.bytes_max = value_bytes_max;
+}
+
+void eca_json_splitter_clear(struct eca_json_splitter *splitter)
+{
+    eca_buf_clear(&splitter->pending);
+    eca_json_splitter_init(splitter, splitter->value_bytes_max);
+}
+
+bool eca_json_splitter_idle(const struct eca_json_splitter *splitter)
+{
+    return !splitter->started;
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Advance over one byte of a started value; true when it was its last. */
+static bool scan(struct eca_json_splitter *splitter, char c)
+{
+    if (splitter->in_string) {
+        if (splitter->escaped) {
+            splitter->escaped = false;
+        } else if (c == '\\') {
+            splitter->escaped = true;
+        } else if (c == '"') {
+            splitter->in_string = false;
+        }
+        return false;
+    }
+    switch (c) {
+    case '"':
+        splitter->in_string = true;
+        return false;
+    case '{':
+    case '[':
+        splitter->depth++;
+        return false;
+    case '}':
+    case ']':
+        splitter->depth--;
+        return splitter->depth == 0;
+    default:
+        return false;
+    }
+}
+
+/* Hand a whole value out: straight from the input when it lies there, else from pending. */
+static int deliver(struct eca_json_splitter *splitter, struct eca_view part,
+                   eca_json_value_fn *on_value, void *arg, struct eca_err *err)
+{
+    struct eca_view value = part;
+    int rc;
+
+    if (splitter->pending.len + part.len > splitter->value_bytes_max) {
+        return eca_err_set(err, ECA_E_LIMIT, "JSON value larger than %zu bytes",
+                           splitter->value_bytes_max);
+    }
+    if (splitter->pending.len > 0) {
+        eca_buf_add_view(&splitter->pending, part);
+        value = eca_buf_view(&splitter->pending);
+    }
+    splitter->started = false;
+    rc = on_value(arg, value, err);
+    eca_buf_reset(&splitter->pending);
+    return rc;
+}
+
+int eca_json_splitter_feed(struct eca_json_splitter *splitter, struct eca_view bytes,
+                           eca_json_value_fn *on_value, void *arg, struct eca_err *err)
+{
+    size_t from = 0; /* start of the current value's part in bytes */
+
+    for (size_t i = 0; i < bytes.len; i++) {
+        char c = bytes.at[i];
+        int rc;
+
+        if (!splitter->started) {
+            if (is_space(c)) {
+                continue;
+            }
+            if (c != '{' && c != '[') {
+                return eca_err_set(err, ECA_E_INVALID, "want a JSON object, have a byte 0x%02x",
+                                   (unsigned char)c);
+            }
+            splitter->started = true;
+            from = i;
+        }
+        if (scan(splitter, c)) {
+            rc = deliver(splitter, eca_view_sub(bytes, from, i + 1 - from), on_value, arg, err);
+            if (rc < 0) {
+                return rc;
+            }
+        }
+    }
+    if (splitter->started) {
+        eca_buf_add_view(&splitter->pending, eca_view_sub(bytes, from, bytes.len - from));
+        if (splitter->pending.full) {
+            return eca_err_set(err, ECA_E_LIMIT, "JSON value larger than %zu bytes",
+                               splitter->value_bytes_max);
+        }
+    }
+    return ECA_OK;
+}
