@@ -6,6 +6,8 @@
 #include <string.h>
 
 static void fill(struct eca_err *err, enum eca_code code, const char *fmt, va_list args)
+    __attribute__((format(printf, 3, 0)));
+static void fill(struct eca_err *err, enum eca_code code, const char *fmt, va_list args)
 {
     *err = (struct eca_err){.code = code};
     (void)vsnprintf(err->msg, sizeof(err->msg), fmt, args);
