@@ -23,7 +23,7 @@ static void write_set(struct eca_json_writer *w, const char *key, const struct e
     eca_jw_end_object(w);
 }
 
-static void write_task(struct eca_json_writer *w, const struct eca_tcs_task *task)
+static void write_task(struct eca_json_writer *w, const struct eca_stats_task *task)
 {
     eca_jw_object(w, NULL);
     eca_jw_array(w, "containerMetrics");
@@ -41,7 +41,7 @@ static void write_task(struct eca_json_writer *w, const struct eca_tcs_task *tas
 }
 
 void eca_tcs_message_write(struct eca_buf *out, const struct eca_tcs_header *header,
-                           const struct eca_tcs_task *tasks, size_t task_count, size_t index)
+                           const struct eca_stats_task *tasks, size_t task_count, size_t index)
 {
     struct eca_json_writer w = eca_frame_begin(out, "PublishMetricsRequest");
     size_t first = index * ECA_TCS_TASKS_PER_MESSAGE;

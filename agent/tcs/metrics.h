@@ -2,20 +2,12 @@
 #define ECA_TCS_METRICS_H
 
 #include "agent/base/json.h"
-#include "agent/stats/window.h"
+#include "agent/stats/engine.h"
 
 /* The bodies of PublishMetricsRequest (TCS-403, TCS-501, TCS-601..606): plain functions. */
 
 #define ECA_TCS_TASKS_PER_MESSAGE 10 /* TCS-605 */
 
-struct eca_tcs_container {
-    struct eca_stats_set cpu, memory;
-};
-struct eca_tcs_task {
-    const char *arn, *family, *version; /* version may be "" */
-    const struct eca_tcs_container *containers;
-    size_t container_count; /* >= 1 (STAT-410) */
-};
 struct eca_tcs_header {
     const char *cluster, *container_instance;
     const char *message_id; /* one per cycle (TCS-603) */
@@ -26,6 +18,6 @@ struct eca_tcs_header {
 size_t eca_tcs_message_count(size_t task_count);
 /* The index-th of them. tasks NULL with count 0: the idle form (TCS-604). */
 void eca_tcs_message_write(struct eca_buf *out, const struct eca_tcs_header *header,
-                           const struct eca_tcs_task *tasks, size_t task_count, size_t index);
+                           const struct eca_stats_task *tasks, size_t task_count, size_t index);
 
 #endif

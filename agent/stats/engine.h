@@ -1,0 +1,79 @@
+#ifndef ECA_STATS_ENGINE_H
+#define ECA_STATS_ENGINE_H
+
+#include "agent/base/log.h"
+#include "agent/ports/entropy.h"
+#include "agent/ports/runtime.h"
+#include "agent/ports/sched.h"
+#include "agent/stats/window.h"
+
+/*
+ * The watch list: one stats stream and one window per running container that the task engine
+ * manages (STAT-101..412). Independent of the telemetry session; everything here is O(1) per
+ * container.
+ */
+
+/* What the task engine knows of a docker id (STAT-112). False = unknown id. Texts are borrowed. */
+struct eca_stats_identity {
+    const char *task_arn, *family, *version;
+    bool task_stopped, container_stopped;
+};
+struct eca_stats_lookup {
+    bool (*find)(void *impl, const char *docker_id, struct eca_stats_identity *ret_identity);
+    void *impl;
+};
+
+/* Zero = the default in brackets. */
+struct eca_stats_timing {
+    uint64_t reconcile_ms; /* [20000] STAT-108 */
+    uint64_t retry_min_ms; /* [1000] streams (STAT-205) and listing (STAT-103) */
+    uint64_t retry_max_ms; /* [30000] */
+};
+
+struct eca_stats_opts {
+    struct eca_sched *sched;
+    struct eca_runtime runtime;
+    struct eca_entropy entropy;
+    struct eca_log *log;
+    struct eca_stats_lookup lookup;
+    struct eca_stats_limits limits;
+    struct eca_stats_timing timing;
+};
+
+struct eca_stats;
+struct eca_stats *eca_stats_new(const struct eca_stats_opts *opts);
+/* List running containers until it succeeds once; reconcile from now on. */
+void eca_stats_start(struct eca_stats *stats);
+void eca_stats_free(struct eca_stats *stats); /* NULL ok */
+
+/* A change of known status, in order (STAT-105). */
+void eca_stats_running(struct eca_stats *stats, const char *docker_id);
+void eca_stats_stopped(struct eca_stats *stats, const char *docker_id);
+
+bool eca_stats_is_listed(const struct eca_stats *stats); /* the first listing has succeeded */
+size_t eca_stats_watched(const struct eca_stats *stats);
+
+/*
+ * Gather (STAT-410): reconciles, then the sets of all windows, by task, in order of arrival. The
+ * windows stay as they are until eca_stats_taken says that a task's numbers were handed over.
+ */
+struct eca_stats_sets {
+    struct eca_stats_set cpu, memory;
+};
+struct eca_stats_task {
+    const char *arn, *family, *version;
+    struct eca_stats_sets *containers;
+    size_t container_count; /* >= 1 */
+    void *internal;
+};
+struct eca_stats_gathering {
+    struct eca_stats_task *tasks;
+    size_t task_count;
+    bool idle; /* nothing is watched (STAT-111) */
+};
+/* Valid until the next call into the engine that changes the watch list; release with _clear. */
+void eca_stats_gather(struct eca_stats *stats, struct eca_stats_gathering *ret);
+void eca_stats_taken(struct eca_stats *stats, const struct eca_stats_task *task);
+void eca_stats_gathering_clear(struct eca_stats_gathering *gathering);
+
+#endif
