@@ -235,7 +235,6 @@ static void on_open(void *arg)
 {
     struct eca_tcs_session *session = arg;
 
-    session->answered = session->stop_asked = session->inactive = session->published = false;
     session->opened_ns = session->next_publish_ns = eca_sched_now_ns(session->opts.sched);
     session->status.connected = true;
     session->status.connects++;
@@ -326,6 +325,7 @@ static void begin_round(void *arg)
         .send_queue_bytes_max = SEND_QUEUE_BYTES_MAX,
     };
 
+    session->answered = session->stop_asked = session->inactive = session->published = false;
     session->backend = eca_backend_connect(&opts, &events, session);
 }
 
