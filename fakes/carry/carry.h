@@ -36,6 +36,7 @@ struct fake_request {
     struct eca_view body;
     const char *peer;
     uint64_t number; /* nth request to this party, from 1 */
+    bool proxy_form; /* came in absolute form */
 };
 const char *fake_request_header(const struct fake_request *request, const char *name); /* or NULL */
 /* Decoded value of a query parameter into out; false when absent. */
@@ -157,12 +158,23 @@ typedef void fake_observe_fn(void *arg, const struct fake_request *request, int 
 void fake_hub_observe(struct fake_hub *hub, const char *party, fake_observe_fn *observe, void *arg);
 /* Sees every request of a party as it arrives, before faults and service. */
 void fake_hub_on_arrive(struct fake_hub *hub, const char *party, fake_arrive_fn *arrive, void *arg);
-/* Forget service, namer and observers of a party (its fake is being freed). */
+/*
+ * Forget service, namer and observers of a party (its fake is being freed), with its exchanges and
+ * websockets. Order at the end of a run: agent, carriers, fakes, hub, trace.
+ */
 void fake_hub_remove(struct fake_hub *hub, const char *party);
 /* "hang-answer", ...; false when unknown. */
 bool fake_fault_parse(struct eca_view name, enum fake_fault_kind *ret_kind);
 /* Shell pattern with '*' and '?'. */
 bool fake_glob(const char *pattern, const char *text);
+
+/* What every fake is built on; all of it outlives the fake. */
+struct fake_base {
+    struct eca_sched *sched;
+    struct eca_entropy entropy;
+    struct fake_hub *hub;
+    struct fake_trace *trace;
+};
 
 /* ---- carriers ------------------------------------------------------------------------------- */
 

@@ -303,6 +303,7 @@ static void split_target(struct fake_exchange *exchange, const char *target)
     if (strncmp(from, "http://", 7) == 0 || strncmp(from, "https://", 8) == 0) {
         const char *slash = strchr(strstr(from, "://") + 3, '/');
         from = slash == NULL ? "/" : slash;
+        exchange->request.proxy_form = true;
     }
     question = strchr(from, '?');
     exchange->request.target = eca_xstrdup(from);

@@ -140,6 +140,20 @@ void fake_hub_remove(struct fake_hub *hub, const char *party)
 {
     struct fake_party *found = fake_hub_party(hub, party);
 
+    ECA_LIST_FOREACH(it, &hub->exchanges)
+    {
+        struct fake_exchange *exchange = eca_list_entry(it, struct fake_exchange, node);
+        if (exchange->party == found) {
+            fake_exchange_drop(exchange);
+        }
+    }
+    ECA_LIST_FOREACH(it, &hub->sockets)
+    {
+        struct fake_ws *ws = eca_list_entry(it, struct fake_ws, node);
+        if (ws->party == found) {
+            fake_ws_drop(ws);
+        }
+    }
     found->has_service = false;
     found->namer = NULL;
     found->observer_count = 0;

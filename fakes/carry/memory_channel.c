@@ -57,6 +57,9 @@ struct mem_conn {
 
 static void conn_free(struct mem_conn *conn)
 {
+    if (conn->exchange != NULL) {
+        fake_hub_client_left(conn->exchange);
+    }
     eca_timer_stop(&conn->arrive);
     eca_timer_stop(&conn->deadline);
     eca_timer_stop(&conn->stall);

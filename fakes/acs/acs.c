@@ -1,0 +1,900 @@
+#include "fakes/acs/acs.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "agent/base/list.h"
+#include "agent/base/map.h"
+#include "agent/base/mem.h"
+#include "agent/base/str.h"
+
+#define HELD_UPGRADES_MAX 16
+
+/* A message that wants an acknowledgement. */
+struct letter {
+    struct eca_list_node node;
+    char *id, *type, *text;
+    bool acked, once, sent;
+    struct eca_timer resend;
+    struct fake_acs *acs;
+};
+
+/* Role credentials of one task, latest values. */
+struct role {
+    char *text; /* message without messageId: members taskArn, roleCredentials */
+};
+
+struct session {
+    struct eca_list_node node;
+    struct fake_acs *acs;
+    struct fake_ws *ws;
+    uint64_t number;
+};
+
+struct fake_acs {
+    struct fake_acs_opts opts;
+    char *party, *region, *cluster_arn, *instance_arn;
+    struct session *session; /* the latest that stands */
+    uint64_t sessions;
+    struct eca_timer heartbeat;
+    struct eca_list letters, all_sessions;
+    struct eca_map *by_id; /* message id -> struct letter, the latest */
+    struct eca_map *acks;  /* message id -> count as pointer value */
+    struct eca_map *roles; /* task arn -> struct role */
+    uint64_t next_payload, next_credentials, next_update;
+    int64_t next_seq;
+    struct {
+        bool on;
+        uint32_t left; /* 0 = for ever */
+        int status;
+        char *type, *body;
+    } refusal;
+    bool holding;
+    struct fake_exchange *held[HELD_UPGRADES_MAX];
+    size_t held_count;
+    int close_at_once;
+    char *close_at_once_reason;
+};
+
+static struct fake_trace *trace_of(const struct fake_acs *acs)
+{
+    return acs->opts.base.trace;
+}
+
+static void violation(struct fake_acs *acs, const char *rule, const char *what)
+{
+    (void)fake_trace_violation(trace_of(acs), FAKE_LANE_ACS, rule, "%s", what);
+}
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+static void transmit(struct fake_acs *acs, const char *type, const char *id, const char *text)
+{
+    if (acs->session == NULL) {
+        return;
+    }
+    if (id == NULL) {
+        (void)fake_trace_addv(trace_of(acs), FAKE_LANE_ACS, "sent", "type", type, NULL);
+    } else {
+        (void)fake_trace_addv(trace_of(acs), FAKE_LANE_ACS, "sent", "type", type, "messageId", id,
+                              NULL);
+    }
+    fake_ws_send(acs->session->ws, eca_view_str(text));
+}
+
+static void run_resend(void *arg)
+{
+    struct letter *letter = arg;
+
+    if (letter->acs->session != NULL && !letter->acked) {
+        transmit(letter->acs, letter->type, letter->id, letter->text);
+        eca_timer_start_ms(&letter->resend, letter->acs->opts.resend_ms);
+    }
+}
+
+static void post(struct letter *letter)
+{
+    struct fake_acs *acs = letter->acs;
+
+    if (acs->session == NULL) {
+        return;
+    }
+    letter->sent = true;
+    transmit(acs, letter->type, letter->id, letter->text);
+    if (acs->opts.resend_ms > 0 && !letter->once) {
+        eca_timer_start_ms(&letter->resend, acs->opts.resend_ms);
+    }
+}
+
+/* Takes text. */
+static const char *add_letter(struct fake_acs *acs, const char *type, const char *id, char *text,
+                              bool once)
+{
+    struct letter *letter = eca_xalloc(sizeof(*letter));
+
+    letter->acs = acs;
+    letter->id = eca_xstrdup(id);
+    letter->type = eca_xstrdup(type);
+    letter->text = text;
+    letter->once = once;
+    eca_timer_init(&letter->resend, acs->opts.base.sched, run_resend, letter);
+    eca_list_push_back(&acs->letters, &letter->node);
+    (void)eca_map_put(acs->by_id, id, letter);
+    post(letter);
+    return letter->id;
+}
+
+static void letter_free(struct letter *letter)
+{
+    eca_timer_stop(&letter->resend);
+    eca_list_remove(&letter->acs->letters, &letter->node);
+    eca_free(letter->id);
+    eca_free(letter->type);
+    eca_free(letter->text);
+    eca_free(letter);
+}
+
+static struct eca_json_writer begin(struct fake_acs *acs, struct eca_buf *out, const char *type,
+                                    const char *id)
+{
+    struct eca_json_writer w = eca_json_writer_to(out);
+
+    eca_jw_object(&w, NULL);
+    eca_jw_str(&w, "type", type);
+    eca_jw_object(&w, "message");
+    eca_jw_str(&w, "messageId", id);
+    if (acs->cluster_arn != NULL) {
+        eca_jw_str(&w, "clusterArn", acs->cluster_arn);
+    }
+    if (acs->instance_arn != NULL) {
+        eca_jw_str(&w, "containerInstanceArn", acs->instance_arn);
+    }
+    return w;
+}
+
+static void finish(struct eca_json_writer *w)
+{
+    eca_jw_end_object(w);
+    eca_jw_end_object(w);
+}
+
+static char *number_id(const char *prefix, uint64_t *counter)
+{
+    return eca_xasprintf("%s-%" PRIu64, prefix, ++*counter);
+}
+
+const char *fake_acs_send_payload(struct fake_acs *acs, const struct fake_acs_payload *payload)
+{
+    eca_auto_free char *id = payload->message_id == NULL ? number_id("payload", &acs->next_payload)
+                                                         : eca_xstrdup(payload->message_id);
+    eca_auto_buf struct eca_buf text = {0};
+    struct eca_json_writer w = begin(acs, &text, "PayloadMessage", id);
+
+    eca_jw_i64(&w, "generatedAt", eca_sched_wall_ms(acs->opts.base.sched));
+    if (payload->seq_num >= 0) {
+        if (payload->seq_num > acs->next_seq) {
+            acs->next_seq = payload->seq_num;
+        }
+        eca_jw_i64(&w, "seqNum", payload->seq_num > 0 ? payload->seq_num : ++acs->next_seq);
+    }
+    eca_jw_raw(&w, "tasks", eca_view_str(payload->tasks));
+    finish(&w);
+    return add_letter(acs, "PayloadMessage", id, eca_buf_take(&text), payload->once);
+}
+
+static void put_member(struct eca_json_writer *w, const char *key, const char *value)
+{
+    if (value != NULL) {
+        eca_jw_str(w, key, value);
+    }
+}
+
+void fake_acs_remember_credentials(struct fake_acs *acs,
+                                   const struct fake_acs_credentials *credentials)
+{
+    eca_auto_buf struct eca_buf text = {0};
+    struct eca_json_writer w = eca_json_writer_to(&text);
+    struct role *role = eca_xalloc(sizeof(*role)), *old;
+
+    eca_jw_object(&w, NULL);
+    put_member(&w, "credentialsId", credentials->credentials_id);
+    put_member(&w, "roleArn", credentials->role_arn);
+    put_member(&w, "accessKeyId", credentials->access_key_id);
+    put_member(&w, "secretAccessKey", credentials->secret_access_key);
+    put_member(&w, "sessionToken", credentials->session_token);
+    put_member(&w, "expiration", credentials->expiration);
+    eca_jw_end_object(&w);
+    role->text = eca_buf_take(&text);
+    old = eca_map_put(acs->roles, credentials->task_arn, role);
+    if (old != NULL) {
+        eca_free(old->text);
+        eca_free(old);
+    }
+}
+
+static const char *send_role(struct fake_acs *acs, const char *task_arn, const char *id)
+{
+    struct role *role = eca_map_get(acs->roles, task_arn);
+    eca_auto_buf struct eca_buf text = {0};
+    struct eca_json_writer w = eca_json_writer_to(&text);
+
+    eca_jw_object(&w, NULL);
+    eca_jw_str(&w, "type", "IAMRoleCredentialsMessage");
+    eca_jw_object(&w, "message");
+    eca_jw_str(&w, "messageId", id);
+    eca_jw_str(&w, "taskArn", task_arn);
+    eca_jw_raw(&w, "roleCredentials", eca_view_str(role->text));
+    finish(&w);
+    return add_letter(acs, "IAMRoleCredentialsMessage", id, eca_buf_take(&text), true);
+}
+
+const char *fake_acs_send_credentials(struct fake_acs *acs,
+                                      const struct fake_acs_credentials *credentials)
+{
+    eca_auto_free char *id = credentials->message_id == NULL
+                                 ? number_id("credentials", &acs->next_credentials)
+                                 : eca_xstrdup(credentials->message_id);
+
+    fake_acs_remember_credentials(acs, credentials);
+    return send_role(acs, credentials->task_arn, id);
+}
+
+const char *fake_acs_send_stage_update(struct fake_acs *acs, const char *location,
+                                       const char *signature)
+{
+    eca_auto_free char *id = number_id("update", &acs->next_update);
+    eca_auto_buf struct eca_buf text = {0};
+    struct eca_json_writer w = begin(acs, &text, "StageUpdateMessage", id);
+
+    if (location != NULL || signature != NULL) {
+        eca_jw_object(&w, "updateInfo");
+        put_member(&w, "location", location);
+        put_member(&w, "signature", signature);
+        eca_jw_end_object(&w);
+    }
+    finish(&w);
+    return add_letter(acs, "StageUpdateMessage", id, eca_buf_take(&text), true);
+}
+
+const char *fake_acs_send_perform_update(struct fake_acs *acs)
+{
+    eca_auto_free char *id = number_id("update", &acs->next_update);
+    eca_auto_buf struct eca_buf text = {0};
+    struct eca_json_writer w = begin(acs, &text, "PerformUpdateMessage", id);
+
+    finish(&w);
+    return add_letter(acs, "PerformUpdateMessage", id, eca_buf_take(&text), true);
+}
+
+void fake_acs_send_message(struct fake_acs *acs, const char *type, const char *message_json)
+{
+    eca_auto_buf struct eca_buf text = {0};
+    struct eca_json_writer w = eca_json_writer_to(&text);
+
+    eca_jw_object(&w, NULL);
+    eca_jw_str(&w, "type", type);
+    if (message_json != NULL) {
+        eca_jw_raw(&w, "message", eca_view_str(message_json));
+    }
+    eca_jw_end_object(&w);
+    transmit(acs, type, NULL, eca_buf_str(&text));
+}
+
+void fake_acs_send_text(struct fake_acs *acs, const char *text)
+{
+    transmit(acs, "text", NULL, text);
+}
+
+void fake_acs_send_raw(struct fake_acs *acs, struct eca_view bytes)
+{
+    if (acs->session != NULL) {
+        (void)fake_trace_addv(trace_of(acs), FAKE_LANE_ACS, "sent", "type", "raw bytes", NULL);
+        fake_ws_send_raw(acs->session->ws, bytes);
+    }
+}
+
+static void put_frame(struct eca_buf *out, bool fin, unsigned opcode, struct eca_view payload)
+{
+    eca_buf_add_char(out, (char)((fin ? 0x80U : 0U) | opcode));
+    if (payload.len < 126) {
+        eca_buf_add_char(out, (char)payload.len);
+    } else {
+        eca_buf_add_char(out, 127);
+        for (int shift = 56; shift >= 0; shift -= 8) {
+            eca_buf_add_char(out, (char)((uint64_t)payload.len >> shift & 0xff));
+        }
+    }
+    eca_buf_add_view(out, payload);
+}
+
+void fake_acs_send_fragments(struct fake_acs *acs, const char *text, size_t piece)
+{
+    eca_auto_buf struct eca_buf out = {0};
+    struct eca_view rest = eca_view_str(text);
+    bool first = true;
+
+    piece = piece == 0 ? 1 : piece;
+    while (first || rest.len > 0) {
+        struct eca_view part = eca_view_sub(rest, 0, piece);
+        rest = eca_view_sub(rest, part.len, SIZE_MAX);
+        put_frame(&out, rest.len == 0, first ? 1 : 0, part);
+        if (first && rest.len > 0) {
+            put_frame(&out, true, 9, eca_view_str("between"));
+        }
+        first = false;
+    }
+    fake_acs_send_raw(acs, eca_buf_view(&out));
+}
+
+bool fake_acs_send_broken(struct fake_acs *acs, const char *preset)
+{
+    static const struct {
+        const char *name;
+        unsigned char bytes[8];
+        size_t len;
+    } frames[] = {
+        {"masked", {0x81, 0x82, 1, 2, 3, 4, '{' ^ 1, '}' ^ 2}, 8},
+        {"reserved-bits", {0xf1, 0x02, '{', '}'}, 4},
+        {"unknown-opcode", {0x83, 0x02, '{', '}'}, 4},
+        {"long-control", {0x89, 0x7e, 0x00, 0x80}, 4},
+        {"fragmented-control", {0x09, 0x01, 'x'}, 3},
+        {"lone-continuation", {0x80, 0x02, '{', '}'}, 4},
+        {"binary", {0x82, 0x02, '{', '}'}, 4},
+    };
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(frames); i++) {
+        if (strcmp(frames[i].name, preset) == 0) {
+            fake_acs_send_raw(acs, eca_view_of((const char *)frames[i].bytes, frames[i].len));
+            return true;
+        }
+    }
+    if (strcmp(preset, "not-json") == 0) {
+        fake_acs_send_text(acs, "{\"type\":\"PayloadMessage\",\"message\":");
+        return true;
+    }
+    if (strcmp(preset, "unknown-type") == 0) {
+        fake_acs_send_text(acs, "{\"type\":\"FutureMessage\",\"message\":{}}");
+        return true;
+    }
+    return false;
+}
+
+static void arm_heartbeat(struct fake_acs *acs)
+{
+    eca_timer_stop(&acs->heartbeat);
+    if (acs->session != NULL && acs->opts.heartbeat_ms != UINT64_MAX) {
+        eca_timer_start_ms(&acs->heartbeat, acs->opts.heartbeat_ms);
+    }
+}
+
+void fake_acs_heartbeat(struct fake_acs *acs)
+{
+    static const char text[] = "{\"type\":\"HeartbeatMessage\",\"message\":{\"healthy\":true}}";
+
+    if (acs->session == NULL) {
+        return;
+    }
+    if (acs->opts.verbose) {
+        transmit(acs, "HeartbeatMessage", NULL, text);
+    } else {
+        fake_ws_send(acs->session->ws, eca_view_str(text));
+    }
+}
+
+static void run_heartbeat(void *arg)
+{
+    struct fake_acs *acs = arg;
+
+    fake_acs_heartbeat(acs);
+    arm_heartbeat(acs);
+}
+
+void fake_acs_set_heartbeat(struct fake_acs *acs, uint64_t interval_ms)
+{
+    acs->opts.heartbeat_ms = interval_ms == 0 ? FAKE_ACS_HEARTBEAT_MS : interval_ms;
+    arm_heartbeat(acs);
+}
+
+void fake_acs_set_resend(struct fake_acs *acs, bool on_reconnect, uint64_t resend_ms)
+{
+    acs->opts.no_resend = !on_reconnect;
+    acs->opts.resend_ms = resend_ms;
+}
+
+void fake_acs_ping(struct fake_acs *acs, const char *payload)
+{
+    if (acs->session != NULL) {
+        (void)fake_trace_addv(trace_of(acs), FAKE_LANE_ACS, "ping", "payload", payload, NULL);
+        fake_ws_ping(acs->session->ws, eca_view_str(payload));
+    }
+}
+
+/* ---- receiving ------------------------------------------------------------------------------- */
+
+static const char *text_of(eca_json object, const char *key)
+{
+    eca_json value = eca_json_get(object, key);
+
+    return eca_json_type(value) == ECA_JSON_STRING ? eca_json_str(value) : NULL;
+}
+
+static struct letter *find_letter(const struct fake_acs *acs, const char *id)
+{
+    return eca_map_get(acs->by_id, id);
+}
+
+static void count_ack(struct fake_acs *acs, const char *id)
+{
+    size_t count = fake_acs_acks(acs, id) + 1;
+
+    (void)eca_map_put(acs->acks, id, (void *)(uintptr_t)count);
+}
+
+static void on_ack(struct fake_acs *acs, eca_json message, bool nack)
+{
+    const char *id = text_of(message, "messageId");
+    struct letter *letter = id == NULL ? NULL : find_letter(acs, id);
+
+    if (letter == NULL) {
+        violation(acs, "ACS-301",
+                  id == NULL ? "an ack without messageId"
+                             : "an ack of a message that was never sent");
+        return;
+    }
+    count_ack(acs, id);
+    if (nack) {
+        const char *reason = text_of(message, "reason");
+        (void)fake_trace_addv(trace_of(acs), FAKE_LANE_ACS, "nack", "messageId", id, "reason",
+                              reason == NULL ? "" : reason, NULL);
+    } else {
+        (void)fake_trace_addv(trace_of(acs), FAKE_LANE_ACS, "ack", "messageId", id, NULL);
+    }
+    letter->acked = true;
+    eca_timer_stop(&letter->resend);
+}
+
+static void on_credentials_ack(struct fake_acs *acs, eca_json message)
+{
+    const char *id = text_of(message, "messageId");
+    const char *credentials = text_of(message, "credentialsId");
+    struct letter *letter = id == NULL ? NULL : find_letter(acs, id);
+
+    if (letter == NULL || credentials == NULL) {
+        violation(acs, "ACS-303", "a credentials ack that fits no message");
+        return;
+    }
+    if (strcmp(letter->type, "IAMRoleCredentialsMessage") == 0) {
+        count_ack(acs, id);
+        letter->acked = true;
+        eca_timer_stop(&letter->resend);
+    }
+    (void)fake_trace_addv(trace_of(acs), FAKE_LANE_ACS, "credentials-ack", "messageId", id,
+                          "credentialsId", credentials, NULL);
+}
+
+static void on_text(void *arg, struct eca_view text)
+{
+    struct session *session = arg;
+    struct fake_acs *acs = session->acs;
+    eca_auto_json struct eca_json_doc *doc = NULL;
+    eca_json root, message;
+    const char *type;
+
+    if (eca_json_parse(text, &doc, NULL) < 0 ||
+        eca_json_type(eca_json_root(doc)) != ECA_JSON_OBJECT) {
+        violation(acs, "WS-304", "a message that is no JSON object");
+        return;
+    }
+    root = eca_json_root(doc);
+    type = text_of(root, "type");
+    message = eca_json_get(root, "message");
+    if (type == NULL || eca_json_type(message) != ECA_JSON_OBJECT) {
+        violation(acs, "WS-160", "a message without type or message");
+    } else if (strcmp(type, "AckRequest") == 0) {
+        on_ack(acs, message, false);
+    } else if (strcmp(type, "NackRequest") == 0) {
+        on_ack(acs, message, true);
+    } else if (strcmp(type, "IAMRoleCredentialsAckRequest") == 0) {
+        on_credentials_ack(acs, message);
+    } else {
+        violation(acs, "ACS-101", "a message of a type that agents do not send");
+    }
+}
+
+static void on_closed(void *arg, int code, struct eca_view reason)
+{
+    struct session *session = arg;
+    struct fake_acs *acs = session->acs;
+    eca_auto_buf struct eca_buf fields = {0};
+    struct eca_json_writer w = eca_json_writer_to(&fields);
+
+    eca_jw_object(&w, NULL);
+    eca_jw_u64(&w, "session", session->number);
+    eca_jw_i64(&w, "code", code);
+    eca_jw_view(&w, "reason", reason);
+    eca_jw_end_object(&w);
+    (void)fake_trace_add(trace_of(acs), FAKE_LANE_ACS, "closed", eca_buf_str(&fields));
+    if (acs->session == session) {
+        acs->session = NULL;
+        eca_timer_stop(&acs->heartbeat);
+        ECA_LIST_FOREACH(it, &acs->letters)
+        {
+            eca_timer_stop(&eca_list_entry(it, struct letter, node)->resend);
+        }
+    }
+    eca_list_remove(&acs->all_sessions, &session->node);
+    eca_free(session);
+}
+
+static void on_pong(void *arg, struct eca_view payload)
+{
+    struct session *session = arg;
+    eca_auto_buf struct eca_buf text = {0};
+
+    eca_buf_add_view(&text, payload);
+    (void)fake_trace_addv(trace_of(session->acs), FAKE_LANE_ACS, "pong", "payload",
+                          eca_buf_str(&text), NULL);
+}
+
+/* ---- upgrades -------------------------------------------------------------------------------- */
+
+static void send_roles(struct fake_acs *acs)
+{
+    size_t cursor = 0;
+    const char *arn;
+    void *role;
+
+    while (eca_map_next(acs->roles, &cursor, &arn, &role)) {
+        eca_auto_free char *id = number_id("credentials", &acs->next_credentials);
+        (void)send_role(acs, arn, id);
+    }
+}
+
+static void trace_connect(struct fake_acs *acs, const struct fake_request *request)
+{
+    static const char *const params[] = {"sendCredentials", "seqNum", "clusterArn", "agentVersion",
+                                         "dockerVersion"};
+    eca_auto_buf struct eca_buf fields = {0};
+    struct eca_json_writer w = eca_json_writer_to(&fields);
+
+    eca_jw_object(&w, NULL);
+    eca_jw_u64(&w, "session", acs->sessions);
+    for (size_t i = 0; i < ECA_ARRAY_LEN(params); i++) {
+        eca_auto_buf struct eca_buf value = {0};
+        if (fake_request_param(request, params[i], &value)) {
+            eca_jw_str(&w, params[i], eca_buf_str(&value));
+        }
+    }
+    eca_jw_end_object(&w);
+    (void)fake_trace_add(trace_of(acs), FAKE_LANE_ACS, "connect", eca_buf_str(&fields));
+}
+
+static void welcome(struct fake_acs *acs, struct fake_exchange *exchange)
+{
+    static const struct fake_ws_events events = {
+        .on_text = on_text, .on_closed = on_closed, .on_pong = on_pong};
+    const struct fake_request *request = fake_exchange_request(exchange);
+    struct session *session = eca_xalloc(sizeof(*session));
+    eca_auto_buf struct eca_buf wants_credentials = {0};
+
+    if (acs->session != NULL) {
+        violation(acs, "ACS-202", "a second session while the first one stands");
+    }
+    (void)fake_request_param(request, "sendCredentials", &wants_credentials);
+    session->acs = acs;
+    eca_list_push_back(&acs->all_sessions, &session->node);
+    session->number = ++acs->sessions;
+    trace_connect(acs, request);
+    session->ws = fake_ws_accept(exchange, &events, session);
+    acs->session = session;
+    if (acs->close_at_once != 0) {
+        fake_ws_close(session->ws, acs->close_at_once, acs->close_at_once_reason);
+        return;
+    }
+    arm_heartbeat(acs);
+    if (strcmp(eca_buf_str(&wants_credentials), "true") == 0) {
+        send_roles(acs);
+    }
+    ECA_LIST_FOREACH(it, &acs->letters)
+    {
+        struct letter *letter = eca_list_entry(it, struct letter, node);
+        if (!letter->acked && (!letter->sent || (!letter->once && !acs->opts.no_resend))) {
+            post(letter);
+        }
+    }
+}
+
+static void refuse_now(struct fake_acs *acs, struct fake_exchange *exchange, int status,
+                       const char *type, const char *body)
+{
+    eca_auto_buf struct eca_buf fields = {0};
+    struct eca_json_writer w = eca_json_writer_to(&fields);
+
+    eca_jw_object(&w, NULL);
+    eca_jw_i64(&w, "status", status);
+    eca_jw_end_object(&w);
+    (void)fake_trace_add(trace_of(acs), FAKE_LANE_ACS, "refused", eca_buf_str(&fields));
+    if (status == 301 || status == 302) {
+        fake_exchange_header(exchange, "location", "https://elsewhere.example.test/ws");
+    }
+    fake_exchange_reply(exchange, status, type, eca_view_str(body));
+}
+
+/* What must be in the upgrade request (WS-110, ACS-203); NULL = all is well. */
+static const char *upgrade_flaw(const struct fake_request *request)
+{
+    static const char *const params[] = {"agentHash",       "agentVersion",
+                                         "clusterArn",      "containerInstanceArn",
+                                         "sendCredentials", "seqNum"};
+    const char *version = fake_request_header(request, "sec-websocket-version");
+    size_t len = strlen(request->path);
+
+    if (len < 3 || strcmp(request->path + len - 3, "/ws") != 0) {
+        return "the path does not end in /ws";
+    }
+    if (version == NULL || strcmp(version, "13") != 0) {
+        return "Sec-WebSocket-Version is not 13";
+    }
+    if (fake_request_header(request, "sec-websocket-protocol") != NULL) {
+        return "a sub-protocol is offered";
+    }
+    for (size_t i = 0; i < ECA_ARRAY_LEN(params); i++) {
+        eca_auto_buf struct eca_buf value = {0};
+        if (!fake_request_param(request, params[i], &value) || value.len == 0) {
+            return "a parameter of ACS-203 is missing";
+        }
+    }
+    return NULL;
+}
+
+static void on_upgrade(void *arg, struct fake_exchange *exchange)
+{
+    struct fake_acs *acs = arg;
+    const struct fake_request *request = fake_exchange_request(exchange);
+    const char *flaw = upgrade_flaw(request);
+    struct fake_auth_refusal refusal;
+
+    if (flaw != NULL) {
+        violation(acs, "WS-110", flaw);
+        refuse_now(acs, exchange, 400, "text/plain", flaw);
+        return;
+    }
+    if (acs->opts.auth != NULL &&
+        !fake_auth_check(acs->opts.auth, request, "ecs", acs->region, &refusal)) {
+        eca_auto_buf struct eca_buf body = {0};
+        struct eca_json_writer w = eca_json_writer_to(&body);
+        if (strcmp(refusal.type, "ExpiredTokenException") != 0) {
+            violation(acs, "WS-303", refusal.err.msg);
+        }
+        eca_jw_object(&w, NULL);
+        eca_jw_str(&w, "AccessDeniedException", refusal.err.msg);
+        eca_jw_end_object(&w);
+        refuse_now(acs, exchange, 403, "application/json", eca_buf_str(&body));
+        return;
+    }
+    if (acs->refusal.on) {
+        refuse_now(acs, exchange, acs->refusal.status, acs->refusal.type, acs->refusal.body);
+        acs->refusal.on = acs->refusal.left == 0 || --acs->refusal.left > 0;
+        return;
+    }
+    if (acs->holding && acs->held_count < HELD_UPGRADES_MAX) {
+        acs->held[acs->held_count++] = exchange;
+        return;
+    }
+    welcome(acs, exchange);
+}
+
+static void on_request(void *arg, struct fake_exchange *exchange)
+{
+    violation(arg, "WS-301", "a plain request instead of an upgrade");
+    fake_exchange_reply(exchange, 400, "text/plain", eca_view_str("websocket upgrade expected"));
+}
+
+static const char *name_request(void *arg, const struct fake_request *request)
+{
+    (void)arg;
+    (void)request;
+    return "connect";
+}
+
+/* ---- ends and refusals ----------------------------------------------------------------------- */
+
+void fake_acs_close(struct fake_acs *acs, int code, const char *reason)
+{
+    if (acs->session != NULL) {
+        fake_ws_close(acs->session->ws, code, reason);
+    }
+}
+
+bool fake_acs_close_preset(struct fake_acs *acs, const char *preset)
+{
+    static const struct {
+        const char *name;
+        int code;
+        const char *reason;
+    } presets[] = {
+        {"expired", 1000, "ConnectionExpired: Reconnect to continue"},
+        {"idle", 1002, "Channel long idle: No message is received, close the channel"},
+        {"going-away", 1001, ""},
+        {"internal", 1011, "internal error"},
+        {"empty", 1005, ""},
+    };
+
+    if (strcmp(preset, "cut") == 0) {
+        if (acs->session != NULL) {
+            fake_ws_cut(acs->session->ws);
+        }
+        return true;
+    }
+    for (size_t i = 0; i < ECA_ARRAY_LEN(presets); i++) {
+        if (strcmp(presets[i].name, preset) == 0) {
+            fake_acs_close(acs, presets[i].code, presets[i].reason);
+            return true;
+        }
+    }
+    return false;
+}
+
+void fake_acs_set_reading(struct fake_acs *acs, bool reading)
+{
+    if (acs->session != NULL) {
+        fake_ws_set_reading(acs->session->ws, reading);
+    }
+}
+
+void fake_acs_refuse(struct fake_acs *acs, uint32_t times, int status, const char *content_type,
+                     const char *body)
+{
+    eca_free(acs->refusal.type);
+    eca_free(acs->refusal.body);
+    acs->refusal.on = true;
+    acs->refusal.left = times;
+    acs->refusal.status = status;
+    acs->refusal.type = eca_xstrdup(content_type);
+    acs->refusal.body = eca_xstrdup(body == NULL ? "" : body);
+}
+
+bool fake_acs_refuse_preset(struct fake_acs *acs, uint32_t times, const char *preset)
+{
+    static const char *const exceptions[] = {
+        "ServerException",          "BadRequestException",   "InvalidClusterException",
+        "InvalidInstanceException", "AccessDeniedException", "InactiveInstanceException"};
+    bool typed = strncmp(preset, "typed:", 6) == 0;
+    const char *name = typed ? preset + 6 : preset;
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(exceptions); i++) {
+        if (strcmp(exceptions[i], name) == 0) {
+            eca_auto_buf struct eca_buf body = {0};
+            eca_buf_addf(&body,
+                         typed ? "{\"type\":\"%s\",\"message\":{\"message\":\"refused\"}}"
+                               : "{\"%s\":\"refused\"}",
+                         name);
+            fake_acs_refuse(acs, times,
+                            i == 0   ? 500
+                            : i == 4 ? 403
+                                     : 400,
+                            "application/json", eca_buf_str(&body));
+            return true;
+        }
+    }
+    if (strcmp(preset, "html") == 0) {
+        fake_acs_refuse(acs, times, 503, "text/html", "<html><body>Service Unavailable</body>");
+    } else if (strcmp(preset, "empty") == 0) {
+        fake_acs_refuse(acs, times, 500, NULL, "");
+    } else if (strcmp(preset, "redirect") == 0) {
+        fake_acs_refuse(acs, times, 302, NULL, "");
+    } else if (strcmp(preset, "ok") == 0) {
+        fake_acs_refuse(acs, times, 200, "text/plain", "hello");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+void fake_acs_accept(struct fake_acs *acs, bool hold)
+{
+    acs->refusal.on = false;
+    acs->holding = hold;
+    while (!hold && acs->held_count > 0) {
+        struct fake_exchange *exchange = acs->held[0];
+        memmove(&acs->held[0], &acs->held[1], (acs->held_count - 1) * sizeof(acs->held[0]));
+        acs->held_count--;
+        welcome(acs, exchange);
+    }
+}
+
+void fake_acs_close_at_once(struct fake_acs *acs, int code, const char *reason)
+{
+    eca_free(acs->close_at_once_reason);
+    acs->close_at_once = code;
+    acs->close_at_once_reason = eca_xstrdup(reason);
+}
+
+/* ---- book-keeping, life ---------------------------------------------------------------------- */
+
+size_t fake_acs_acks(const struct fake_acs *acs, const char *message_id)
+{
+    return (size_t)(uintptr_t)eca_map_get(acs->acks, message_id);
+}
+
+size_t fake_acs_unacknowledged(const struct fake_acs *acs)
+{
+    size_t count = 0;
+
+    ECA_LIST_FOREACH(it, &acs->letters)
+    {
+        count += !eca_list_entry(it, struct letter, node)->acked;
+    }
+    return count;
+}
+
+bool fake_acs_connected(const struct fake_acs *acs)
+{
+    return acs->session != NULL;
+}
+
+uint64_t fake_acs_sessions(const struct fake_acs *acs)
+{
+    return acs->sessions;
+}
+
+struct fake_acs *fake_acs_new(const struct fake_acs_opts *opts)
+{
+    struct fake_acs *acs = eca_xalloc(sizeof(*acs));
+    struct fake_service service = {.on_request = on_request, .on_upgrade = on_upgrade, .arg = acs};
+
+    acs->opts = *opts;
+    acs->party = eca_xstrdup(opts->party == NULL ? "acs" : opts->party);
+    acs->region = eca_xstrdup(opts->region == NULL ? "us-west-2" : opts->region);
+    acs->cluster_arn = eca_xstrdup(opts->cluster_arn);
+    acs->instance_arn = eca_xstrdup(opts->instance_arn);
+    if (acs->opts.heartbeat_ms == 0) {
+        acs->opts.heartbeat_ms = FAKE_ACS_HEARTBEAT_MS;
+    }
+    acs->acks = eca_map_new();
+    acs->roles = eca_map_new();
+    acs->by_id = eca_map_new();
+    eca_list_init(&acs->letters);
+    eca_list_init(&acs->all_sessions);
+    eca_timer_init(&acs->heartbeat, opts->base.sched, run_heartbeat, acs);
+    service.party = acs->party;
+    fake_hub_add(opts->base.hub, &service);
+    fake_hub_set_namer(opts->base.hub, acs->party, name_request, acs);
+    return acs;
+}
+
+void fake_acs_free(struct fake_acs *acs)
+{
+    size_t cursor = 0;
+    const char *arn;
+    void *role;
+
+    if (acs == NULL) {
+        return;
+    }
+    fake_hub_remove(acs->opts.base.hub, acs->party);
+    eca_timer_stop(&acs->heartbeat);
+    ECA_LIST_FOREACH(it, &acs->letters)
+    {
+        letter_free(eca_list_entry(it, struct letter, node));
+    }
+    while (eca_map_next(acs->roles, &cursor, &arn, &role)) {
+        eca_free(((struct role *)role)->text);
+        eca_free(role);
+    }
+    ECA_LIST_FOREACH(session, &acs->all_sessions)
+    {
+        eca_free(eca_list_entry(session, struct session, node));
+    }
+    eca_map_free(acs->by_id);
+    eca_map_free(acs->roles);
+    eca_map_free(acs->acks);
+    eca_free(acs->party);
+    eca_free(acs->region);
+    eca_free(acs->cluster_arn);
+    eca_free(acs->instance_arn);
+    eca_free(acs->refusal.type);
+    eca_free(acs->refusal.body);
+    eca_free(acs->close_at_once_reason);
+    eca_free(acs);
+}

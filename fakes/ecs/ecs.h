@@ -1,0 +1,67 @@
+#ifndef FAKES_ECS_ECS_H
+#define FAKES_ECS_ECS_H
+
+#include "fakes/carry/auth.h"
+
+/*
+ * The ECS API as an agent sees it (API-F01..F04): RegisterContainerInstance, CreateCluster,
+ * DiscoverPollEndpoint, SubmitContainerStateChange, SubmitTaskStateChange. It validates, keeps
+ * clusters, instances and the accepted statuses, and reports FB-INV.1 breaches as violations.
+ *
+ * Trace, lane ecs:
+ *   CreateCluster {cluster}  RegisterContainerInstance {cluster, instance, new}
+ *   DiscoverPollEndpoint {cluster, instance}
+ *   SubmitTaskStateChange {task, status, reason}
+ *   SubmitContainerStateChange {task, container, status, exitCode, reason, bindings}
+ *   <Operation>.failed {http, type, message, task?, container?, status?}    http 0 = no answer
+ * The plain name means that the operation took effect; when its answer is lost, .failed follows.
+ */
+struct fake_ecs;
+struct fake_ecs_opts {
+    struct fake_base base;
+    const char *party;      /* NULL = "ecs" */
+    struct fake_auth *auth; /* NULL: signatures are not checked */
+    const char *region;     /* NULL = "us-west-2" */
+    const char *account;    /* NULL = "111122223333" */
+    const char *endpoint;   /* DiscoverPollEndpoint; NULL = member left out */
+    const char *telemetry_endpoint;
+    bool no_default_cluster; /* cluster "default" has to be created first (API-620) */
+    bool limit_reasons;      /* refuse reasons over 255 / 1024 bytes (FB-18) */
+};
+struct fake_ecs *fake_ecs_new(const struct fake_ecs_opts *opts);
+void fake_ecs_free(struct fake_ecs *ecs);
+
+void fake_ecs_set_endpoints(struct fake_ecs *ecs, const char *endpoint,
+                            const char *telemetry_endpoint);
+void fake_ecs_add_cluster(struct fake_ecs *ecs, const char *name);
+/* A known instance (as after a registration in an earlier life); type "" = any. */
+void fake_ecs_add_instance(struct fake_ecs *ecs, const char *arn, const char *cluster,
+                           const char *instance_type);
+/* Deregistered: registration with this ARN is refused, submissions go on. */
+void fake_ecs_deactivate(struct fake_ecs *ecs, const char *arn);
+/* The scenario's name of a task in all events. */
+void fake_ecs_name_task(struct fake_ecs *ecs, const char *arn, const char *name);
+
+/*
+ * The next `times` calls (0 = all) of operations that match the pattern answer this error instead;
+ * after_effect: the operation happens first. Presets: "throttling", "expired", "server", "client".
+ * Returns the id of the hub's rule, or 0 for an unknown preset.
+ */
+uint32_t fake_ecs_fail(struct fake_ecs *ecs, const char *operation, const char *preset,
+                       uint32_t times, bool after_effect);
+
+/* The agent died: it may have lost the answers, so each status may come once more (FB-INV.1). */
+void fake_ecs_agent_crashed(struct fake_ecs *ecs);
+
+size_t fake_ecs_instance_count(const struct fake_ecs *ecs);
+const char *fake_ecs_instance_arn(const struct fake_ecs *ecs, size_t index);
+/* The accepted body of the latest registration, "" before. */
+const char *fake_ecs_registration(const struct fake_ecs *ecs);
+/* Accepted status of a task, or of one of its containers: "RUNNING", "STOPPED", NULL = none. */
+const char *fake_ecs_task_status(const struct fake_ecs *ecs, const char *task_arn);
+const char *fake_ecs_container_status(const struct fake_ecs *ecs, const char *task_arn,
+                                      const char *container);
+/* Scheduler time when STOPPED was accepted; 0 = not yet (FB-INV.3). */
+uint64_t fake_ecs_stopped_ns(const struct fake_ecs *ecs, const char *task_arn);
+
+#endif
