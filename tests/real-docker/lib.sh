@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Helpers for the scripts here. Sourced, not run.
 
 fail() {

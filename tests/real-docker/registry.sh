@@ -57,7 +57,7 @@ serve() {
 start() {
     command -v docker-registry >/dev/null || fail "docker-registry is not installed (make deps)"
     for port in $OPEN_PORT $AUTH_PORT; do
-        if is_listening $port 2>/dev/null; then
+        if is_listening "$port" 2>/dev/null; then
             fail "port $port is taken"
         fi
     done

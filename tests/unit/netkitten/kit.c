@@ -13,12 +13,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+/* The pipes between a process and us. */
+enum {
+    OUT,
+    ERR,
+    LIFE,
+    PIPES,
+};
 
 enum {
     PATH_BYTES = 4096,
@@ -49,7 +56,7 @@ static void program_path(char *path)
 
 /* Runs in the child: only calls that are safe after fork(). */
 static void become(const char *path, const char *const args[], const struct kit_start *start,
-                   int out, int err)
+                   const int pipes[3])
 {
     const char *argv[KIT_ARGS_MAX + 2] = {"netkitten"};
     static const int ending[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
@@ -58,11 +65,12 @@ static void become(const char *path, const char *const args[], const struct kit_
     for (size_t i = 0; i < KIT_ARGS_MAX && args[i] != NULL; i++) {
         argv[i + 1] = args[i];
     }
-    (void)dup2(err, STDERR_FILENO);
+    (void)fcntl(pipes[LIFE], F_SETFD, 0); /* netkitten holds it, unknowingly, until it ends */
+    (void)dup2(pipes[ERR], STDERR_FILENO);
     if (start->out_closed) {
         (void)close(STDOUT_FILENO);
     } else {
-        (void)dup2(out, STDOUT_FILENO);
+        (void)dup2(pipes[OUT], STDOUT_FILENO);
     }
     (void)sigemptyset(&set);
     for (size_t i = 0; i < 4 && start->signals_blocked; i++) {
@@ -79,28 +87,45 @@ static void become(const char *path, const char *const args[], const struct kit_
     _exit(126);
 }
 
+/* read and write: PIPES descriptors each. */
+static void open_pipes(int read_ends[], int write_ends[])
+{
+    for (int i = 0; i < PIPES; i++) {
+        int ends[2];
+
+        ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+        read_ends[i] = ends[0];
+        write_ends[i] = ends[1];
+    }
+}
+
+static struct kit_process our_side(pid_t pid, const int read_ends[], const int write_ends[])
+{
+    for (int i = 0; i < PIPES; i++) {
+        (void)close(write_ends[i]);
+    }
+    return (struct kit_process){.pid = pid,
+                                .child = pid,
+                                .out = read_ends[OUT],
+                                .err = read_ends[ERR],
+                                .life = read_ends[LIFE]};
+}
+
 struct kit_process kit_run_with(const struct kit_start *start, const char *const args[])
 {
-    struct kit_process process = {.out = -1, .err = -1};
     char path[PATH_BYTES];
-    int out[2];
-    int err[2];
+    int read_ends[PIPES];
+    int write_ends[PIPES];
+    pid_t pid = -1;
 
     program_path(path);
-    ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
-    ck_assert_int_eq(pipe2(err, O_CLOEXEC), 0);
-    process.pid = fork();
-    ck_assert_int_ge(process.pid, 0);
-    if (process.pid == 0) {
-        become(path, args, start, out[1], err[1]);
+    open_pipes(read_ends, write_ends);
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        become(path, args, start, write_ends);
     }
-    (void)close(out[1]);
-    (void)close(err[1]);
-    process.out = out[0];
-    process.err = err[0];
-    process.pidfd = pidfd_open(process.pid, 0);
-    ck_assert_int_ge(process.pidfd, 0);
-    return process;
+    return our_side(pid, read_ends, write_ends);
 }
 
 struct kit_process kit_run(const char *first, ...)
@@ -118,7 +143,8 @@ struct kit_process kit_run(const char *first, ...)
 }
 
 /* The parent of process 1: passes its id on and ends with its exit code. */
-static void stand_between(const char *path, const char *const args[], int report, int out, int err)
+static void stand_between(const char *path, const char *const args[], int report,
+                          const int write_ends[PIPES])
 {
     struct kit_start start = {0};
     int flags = CLONE_NEWPID | (geteuid() == 0 ? 0 : CLONE_NEWUSER);
@@ -129,7 +155,7 @@ static void stand_between(const char *path, const char *const args[], int report
         init = fork();
     }
     if (init == 0) {
-        become(path, args, &start, out, err);
+        become(path, args, &start, write_ends);
     }
     (void)!write(report, &init, sizeof(init));
     if (init < 0 || waitpid(init, &status, 0) != init) {
@@ -140,41 +166,41 @@ static void stand_between(const char *path, const char *const args[], int report
 
 bool kit_run_as_init(const char *const args[], struct kit_process *ret_process)
 {
-    struct kit_process process = {.out = -1};
     char path[PATH_BYTES];
-    pid_t init = -1;
-    pid_t between = -1;
+    int read_ends[PIPES];
+    int write_ends[PIPES];
     int report[2];
-    int err[2];
+    pid_t between = -1;
 
     program_path(path);
+    open_pipes(read_ends, write_ends);
     ck_assert_int_eq(pipe2(report, O_CLOEXEC), 0);
-    ck_assert_int_eq(pipe2(err, O_CLOEXEC), 0);
     between = fork();
     ck_assert_int_ge(between, 0);
     if (between == 0) {
-        stand_between(path, args, report[1], err[1], err[1]);
+        stand_between(path, args, report[1], write_ends);
     }
-    (void)close(err[1]);
-    ck_assert_int_eq(read(report[0], &init, sizeof(init)), sizeof(init));
+    *ret_process = our_side(between, read_ends, write_ends);
+    ck_assert_int_eq(read(report[0], &ret_process->pid, sizeof(ret_process->pid)),
+                     sizeof(ret_process->pid));
     (void)close(report[0]);
     (void)close(report[1]);
-    process.pid = init;
-    process.err = err[0];
-    process.pidfd = pidfd_open(between, 0);
-    *ret_process = process;
-    return init > 0;
+    if (ret_process->pid < 0) {
+        ck_assert_int_eq(kit_wait(ret_process), 125);
+        return false;
+    }
+    return true;
 }
 
 int kit_wait(struct kit_process *process)
 {
-    struct pollfd pollfd = {.fd = process->pidfd, .events = POLLIN};
-    siginfo_t info = {0};
+    struct pollfd pollfd = {.fd = process->life, .events = POLLIN};
+    int status = 0;
 
     ck_assert_msg(poll(&pollfd, 1, KIT_PATIENCE_MS) == 1, "netkitten does not end");
-    ck_assert_int_eq(waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED), 0);
-    (void)close(process->pidfd);
-    return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+    ck_assert_int_eq(waitpid(process->child, &status, 0), process->child);
+    (void)close(process->life);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 void kit_expect_end(struct kit_process *process, int code, const char *out, const char *err)
@@ -223,10 +249,29 @@ void kit_kill(struct kit_process *process)
 /* One look at a condition later; fails when the process has ended or patience is over. */
 static void look_again(const struct kit_process *process, int64_t since_ms, const char *what)
 {
-    struct pollfd pollfd = {.fd = process->pidfd, .events = POLLIN};
+    struct pollfd pollfd = {.fd = process->life, .events = POLLIN};
 
     ck_assert_msg(poll(&pollfd, 1, PROBE_MS) == 0, "netkitten ended instead of %s", what);
     ck_assert_msg(kit_now_ms() - since_ms < KIT_PATIENCE_MS, "still waiting for %s", what);
+}
+
+/* The state letter of the process once it has become netkitten; before that 0. */
+static char state_letter(pid_t pid)
+{
+    char path[64];
+    char text[512] = "";
+    const char *end = NULL;
+    FILE *file = NULL;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    file = fopen(path, "re");
+    if (file == NULL) {
+        return 0;
+    }
+    (void)!fread(text, 1, sizeof(text) - 1, file);
+    (void)fclose(file);
+    end = strstr(text, "(netkitten) ");
+    return end == NULL ? 0 : end[strlen("(netkitten) ")];
 }
 
 /* Is this socket one of the process's? */
@@ -260,6 +305,9 @@ uint16_t kit_port_in_state(const struct kit_process *process, unsigned state)
 {
     static const char *const tables[] = {"/proc/net/tcp", "/proc/net/tcp6"};
 
+    if (state_letter(process->pid) == 0) {
+        return 0; /* between fork() and exec() it holds all our sockets */
+    }
     for (size_t i = 0; i < 2; i++) {
         FILE *table = fopen(tables[i], "re");
         char line[512];
@@ -295,30 +343,11 @@ uint16_t kit_port(const struct kit_process *process)
     return port;
 }
 
-/* Has it become netkitten, and does it sleep? */
-static bool is_asleep(pid_t pid)
-{
-    char path[64];
-    char text[512] = "";
-    const char *state = NULL;
-    FILE *file = NULL;
-
-    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    file = fopen(path, "re");
-    if (file == NULL) {
-        return false;
-    }
-    (void)!fread(text, 1, sizeof(text) - 1, file);
-    (void)fclose(file);
-    state = strrchr(text, ')');
-    return strstr(text, "(netkitten)") != NULL && state != NULL && strncmp(state, ") S", 3) == 0;
-}
-
 void kit_await_asleep(const struct kit_process *process)
 {
     int64_t since_ms = kit_now_ms();
 
-    while (!is_asleep(process->pid)) {
+    while (state_letter(process->pid) != 'S') {
         look_again(process, since_ms, "sleeping");
     }
 }

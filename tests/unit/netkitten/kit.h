@@ -18,8 +18,9 @@ enum {
 
 struct kit_process {
     pid_t pid;
-    int pidfd;
-    int out; /* read end of its standard output, -1 when that is closed */
+    pid_t child; /* ours to wait for: pid, or the parent of a process 1 */
+    int life;    /* read end of a pipe that ends with the process */
+    int out;     /* read end of its standard output, -1 when that is closed */
     int err;
 };
 
@@ -39,7 +40,7 @@ struct kit_process kit_run_with(const struct kit_start *start, const char *const
  */
 bool kit_run_as_init(const char *const args[], struct kit_process *ret_process);
 
-/* Await its end: exit code, or 128 + signal. Closes pidfd; the two pipes stay open. */
+/* Await its end: exit code, or 128 + signal. The two output pipes stay open. */
 int kit_wait(struct kit_process *process);
 
 /* Await its end, with everything it wrote to the two outputs compared: NULL = anything but nothing.
