@@ -32,11 +32,14 @@ static void fail(struct eca_cmdline *cmdline, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 static void fail(struct eca_cmdline *cmdline, const char *fmt, ...)
 {
+    eca_auto_buf struct eca_buf text = {0}, clean = {0};
     va_list args;
 
     va_start(args, fmt);
-    (void)vsnprintf(cmdline->error, sizeof(cmdline->error), fmt, args);
+    eca_buf_vaddf(&text, fmt, args);
     va_end(args);
+    eca_escape_controls(eca_buf_view(&text), &clean); /* a word may hold anything; one line */
+    (void)snprintf(cmdline->error, sizeof(cmdline->error), "%s", eca_buf_str(&clean));
     cmdline->action = ECA_ACTION_USAGE_ERROR;
 }
 
