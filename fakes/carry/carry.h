@@ -102,7 +102,7 @@ void fake_hub_add(struct fake_hub *hub, const struct fake_service *service);
  * Faults on exchanges. A rule matches by party, method, and a glob on the path or, where the party
  * has one, the operation or message type ("Submit*", "create", "PayloadMessage"); then counts:
  * skips the first `skip` matches, acts on the next `times` (0 = for ever), each with chance/1000.
- * The first rule that acts wins.
+ * The first rule that acts wins. Names have parts, "stop:web/app": the pattern "stop" fits as well.
  *
  * DUPLICATE, DROP, DELAY and RESET also act on messages: those of a websocket in either direction
  * (their "type") and those of an event stream (`what` of fake_exchange_write_event). A delayed

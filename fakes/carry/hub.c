@@ -263,6 +263,21 @@ static bool kind_fits(enum fake_fault_kind kind, bool message)
     return false;
 }
 
+/* A name has parts, "stop:web/app": a pattern fits the whole or its first parts. */
+static bool name_matches(const char *pattern, const char *what)
+{
+    if (fake_glob(pattern, what)) {
+        return true;
+    }
+    for (const char *colon = strchr(what, ':'); colon != NULL; colon = strchr(colon + 1, ':')) {
+        eca_auto_free char *front = eca_xstrndup(what, (size_t)(colon - what));
+        if (fake_glob(pattern, front)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool rule_matches(const struct fake_rule *rule, const struct fake_party *party,
                          const char *method, const char *what, const char *path, bool message)
 {
@@ -271,7 +286,7 @@ static bool rule_matches(const struct fake_rule *rule, const struct fake_party *
     return kind_fits(fault->kind, message) &&
            (fault->party == NULL || strcmp(fault->party, party->name) == 0) &&
            (fault->method == NULL || (method != NULL && strcmp(fault->method, method) == 0)) &&
-           (fault->what == NULL || fake_glob(fault->what, what) ||
+           (fault->what == NULL || name_matches(fault->what, what) ||
             (path != NULL && fake_glob(fault->what, path)));
 }
 
