@@ -20,6 +20,8 @@ typedef const struct cJSON *eca_json; /* borrowed; NULL = absent */
 
 #define ECA_JSON_DEPTH_MAX 200
 #define ECA_JSON_BYTES_MAX ((size_t)32 << 20)
+/* A value costs about 100 bytes of tree, however short its text is. */
+#define ECA_JSON_VALUES_MAX 1000000
 
 enum eca_json_type {
     ECA_JSON_ABSENT,
@@ -55,7 +57,7 @@ const char *eca_json_key(eca_json member); /* key of an object member */
 /* Untyped reads for values already known to have the type (asserted). */
 const char *eca_json_str(eca_json value);
 bool eca_json_bool(eca_json value);
-double eca_json_double(eca_json value);
+double eca_json_double(eca_json value); /* finite: beyond the range, the largest there is */
 /* Exact value of a number, fraction cut off (WS-165). ECA_E_LIMIT outside 64 bits. */
 int eca_json_i64(eca_json value, int64_t *ret_value, struct eca_err *err);
 int eca_json_u64(eca_json value, uint64_t *ret_value, struct eca_err *err);
@@ -90,7 +92,6 @@ bool eca_json_equal(eca_json a, eca_json b);
 struct eca_json_splitter {
     struct eca_buf pending; /* at most value_bytes_max */
     size_t value_bytes_max;
-    size_t scanned;
     uint32_t depth;
     bool in_string, escaped, started;
 };

@@ -10,12 +10,19 @@ struct lex {
     size_t at;
     struct eca_buf *out;
     struct eca_err *err;
-    uint32_t depth;
+    uint32_t depth, values;
+    bool limit_reached;
 };
 
 static int bad(struct lex *lex, const char *what)
 {
     return eca_err_set(lex->err, ECA_E_INVALID, "JSON: byte %zu: %s", lex->at, what);
+}
+
+static int too_much(struct lex *lex, const char *what)
+{
+    lex->limit_reached = true;
+    return bad(lex, what);
 }
 
 static bool at_end(const struct lex *lex)
@@ -247,11 +254,14 @@ static int lex_value(struct lex *lex)
     if (at_end(lex)) {
         return bad(lex, "want a value");
     }
+    if (++lex->values > ECA_JSON_VALUES_MAX) {
+        return too_much(lex, "too many values");
+    }
     switch (peek(lex)) {
     case '{':
     case '[':
         if (++lex->depth > ECA_JSON_DEPTH_MAX) {
-            return bad(lex, "nested too deep");
+            return too_much(lex, "nested too deep");
         }
         rc = lex_members(lex, peek(lex) == '{');
         lex->depth--;
@@ -278,7 +288,12 @@ int eca_json_normalise(struct eca_view text, struct eca_buf *out, size_t *ret_us
     struct lex lex = {.text = text, .out = out, .err = err};
 
     if (lex_value(&lex) < 0) {
-        return ECA_E_INVALID;
+        enum eca_code code = lex.limit_reached ? ECA_E_LIMIT : ECA_E_INVALID;
+
+        if (err != NULL) {
+            err->code = code;
+        }
+        return code;
     }
     *ret_used = lex.at;
     return ECA_OK;

@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,13 +22,15 @@ int eca_json_parse_prefix(struct eca_view text, struct eca_json_doc **ret_doc, s
     struct eca_json_doc *doc;
     cJSON *root;
     size_t used;
+    int rc;
 
     if (text.len > ECA_JSON_BYTES_MAX) {
         return eca_err_set(err, ECA_E_LIMIT, "JSON: %zu bytes, more than %zu", text.len,
                            ECA_JSON_BYTES_MAX);
     }
-    if (eca_json_normalise(text, &clean, &used, err) < 0) {
-        return ECA_E_INVALID;
+    rc = eca_json_normalise(text, &clean, &used, err);
+    if (rc < 0) {
+        return rc;
     }
     root = cJSON_ParseWithLength(eca_buf_str(&clean), clean.len);
     if (root == NULL) {
@@ -203,7 +206,9 @@ static struct eca_view number_text(eca_json value)
 double eca_json_double(eca_json value)
 {
     /* The process never sets a locale, so the decimal point is the point. */
-    return strtod(number_text(value).at, NULL);
+    double number = strtod(number_text(value).at, NULL);
+
+    return isinf(number) ? copysign(DBL_MAX, number) : number;
 }
 
 bool eca_json_is_integer(eca_json value)
@@ -219,38 +224,64 @@ static int out_of_range(struct eca_err *err)
     return eca_err_set(err, ECA_E_LIMIT, "number outside the 64-bit range");
 }
 
+/* Digits of "12.34e1" before the point that the exponent moves: the exact value without fraction.
+ */
+static bool whole_part(struct eca_view text, uint64_t *ret_value)
+{
+    size_t mark = eca_view_find(text, "e", 0) != SIZE_MAX ? eca_view_find(text, "e", 0)
+                                                          : eca_view_find(text, "E", 0);
+    struct eca_view digits = eca_view_sub(text, 0, mark);
+    size_t point = eca_view_find(digits, ".", 0);
+    int64_t exponent = 0, places;
+    uint64_t value = 0;
+
+    if (mark != SIZE_MAX &&
+        eca_parse_i64(eca_view_sub(text, mark + 1, text.len), &exponent, NULL) < 0) {
+        exponent = text.at[mark + 1] == '-' ? INT32_MIN : INT32_MAX;
+    }
+    /* Texts are shorter than 2^31: an exponent beyond that moves every digit out, or none in. */
+    exponent = exponent < INT32_MIN ? INT32_MIN : exponent > INT32_MAX ? INT32_MAX : exponent;
+    places = (int64_t)(point == SIZE_MAX ? digits.len : point) + exponent;
+    for (size_t i = 0; places > 0 && (i < digits.len || value > 0); i++) {
+        char c = i < digits.len ? digits.at[i] : '0';
+
+        if (c == '.') {
+            continue;
+        }
+        places--;
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(c - '0'), &value)) {
+            return false;
+        }
+    }
+    *ret_value = value;
+    return true;
+}
+
 int eca_json_i64(eca_json value, int64_t *ret_value, struct eca_err *err)
 {
-    double number;
+    struct eca_view text = number_text(value);
+    bool negative = text.at[0] == '-';
+    uint64_t whole;
 
-    if (eca_json_is_integer(value)) {
-        return eca_parse_i64(number_text(value), ret_value, NULL) < 0 ? out_of_range(err) : ECA_OK;
-    }
-    number = trunc(eca_json_double(value));
-    if (!(number >= -9223372036854775808.0 && number < 9223372036854775808.0)) {
+    if (!whole_part(eca_view_sub(text, negative, text.len), &whole) ||
+        whole > (uint64_t)INT64_MAX + negative) {
         return out_of_range(err);
     }
-    *ret_value = (int64_t)number;
+    *ret_value = negative ? (int64_t)(0 - whole) : (int64_t)whole;
     return ECA_OK;
 }
 
 int eca_json_u64(eca_json value, uint64_t *ret_value, struct eca_err *err)
 {
-    double number;
+    struct eca_view text = number_text(value);
+    bool negative = text.at[0] == '-';
+    uint64_t whole;
 
-    if (eca_json_is_integer(value)) {
-        struct eca_view text = number_text(value);
-
-        if (eca_view_eq_str(text, "-0")) {
-            text = eca_view_str("0");
-        }
-        return eca_parse_u64(text, UINT64_MAX, ret_value, NULL) < 0 ? out_of_range(err) : ECA_OK;
-    }
-    number = trunc(eca_json_double(value));
-    if (!(number >= 0 && number < 18446744073709551616.0)) {
+    if (!whole_part(eca_view_sub(text, negative, text.len), &whole) || (negative && whole > 0)) {
         return out_of_range(err);
     }
-    *ret_value = (uint64_t)number;
+    *ret_value = whole;
     return ECA_OK;
 }
 
@@ -348,10 +379,13 @@ static bool equal_objects(eca_json a, eca_json b)
 {
     /* Duplicate keys: only the last of each counts, on both sides. */
     for (eca_json member = a->child; member != NULL; member = member->next) {
-        eca_json mine = eca_json_get(a, member->string);
         eca_json other = eca_json_get(b, member->string);
 
-        if (other == NULL || !eca_json_equal(mine, other)) {
+        if (other == NULL) {
+            return false;
+        }
+        /* Once for each key: comparing once for each duplicate would double at every level. */
+        if (member == eca_json_get(a, member->string) && !eca_json_equal(member, other)) {
             return false;
         }
     }
@@ -363,6 +397,13 @@ static bool equal_objects(eca_json a, eca_json b)
     return true;
 }
 
+static bool is_zero(eca_json number)
+{
+    double value = eca_json_double(number);
+
+    return value <= 0 && value >= 0;
+}
+
 static bool equal_numbers(eca_json a, eca_json b)
 {
     double left, right;
@@ -371,7 +412,7 @@ static bool equal_numbers(eca_json a, eca_json b)
         return true;
     }
     if (eca_json_is_integer(a) && eca_json_is_integer(b)) {
-        return false;
+        return is_zero(a) && is_zero(b); /* 0 and -0 */
     }
     left = eca_json_double(a);
     right = eca_json_double(b);

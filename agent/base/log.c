@@ -5,7 +5,7 @@
 #include "agent/base/str.h"
 #include "agent/base/timefmt.h"
 
-#define MESSAGE_BYTES_MAX ((size_t)8 << 10) /* LOG-108 */
+#define TEXT_BYTES_MAX ((size_t)8 << 10) /* a message, a value: LOG-108 */
 
 static const char *const level_names[] = {"DEBUG", "INFO", "WARN", "ERROR", "CRITICAL", "NONE"};
 
@@ -27,23 +27,47 @@ bool eca_log_level_parse(const char *name, enum eca_log_level *ret_level)
     return false;
 }
 
+/* Escaped and at most TEXT_BYTES_MAX long. */
+static void add_text(struct eca_buf *line, struct eca_view text)
+{
+    size_t from = line->len;
+
+    eca_escape_controls(eca_view_sub(text, 0, TEXT_BYTES_MAX), line);
+    if (line->len - from > TEXT_BYTES_MAX) {
+        struct eca_view added = eca_view_sub(eca_buf_view(line), from, line->len);
+
+        line->len = from + eca_utf8_cut(added, TEXT_BYTES_MAX);
+        line->at[line->len] = '\0';
+    }
+}
+
+/* A quote in the value must not end it, nor a backslash hide the quote that does. */
 static void add_field(struct eca_buf *line, const char *key, const char *value)
 {
-    struct eca_view rest = eca_view_str(value == NULL ? "" : value);
+    eca_auto_buf struct eca_buf quoted = {0};
 
-    eca_buf_addf(line, " %s=\"", key);
-    for (;;) { /* quotes of the value must not end it */
-        size_t quote = eca_view_find(rest, "\"", 0);
-
-        if (quote == SIZE_MAX) {
-            break;
+    for (; *value != '\0'; value++) {
+        if (*value == '"' || *value == '\\') {
+            eca_buf_add_char(&quoted, '\\');
         }
-        eca_escape_controls(eca_view_sub(rest, 0, quote), line);
-        eca_buf_add_str(line, "\\\"");
-        rest = eca_view_sub(rest, quote + 1, rest.len);
+        eca_buf_add_char(&quoted, *value);
     }
-    eca_escape_controls(rest, line);
+    eca_buf_addf(line, " %s=\"", key);
+    add_text(line, eca_buf_view(&quoted));
     eca_buf_add_char(line, '"');
+}
+
+/* LOG-105. A key without value ends the list: whoever reads on would run past its end. */
+static bool add_fields(struct eca_buf *line, const char *const *fields)
+{
+    for (size_t i = 0; fields != NULL && fields[i] != NULL; i += 2) {
+        if (fields[i + 1] == NULL) {
+            eca_buf_add_str(line, " [malformed ctx omitted]");
+            return false;
+        }
+        add_field(line, fields[i], fields[i + 1]);
+    }
+    return true;
 }
 
 void eca_log_write(struct eca_log *log, enum eca_log_level level, const char *module,
@@ -52,6 +76,7 @@ void eca_log_write(struct eca_log *log, enum eca_log_level level, const char *mo
     eca_auto_buf struct eca_buf message = {0}, line = {0};
     char stamp[21];
     int64_t wall_ms;
+    bool well_formed;
     va_list args;
 
     if (log == NULL || log->sink == NULL || level < log->level || level >= ECA_LOG_NONE) {
@@ -63,23 +88,17 @@ void eca_log_write(struct eca_log *log, enum eca_log_level level, const char *mo
     eca_buf_vaddf(&message, fmt, args);
     va_end(args);
     eca_buf_addf(&line, "%s [%s] ", stamp, level_names[level]);
-    eca_escape_controls(eca_buf_view(&message), &line);
+    add_text(&line, eca_buf_view(&message));
     if (module != NULL) {
         add_field(&line, "module", module);
     }
-    for (size_t i = 0; fields != NULL && fields[i] != NULL; i += 2) {
-        add_field(&line, fields[i], fields[i + 1]);
-        if (fields[i + 1] == NULL) {
-            break; /* an odd list ends here instead of running past its end */
-        }
-    }
-    if (line.len > MESSAGE_BYTES_MAX) {
-        line.len = eca_utf8_cut(eca_buf_view(&line), MESSAGE_BYTES_MAX);
-        line.at[line.len] = '\0';
-    }
+    well_formed = add_fields(&line, fields);
     eca_buf_add_char(&line, '\n');
     log->counts[level]++;
     log->sink(log->sink_arg, level, wall_ms, eca_buf_view(&line));
+    if (!well_formed) {
+        ECA_WARN(log, "util", ECA_NO_KV, "A log record has a key without value");
+    }
 }
 
 bool eca_log_limit_pass(struct eca_log_limit *limit, uint64_t now_ns, uint64_t interval_ns)

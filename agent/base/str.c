@@ -98,7 +98,7 @@ static uint64_t duration_unit(struct eca_view text, size_t *ret_len)
 /* One "<number>[.<fraction>]<unit>" at *at. */
 static bool duration_part(struct eca_view text, size_t *at, uint64_t *total_ns)
 {
-    uint64_t whole = 0, unit, part;
+    uint64_t whole = 0, unit, part, below;
     uint64_t fraction = 0, scale = 1;
     size_t digits = 0, unit_len = 0;
 
@@ -125,8 +125,9 @@ static bool duration_part(struct eca_view text, size_t *at, uint64_t *total_ns)
     if (__builtin_mul_overflow(whole, unit, &part)) {
         return false;
     }
-    part += (uint64_t)((__extension__(unsigned __int128) fraction * unit) / scale);
-    return !__builtin_add_overflow(*total_ns, part, total_ns) && *total_ns <= (uint64_t)INT64_MAX;
+    below = (uint64_t)((__extension__(unsigned __int128) fraction * unit) / scale);
+    return !__builtin_add_overflow(part, below, &part) &&
+           !__builtin_add_overflow(*total_ns, part, total_ns);
 }
 
 int eca_parse_duration(struct eca_view text, int64_t *ret_ns, struct eca_err *err)
@@ -151,7 +152,10 @@ int eca_parse_duration(struct eca_view text, int64_t *ret_ns, struct eca_err *er
             return refuse(err, text, "not a duration");
         }
     }
-    *ret_ns = negative ? -(int64_t)total : (int64_t)total;
+    if (total > (uint64_t)INT64_MAX + negative) {
+        return refuse(err, text, "duration out of range");
+    }
+    *ret_ns = negative ? (int64_t)(0 - total) : (int64_t)total;
     return ECA_OK;
 }
 
@@ -393,8 +397,17 @@ void eca_escape_controls(struct eca_view text, struct eca_buf *out)
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.at[i];
 
-        if (c >= 0x20 && c != 0x7F) {
+        if (c >= 0x20 && c < 0x7F) {
             continue;
+        }
+        /* Terminals obey C1 controls (U+0080..U+009F) too, and some obey them as single bytes. */
+        if (c > 0x7F && (c != 0xC2 || i + 1 >= text.len || (unsigned char)text.at[i + 1] > 0x9F)) {
+            size_t len = utf8_len(eca_view_sub(text, i, text.len));
+
+            if (len > 0) {
+                i += len - 1;
+                continue;
+            }
         }
         eca_buf_add(out, text.at + clean, i - clean);
         clean = i + 1;

@@ -30,7 +30,8 @@ void eca_percent_decode(struct eca_view text, bool plus_is_space, struct eca_buf
 size_t eca_utf8_cut(struct eca_view text, size_t bytes_max);
 /* Copy text, every invalid byte sequence becomes U+FFFD (WS-141). */
 void eca_utf8_repair(struct eca_view text, struct eca_buf *out);
-/* Append text with control characters written as \n, \t, \x1b ... (LOG-108). */
+/* Append text with control characters and bytes that are no UTF-8 written as \n, \t, \x1b ...
+ * (LOG-108). */
 void eca_escape_controls(struct eca_view text, struct eca_buf *out);
 
 /* A parsed absolute URL; all members are views into the parsed text. */

@@ -117,18 +117,17 @@ static size_t run_deferred(struct eca_sched *sched)
     return count;
 }
 
-static size_t run_timers(struct eca_sched *sched)
+/* Timers due now and armed before this round, whose first sequence number is first_seq. */
+static size_t run_timers(struct eca_sched *sched, uint64_t first_seq)
 {
-    uint64_t last_seq = sched->next_seq;
     size_t count = 0;
 
     while (sched->heap_count > 0) {
         struct eca_timer *timer = sched->heap[0];
 
-        /* Armed during this round with no delay: next round. Everything behind it in the heap that
-         * is due and older has a smaller key, so stopping here loses nothing but order among
-         * newcomers. */
-        if (timer->deadline_ns > sched->now_ns || timer->seq >= last_seq) {
+        /* Armed during this round with no delay: next round. No older one that is due lies behind
+         * it, since eca_timer_start_at lets no deadline lie before now. */
+        if (timer->deadline_ns > sched->now_ns || timer->seq >= first_seq) {
             break;
         }
         eca_timer_stop(timer);
@@ -140,10 +139,12 @@ static size_t run_timers(struct eca_sched *sched)
 
 size_t eca_sched_run(struct eca_sched *sched)
 {
+    uint64_t first_seq = sched->next_seq;
     size_t count;
 
     eca_sched_update_now(sched);
-    count = run_deferred(sched) + run_timers(sched);
+    count = run_deferred(sched);
+    count += run_timers(sched, first_seq);
     if (count > 0 && sched->now_ns == sched->busy_at_ns) {
         sched->busy_rounds++;
         assert(sched->busy_rounds < ECA_SCHED_ROUNDS_MAX);
@@ -193,7 +194,7 @@ void eca_timer_start_at(struct eca_timer *timer, uint64_t deadline_ns)
         sched->heap_cap = sched->heap_cap == 0 ? 16 : 2 * sched->heap_cap;
         sched->heap = eca_xrealloc_array(sched->heap, sched->heap_cap, sizeof(*sched->heap));
     }
-    timer->deadline_ns = deadline_ns;
+    timer->deadline_ns = deadline_ns > sched->now_ns ? deadline_ns : sched->now_ns;
     timer->seq = sched->next_seq++;
     sift_up(sched, sched->heap_count++, timer);
 }
