@@ -143,7 +143,7 @@ $(UNIT_BIN): $(OUT)/%: $(OBJ)/%.o $(LIB_UNIT) $(LIB_NETKITTEN) $(LIB_HARNESS) $(
 # This test runs the program beside it.
 $(OUT)/tests/unit/netkitten/test_netkitten: | $(OUT)/netkitten
 
-$(FUZZ_REPLAY_BIN): $(OUT)/%.replay: $(OBJ)/%.o $(OBJ)/tests/fuzz/replay_main.o $(LIB_HARNESS) $(LIB_FAKES) $(LIB_AGENT)
+$(FUZZ_REPLAY_BIN): $(OUT)/%.replay: $(OBJ)/%.o $(OBJ)/tests/fuzz/replay_main.o $(LIB_NETKITTEN) $(LIB_HARNESS) $(LIB_FAKES) $(LIB_AGENT)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(HARNESS_LIBS) -o $@
 

@@ -48,7 +48,8 @@ check: format-check layers lint
 FUZZ_SECONDS ?= 10
 FUZZ_BIN := $(patsubst %.c,build/fuzz/%,$(FUZZ_SRC))
 ifeq ($(VARIANT),fuzz)
-$(FUZZ_BIN): build/fuzz/%: build/fuzz/%.o $(LIB_HARNESS) $(LIB_FAKES) $(LIB_AGENT)
+$(FUZZ_BIN): build/fuzz/%: $(OBJ)/%.o $(LIB_NETKITTEN) $(LIB_HARNESS) $(LIB_FAKES) $(LIB_AGENT)
+	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer $(filter %.o,$^) $(filter %.a,$^) $(HARNESS_LIBS) -o $@
 fuzz: $(FUZZ_BIN)
 	@ci/run-fuzz.sh $(FUZZ_SECONDS) $(FUZZ_BIN)

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -28,7 +29,6 @@ enum {
 };
 
 enum {
-    PATH_BYTES = 4096,
     OUTPUT_BYTES = 4096,
     PROBE_MS = 1, /* between two looks at a condition that nothing announces */
 };
@@ -41,16 +41,15 @@ int64_t kit_now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* The program lies three folders above the test program. path: PATH_BYTES. */
-static void program_path(char *path)
+void kit_program_path(char *path)
 {
-    char self[PATH_BYTES / 2];
+    char self[KIT_PATH_BYTES / 2];
     ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
     ck_assert_int_gt(len, 0);
     self[len] = '\0';
     *strrchr(self, '/') = '\0';
-    (void)snprintf(path, PATH_BYTES, "%s/../../../netkitten", self);
+    (void)snprintf(path, KIT_PATH_BYTES, "%s/../../../netkitten", self);
     ck_assert_msg(access(path, X_OK) == 0, "%s is not built", path);
 }
 
@@ -65,7 +64,8 @@ static void become(const char *path, const char *const args[], const struct kit_
     for (size_t i = 0; i < KIT_ARGS_MAX && args[i] != NULL; i++) {
         argv[i + 1] = args[i];
     }
-    (void)fcntl(pipes[LIFE], F_SETFD, 0); /* netkitten holds it, unknowingly, until it ends */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves nothing running */
+    (void)fcntl(pipes[LIFE], F_SETFD, 0);   /* netkitten holds it, unknowingly, until it ends */
     (void)dup2(pipes[ERR], STDERR_FILENO);
     if (start->out_closed) {
         (void)close(STDOUT_FILENO);
@@ -113,12 +113,12 @@ static struct kit_process our_side(pid_t pid, const int read_ends[], const int w
 
 struct kit_process kit_run_with(const struct kit_start *start, const char *const args[])
 {
-    char path[PATH_BYTES];
+    char path[KIT_PATH_BYTES];
     int read_ends[PIPES];
     int write_ends[PIPES];
     pid_t pid = -1;
 
-    program_path(path);
+    kit_program_path(path);
     open_pipes(read_ends, write_ends);
     pid = fork();
     ck_assert_int_ge(pid, 0);
@@ -166,13 +166,13 @@ static void stand_between(const char *path, const char *const args[], int report
 
 bool kit_run_as_init(const char *const args[], struct kit_process *ret_process)
 {
-    char path[PATH_BYTES];
+    char path[KIT_PATH_BYTES];
     int read_ends[PIPES];
     int write_ends[PIPES];
     int report[2];
     pid_t between = -1;
 
-    program_path(path);
+    kit_program_path(path);
     open_pipes(read_ends, write_ends);
     ck_assert_int_eq(pipe2(report, O_CLOEXEC), 0);
     between = fork();

@@ -14,6 +14,7 @@
 enum {
     KIT_PATIENCE_MS = 20000,
     KIT_ARGS_MAX = 12,
+    KIT_PATH_BYTES = 4096,
 };
 
 struct kit_process {
@@ -30,6 +31,9 @@ struct kit_start {
     bool signals_blocked; /* the four ending signals blocked and ignored */
     uint64_t descriptors; /* limit of open descriptors; 0 = unchanged */
 };
+
+/* Where the program is: three folders above the test program. path: KIT_PATH_BYTES. */
+void kit_program_path(char *path);
 
 /* Start netkitten; the arguments end with NULL. */
 struct kit_process kit_run(const char *first, ...) __attribute__((sentinel));

@@ -1,6 +1,7 @@
 /* The program as others see it: processes, sockets, exit codes (NKT-151). */
 #include <arpa/inet.h>
 #include <check.h>
+#include <elf.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -175,9 +176,35 @@ START_TEST(loop_with_nothing_to_do_sleeps_until_a_signal)
 }
 END_TEST
 
+#ifndef __SANITIZE_ADDRESS__ /* sanitizers need the shared C library */
+/* NKT-101, NKT-104: no interpreter, hence no shared library and nothing else to put into the image
+ */
+START_TEST(program_is_static)
+{
+    char path[KIT_PATH_BYTES];
+    Elf64_Ehdr header;
+    Elf64_Phdr segment;
+    FILE *file = NULL;
+
+    kit_program_path(path);
+    file = fopen(path, "re");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fread(&header, sizeof(header), 1, file), 1);
+    ck_assert_mem_eq(header.e_ident, ELFMAG, SELFMAG);
+    ck_assert_uint_gt(header.e_phnum, 0);
+    ck_assert_int_eq(fseek(file, (long)header.e_phoff, SEEK_SET), 0);
+    for (unsigned i = 0; i < header.e_phnum; i++) {
+        ck_assert_uint_eq(fread(&segment, sizeof(segment), 1, file), 1);
+        ck_assert_uint_ne(segment.p_type, PT_INTERP);
+    }
+    (void)fclose(file);
+}
+END_TEST
+#endif
+
 /* --- refusals --- */
 
-/* NKT-123: exit code 2, the problem and the usage text on standard error */
+/* NKT-102, NKT-123: exit code 2, the problem and the usage text on standard error */
 START_TEST(usage_errors_exit_2)
 {
     static const struct {
@@ -826,6 +853,9 @@ static void add_rows(Suite *suite)
     tcase_add_test(rows, no_arguments_exit_0_at_once);
     tcase_add_test(rows, texts_without_a_peer_are_ignored);
     tcase_add_test(rows, loop_with_nothing_to_do_sleeps_until_a_signal);
+#ifndef __SANITIZE_ADDRESS__
+    tcase_add_test(rows, program_is_static);
+#endif
     suite_add_tcase(suite, rows);
 }
 
