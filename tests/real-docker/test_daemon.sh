@@ -71,7 +71,7 @@ test_name_server() {
     d network create names >/dev/null
     d run --detach --network names --name named netkitten -l=80 -serve "by name" -loop >/dev/null
     expect "the daemon's name server is asked" "by name" "$(d run --rm --network names netkitten named:80)"
-    expect "an unknown name exits 1" 1 "$(exit_code d run --rm --network names netkitten nobody:80)"
+    expect "an unknown name exits 1" 1 "$(exit_code d run --rm --network names --dns-opt timeout:1 --dns-opt attempts:1 netkitten nobody:80)"
 }
 
 # NKT-143: as process 1 of a container it obeys
