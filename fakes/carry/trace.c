@@ -177,6 +177,18 @@ void fake_trace_listen(struct fake_trace *trace, fake_trace_fn *fn, void *arg)
     trace->listeners[trace->listener_count++].arg = arg;
 }
 
+void fake_trace_unlisten(struct fake_trace *trace, fake_trace_fn *fn, void *arg)
+{
+    for (size_t i = 0; i < trace->listener_count; i++) {
+        if (trace->listeners[i].fn == fn && trace->listeners[i].arg == arg) {
+            memmove(&trace->listeners[i], &trace->listeners[i + 1],
+                    (trace->listener_count - i - 1) * sizeof(trace->listeners[0]));
+            trace->listener_count--;
+            return;
+        }
+    }
+}
+
 size_t fake_trace_count(const struct fake_trace *trace)
 {
     return trace->count;

@@ -68,6 +68,7 @@ size_t fake_trace_violations(const struct fake_trace *trace);
 void fake_trace_name(struct fake_trace *trace, const char *arn, const char *name);
 const char *fake_trace_name_of(const struct fake_trace *trace, const char *arn);
 void fake_trace_listen(struct fake_trace *trace, fake_trace_fn *fn, void *arg);
+void fake_trace_unlisten(struct fake_trace *trace, fake_trace_fn *fn, void *arg);
 size_t fake_trace_count(const struct fake_trace *trace);
 const struct fake_event *fake_trace_at(const struct fake_trace *trace, size_t index);
 /* SHA-256 over time, lane, name, fields of all events: the identity of a run. 64 hex digits. */
