@@ -38,7 +38,7 @@ struct eca_registration_result {
     int exit_code;            /* !ok: 1 or 5 (PROC-220, PROC-221) */
     const char *reason;       /* !ok: one line */
 };
-/* Runs once, later, from the loop. The registration is gone when it returns. */
+/* Runs once, later, from the loop. The registration is gone by then. */
 typedef void eca_registration_fn(void *arg, const struct eca_registration_result *result);
 
 struct eca_registration;
