@@ -32,7 +32,7 @@ static void add_text(struct eca_buf *line, struct eca_view text)
 {
     size_t from = line->len;
 
-    eca_escape_controls(eca_view_sub(text, 0, TEXT_BYTES_MAX), line);
+    eca_escape_controls(eca_view_sub(text, 0, eca_utf8_cut(text, TEXT_BYTES_MAX)), line);
     if (line->len - from > TEXT_BYTES_MAX) {
         struct eca_view added = eca_view_sub(eca_buf_view(line), from, line->len);
 
