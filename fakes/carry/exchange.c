@@ -389,8 +389,8 @@ void fake_exchange_header(struct fake_exchange *exchange, const char *name, cons
     add_answer_header(exchange, name, value);
 }
 
-static void hold(struct fake_exchange *exchange, int op, int status, size_t content_length,
-                 struct eca_view bytes)
+static void hold(struct fake_exchange *exchange, enum fake_held_op op, int status,
+                 size_t content_length, struct eca_view bytes)
 {
     struct fake_held *held = eca_xalloc(sizeof(*held));
 

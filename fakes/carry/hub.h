@@ -49,10 +49,12 @@ struct fake_hub {
     struct eca_list exchanges, sockets;
 };
 
+enum fake_held_op { HELD_BEGIN, HELD_WRITE, HELD_END, HELD_RESET };
+
 /* One call of a service that waits for its delay. */
 struct fake_held {
     struct eca_list_node node;
-    enum { HELD_BEGIN, HELD_WRITE, HELD_END, HELD_RESET } op;
+    enum fake_held_op op;
     int status;
     size_t content_length;
     struct eca_buf bytes;

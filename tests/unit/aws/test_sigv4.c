@@ -460,7 +460,6 @@ END_TEST
 START_TEST(digests_have_their_known_values)
 {
     unsigned char digest[ECA_SHA256_BYTES];
-    eca_auto_buf struct eca_buf bytes = {0};
     char hex[ECA_SHA256_HEX_BYTES];
     struct eca_digest *pieces;
 
