@@ -36,10 +36,13 @@ static void send_all(struct fake_docker *docker, const struct event *event)
 
 static void keep(struct fake_docker *docker, struct event *event)
 {
-    eca_list_push_back(&docker->events, &event->node);
-    if (docker->events.count > EVENTS_KEPT_MAX) {
-        event_free(eca_list_entry(eca_list_pop_front(&docker->events), struct event, node));
+    struct eca_list_node *oldest = eca_list_first(&docker->events);
+
+    if (oldest != NULL && docker->events.count >= EVENTS_KEPT_MAX) {
+        eca_list_remove(&docker->events, oldest);
+        event_free(eca_list_entry(oldest, struct event, node));
     }
+    eca_list_push_back(&docker->events, &event->node);
 }
 
 static void publish(struct fake_docker *docker, struct event *event)
