@@ -104,7 +104,7 @@ BIN := $(if $(wildcard agent/main.c),$(OUT)/ecs-agent) $(if $(wildcard harness/m
  $(OUT)/netkitten
 
 .PHONY: all
-all: $(BIN)
+all: $(BIN) $(LIB_AGENT) $(LIB_FAKES) $(LIB_HARNESS)
 	@mkdir -p build
 	@for b in $(notdir $(BIN)); do ln -sfn $(VARIANT)/$$b build/$$b; done
 
