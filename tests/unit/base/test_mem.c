@@ -69,6 +69,7 @@ struct item {
 
 static int value_of(struct eca_list_node *node)
 {
+    ck_assert_ptr_nonnull(node);
     return eca_list_entry(node, struct item, node)->value;
 }
 
