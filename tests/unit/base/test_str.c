@@ -69,7 +69,7 @@ END_TEST
 START_TEST(boolean_has_twelve_spellings)
 {
     static const char *const yes[] = {"1", "t", "T", "TRUE", "true", "True", " true\t", "1\n"};
-    static const char *const no[] = {"0", "f", "F", "FALSE", "false", "False", "\xc2\xa0False"};
+    static const char *const no[] = {"0", "f", "F", "FALSE", "false", "False", "False\xc2\xa0"};
     static const char *const refused[] = {"", " ", "yes", "on", "tRUE", "2", "truee", "no"};
     bool value = false;
 
