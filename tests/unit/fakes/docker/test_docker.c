@@ -1,0 +1,664 @@
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fakes/docker/daemon.h"
+#include "tests/unit/fakes/stage.h"
+
+static struct stage stage;
+static struct fake_docker *docker;
+static struct client last;
+
+static void setup(void)
+{
+    struct fake_docker_opts opts = {0};
+
+    stage_open(&stage);
+    opts.base = stage.base;
+    docker = fake_docker_new(&opts);
+    fake_memory_map(stage.memory, "/d", "docker");
+    fake_docker_add_image(docker, &(struct fake_docker_image){.name = "busybox", .present = true});
+    memset(&last, 0, sizeof(last));
+}
+
+static void teardown(void)
+{
+    client_clear(&last);
+    stage_drop_carrier(&stage);
+    fake_docker_free(docker);
+    stage_close(&stage);
+}
+
+/* One exchange; the answer stays in `last`. Returns the status. */
+static int call_body(const char *method, const char *path, const char *body)
+{
+    eca_auto_buf struct eca_buf url = {0};
+    struct ask ask = {.method = method, .unix_socket = "/d", .body = body, .total_ms = 600000};
+
+    client_clear(&last);
+    eca_buf_addf(&url, "http://docker%s", path);
+    ask.url = eca_buf_str(&url);
+    client_run(&last, &stage, &ask);
+    return last.status;
+}
+
+static int call(const char *method, const char *path)
+{
+    return call_body(method, path, NULL);
+}
+
+static const char *answer(void)
+{
+    return eca_buf_str(&last.body);
+}
+
+static bool answer_has(const char *part)
+{
+    return strstr(answer(), part) != NULL;
+}
+
+static const char web_body[] =
+    "{\"Image\":\"busybox\",\"Cmd\":null,\"Labels\":{\"com.amazonaws.ecs.task-arn\":"
+    "\"arn:aws:ecs:us-west-2:1:task/web\",\"com.amazonaws.ecs.container-name\":\"app\"},"
+    "\"HostConfig\":{\"PortBindings\":{\"80/tcp\":[{\"HostIP\":\"0.0.0.0\",\"HostPort\":\"0\"}],"
+    "\"53/udp\":[{\"HostIP\":\"0.0.0.0\",\"HostPort\":\"5353\"}]}}}";
+
+static void start_web(void)
+{
+    ck_assert_int_eq(call_body("POST", "/v1.17/containers/create?name=web-1", web_body), 201);
+    ck_assert_int_eq(call("POST", "/v1.17/containers/web-1/start"), 204);
+}
+
+/* An event stream that reads on. */
+static struct client events;
+
+static void listen(const char *query)
+{
+    eca_auto_buf struct eca_buf url = {0};
+    struct ask ask = {.unix_socket = "/d", .endless = true};
+
+    eca_buf_addf(&url, "http://docker/events%s", query);
+    ask.url = eca_buf_str(&url);
+    client_start(&events, &stage, &ask);
+    manual_clock_advance_ms(&stage.clock, 10);
+}
+
+static size_t count_in(const struct eca_buf *text, const char *part)
+{
+    size_t count = 0;
+
+    for (const char *at = eca_buf_str(text); (at = strstr(at, part)) != NULL; at++) {
+        count++;
+    }
+    return count;
+}
+
+/* DKR-F01: targets in absolute form, without version, with a trailing '?'. */
+START_TEST(odd_targets_are_understood)
+{
+    ck_assert_int_eq(call("GET", "/_ping"), 200);
+    ck_assert_str_eq(answer(), "OK");
+    ck_assert_int_eq(call("GET", "/v1.17/version"), 200);
+    ck_assert(answer_has("\"ApiVersion\":\"1.24\""));
+    ck_assert_int_eq(call("GET", "/v1.17/containers/json?"), 200);
+    ck_assert_str_eq(answer(), "[]");
+    ck_assert_int_eq(call("GET", "/v1.17/images/busybox:latest/json"), 200);
+    ck_assert_int_eq(call("GET", "/v1.17/images/library/busybox/json"), 200);
+    ck_assert_int_eq(call("GET", "/v1.17/nonsense"), 404);
+    ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 1);
+}
+END_TEST
+
+/* DKR-F02, DKR-L01: each version in its own words. */
+START_TEST(errors_speak_the_version_asked_for)
+{
+    static const struct {
+        const char *min, *max, *path;
+        int status;
+        const char *body;
+    } rows[] = {
+        {"1.12", "1.24", "/v1.17/containers/x/json", 404, "No such container: x\n"},
+        {"1.12", "1.24", "/v1.24/containers/x/json", 404,
+         "{\"message\":\"No such container: x\"}\n"},
+        {"1.12", "1.24", "/containers/x/json", 404, "{\"message\":\"No such container: x\"}\n"},
+        {"1.12", "1.17", "/v1.18/version", 400,
+         "client is newer than server (client API version: 1.18, server API version: 1.17)\n"},
+        {"1.44", "1.47", "/v1.17/_ping", 400,
+         "{\"message\":\"client version 1.17 is too old. Minimum supported API version is 1.44, "
+         "please upgrade your client to a newer version\"}\n"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        fake_docker_set_versions(docker, "x", rows[i].max, rows[i].min);
+        ck_assert_int_eq(call("GET", rows[i].path), rows[i].status);
+        ck_assert_str_eq(answer(), rows[i].body);
+    }
+}
+END_TEST
+
+START_TEST(a_container_lives_and_dies)
+{
+    start_web();
+    ck_assert_int_eq(call("POST", "/v1.17/containers/web-1/start"), 304);
+    ck_assert_int_eq(call("GET", "/v1.17/containers/web-1/json"), 200);
+    ck_assert(answer_has("\"Running\":true"));
+    ck_assert(answer_has("\"80/tcp\":[{\"HostIp\":\"0.0.0.0\",\"HostPort\":\"32768\"}]"));
+    ck_assert(answer_has("\"53/udp\":[{\"HostIp\":\"0.0.0.0\",\"HostPort\":\"5353\"}]"));
+    ck_assert(answer_has("\"FinishedAt\":\"0001-01-01T00:00:00Z\""));
+    ck_assert_int_eq(call("DELETE", "/v1.17/containers/web-1?v=1"), 409);
+    ck_assert_int_eq(call("POST", "/v1.17/containers/web-1/stop?t=30"), 204);
+    ck_assert_int_eq(call("POST", "/v1.17/containers/web-1/stop?t=30"), 304);
+    ck_assert_int_eq(call("GET", "/v1.17/containers/web-1/json"), 200);
+    ck_assert(answer_has("\"Running\":false"));
+    ck_assert_int_eq(call("DELETE", "/v1.17/containers/web-1?v=1"), 204);
+    ck_assert_int_eq(call("GET", "/v1.17/containers/web-1/json"), 404);
+    ck_assert_uint_eq(fake_docker_count(docker), 0);
+
+    eca_auto_buf struct eca_buf trace = {0};
+    stage_print(&stage, &trace);
+    static const char *const expected[] = {
+        "docker create {\"container\":\"web/app\",\"name\":\"web-1\",\"image\":\"busybox\"}\n"
+        "docker created {\"container\":\"web/app\"}\n",
+        "docker start {\"container\":\"web/app\"}\n"
+        "docker running {\"container\":\"web/app\",\"ports\":[\"32768->80/tcp\","
+        "\"5353->53/udp\"]}\n",
+        "docker remove.failed {\"container\":\"web/app\",\"status\":409",
+        "docker stop {\"container\":\"web/app\",\"timeout\":\"30\"}\n"
+        "docker exited {\"container\":\"web/app\",\"exitCode\":0}\n",
+        "docker removed {\"container\":\"web/app\"}\n",
+    };
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        ck_assert_msg(strstr(eca_buf_str(&trace), expected[i]) != NULL, "%s\nin\n%s", expected[i],
+                      eca_buf_str(&trace));
+    }
+    ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 0);
+}
+END_TEST
+
+START_TEST(creates_that_cannot_be_are_refused)
+{
+    static const struct {
+        const char *name, *body;
+        int status;
+        const char *text;
+    } rows[] = {
+        {"a1", "{\"Image\":\"nothing\"}", 404, "No such image: nothing"},
+        {"a1", "not json", 400, "invalid JSON"},
+        {"-bad", "{\"Image\":\"busybox\"}", 400, "Invalid container name"},
+        {"taken", "{\"Image\":\"busybox\"}", 409,
+         "Conflict. The name \"/taken\" is already in use"},
+        {"a1", "{\"Image\":\"busybox\",\"Memory\":1000}", 400, "Minimum memory limit"},
+        {"a1", "{\"Image\":\"busybox\",\"HostConfig\":{\"Links\":[\"gone:x\"]}}", 400,
+         "Could not get container for gone"},
+        {"a1", "{\"Image\":\"busybox\",\"HostConfig\":{\"VolumesFrom\":[\"gone:ro\"]}}", 404,
+         "No such container: gone"},
+        {"a1", "{\"Image\":\"busybox\",\"HostConfig\":{\"PortBindings\":{\"x/tcp\":[{}]}}}", 400,
+         "invalid port"},
+    };
+
+    ck_assert_int_eq(
+        call_body("POST", "/v1.17/containers/create?name=taken", "{\"Image\":\"busybox\"}"), 201);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        eca_auto_buf struct eca_buf path = {0};
+        eca_buf_addf(&path, "/v1.17/containers/create?name=%s", rows[i].name);
+        ck_assert_int_eq(call_body("POST", eca_buf_str(&path), rows[i].body), rows[i].status);
+        ck_assert_msg(answer_has(rows[i].text), "%zu: %s", i, answer());
+        ck_assert_uint_eq(fake_docker_count(docker), 1);
+    }
+}
+END_TEST
+
+/* FB-12: a port that is in use; it is free again after the stop. */
+START_TEST(a_host_port_has_one_owner)
+{
+    static const char body[] = "{\"Image\":\"busybox\",\"HostConfig\":{\"PortBindings\":"
+                               "{\"80/tcp\":[{\"HostPort\":\"8080\"}]}}}";
+
+    (void)call_body("POST", "/v1.17/containers/create?name=p1", body);
+    (void)call_body("POST", "/v1.17/containers/create?name=p2", body);
+    ck_assert_int_eq(call("POST", "/v1.17/containers/p1/start"), 204);
+    ck_assert_int_eq(call("POST", "/v1.17/containers/p2/start"), 500);
+    ck_assert(answer_has("Bind for 0.0.0.0:8080 failed: port is already allocated"));
+    ck_assert_int_eq(call("POST", "/v1.17/containers/p1/stop?t=1"), 204);
+    ck_assert_int_eq(call("POST", "/v1.17/containers/p2/start"), 204);
+}
+END_TEST
+
+/* DKR-531: the internal volume container cannot start; its volume is known by then. */
+START_TEST(the_volume_container_fails_to_start)
+{
+    ck_assert_int_eq(call_body("POST",
+                               "/v1.17/images/create?fromSrc=-&repo=amazon%2Fecs-emptyvolume-base"
+                               "&tag=autogenerated",
+                               "x"),
+                     200);
+    ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 1); /* one byte is no archive */
+    ck_assert_int_eq(call_body("POST", "/v1.17/containers/create?name=vol",
+                               "{\"Image\":\"amazon/ecs-emptyvolume-base:autogenerated\",\"Cmd\":"
+                               "[\"not-applicable\"],\"Volumes\":{\"/ecs-empty-volume/a\":{}}}"),
+                     201);
+    ck_assert_int_eq(call("GET", "/v1.17/containers/vol/json"), 200);
+    ck_assert(answer_has("\"/ecs-empty-volume/a\":\"/var/lib/docker/volumes/"));
+    ck_assert_int_eq(call("GET", "/v1.20/containers/vol/json"), 200);
+    ck_assert(answer_has("\"Destination\":\"/ecs-empty-volume/a\""));
+    ck_assert_int_eq(call("POST", "/v1.17/containers/vol/start"), 500);
+    ck_assert(answer_has("executable file not found"));
+}
+END_TEST
+
+/* DKR-F04: scripts. */
+START_TEST(containers_act_by_their_script)
+{
+    struct fake_docker_script script = {
+        .container = "web/*", .exits = true, .exit_after_ms = 5000, .exit_code = 3};
+
+    fake_docker_add_script(docker, &script);
+    start_web();
+    manual_clock_advance_ms(&stage.clock, 4000);
+    ck_assert_int_eq(fake_docker_state(docker, "web/app"), FAKE_DOCKER_RUNNING);
+    manual_clock_advance_ms(&stage.clock, 1100);
+    ck_assert_int_eq(fake_docker_state(docker, "web/app"), FAKE_DOCKER_EXITED);
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_DOCKER, "exited", "\"exitCode\":3"), 1);
+    (void)call("DELETE", "/v1.17/containers/web-1");
+
+    script = (struct fake_docker_script){.container = "web/app", .ignores_term = true};
+    fake_docker_add_script(docker, &script);
+    start_web();
+    uint64_t before_ms = manual_clock_elapsed_ms(&stage.clock);
+    ck_assert_int_eq(call("POST", "/v1.17/containers/web-1/stop?t=30"), 204);
+    ck_assert_uint_ge(last.done_ms - before_ms, 30000);
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_DOCKER, "exited", "\"exitCode\":137"), 1);
+    (void)call("DELETE", "/v1.17/containers/web-1");
+
+    script = (struct fake_docker_script){.start_error = "no space left on device"};
+    fake_docker_add_script(docker, &script);
+    (void)call_body("POST", "/v1.17/containers/create?name=web-1", web_body);
+    ck_assert_int_eq(call("POST", "/v1.17/containers/web-1/start"), 500);
+    ck_assert_str_eq(answer(), "no space left on device\n");
+    (void)call("GET", "/v1.17/containers/web-1/json");
+    ck_assert(answer_has("\"Error\":\"no space left on device\""));
+    (void)call("DELETE", "/v1.17/containers/web-1");
+
+    script = (struct fake_docker_script){.exits = true, .oom = true, .exit_after_ms = 10};
+    fake_docker_add_script(docker, &script);
+    start_web();
+    manual_clock_advance_ms(&stage.clock, 20);
+    (void)call("GET", "/v1.17/containers/web-1/json");
+    ck_assert(answer_has("\"OOMKilled\":true") && answer_has("\"ExitCode\":137"));
+}
+END_TEST
+
+/* FB-06: neither stop nor kill is ever answered, and it runs on. */
+START_TEST(an_unstoppable_container)
+{
+    struct fake_docker_script script = {.never_stops = true};
+    struct ask ask = {.method = "POST",
+                      .url = "http://docker/v1.17/containers/web-1/stop?t=1",
+                      .unix_socket = "/d",
+                      .total_ms = 60000};
+    struct client client;
+
+    fake_docker_add_script(docker, &script);
+    start_web();
+    client_run(&client, &stage, &ask);
+    ck_assert_int_eq(client.end.err.code, ECA_E_TIMEOUT);
+    ck_assert_int_eq(fake_docker_state(docker, "web/app"), FAKE_DOCKER_RUNNING);
+    client_clear(&client);
+    ck_assert(fake_docker_remove(docker, "web/app"));
+}
+END_TEST
+
+/* FB-07: the call is given up, the start happens all the same. */
+START_TEST(a_slow_start_outlives_its_caller)
+{
+    struct fake_docker_script script = {.start_ms = 100000};
+    struct ask ask = {.method = "POST",
+                      .url = "http://docker/v1.17/containers/web-1/start",
+                      .unix_socket = "/d",
+                      .total_ms = 90000};
+    struct client client;
+
+    fake_docker_add_script(docker, &script);
+    (void)call_body("POST", "/v1.17/containers/create?name=web-1", web_body);
+    client_run(&client, &stage, &ask);
+    ck_assert_int_eq(client.end.err.code, ECA_E_TIMEOUT);
+    ck_assert_int_eq(fake_docker_state(docker, "web/app"), FAKE_DOCKER_CREATED);
+    manual_clock_advance_ms(&stage.clock, 11000);
+    ck_assert_int_eq(fake_docker_state(docker, "web/app"), FAKE_DOCKER_RUNNING);
+    client_clear(&client);
+}
+END_TEST
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+/* DKR-F05: which events each end makes, in which order. */
+START_TEST(events_tell_how_it_ended)
+{
+    static const char *const order[] = {"\"create\"", "\"start\"", "\"kill\"",
+                                        "\"die\"",    "\"stop\"",  "\"destroy\""};
+    const char *at;
+
+    listen("");
+    start_web();
+    (void)call("POST", "/v1.17/containers/web-1/stop?t=1");
+    (void)call("DELETE", "/v1.17/containers/web-1");
+    manual_clock_advance_ms(&stage.clock, 10);
+    at = eca_buf_str(&events.body);
+    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+        eca_auto_buf struct eca_buf part = {0};
+        eca_buf_addf(&part, "{\"status\":%s", order[i]);
+        at = strstr(at, eca_buf_str(&part));
+        ck_assert_msg(at != NULL, "%s in %s", order[i], eca_buf_str(&events.body));
+    }
+    ck_assert_uint_eq(count_in(&events.body, "{\"status\":"), 6);
+    ck_assert_uint_eq(count_in(&events.body, "\"Type\":\"container\""), 6);
+    ck_assert_uint_eq(count_in(&events.body, "\"exitCode\":\"0\""), 1);
+    eca_buf_reset(&events.body);
+    start_web();
+    ck_assert(fake_docker_oom(docker, "web/app"));
+    manual_clock_advance_ms(&stage.clock, 10);
+    ck_assert_uint_eq(count_in(&events.body, "{\"status\":\"oom\""), 1);
+    ck_assert_uint_eq(count_in(&events.body, "{\"status\":\"die\""), 1);
+    ck_assert_uint_eq(count_in(&events.body, "{\"status\":\"kill\""), 0);
+    ck_assert(!fake_docker_kill(docker, "web/app"));
+    ck_assert(!fake_docker_exit(docker, "nobody", 1));
+    client_clear(&events);
+}
+END_TEST
+
+/* FB-01, FB-03: streams end, changes stay silent, the past is replayed for `since`. */
+START_TEST(event_streams_end_are_muted_and_replay)
+{
+    eca_auto_buf struct eca_buf since = {0};
+
+    listen("");
+    ck_assert_uint_eq(fake_docker_event_streams(docker), 1);
+    ck_assert_uint_eq(fake_docker_end_events(docker, false), 1);
+    manual_clock_advance_ms(&stage.clock, 10);
+    ck_assert(events.done);
+    ck_assert_int_eq(events.end.err.code, ECA_OK);
+    client_clear(&events);
+    manual_clock_advance_ms(&stage.clock, 5000);
+    start_web();
+    fake_docker_mute(docker, true);
+    ck_assert(fake_docker_exit(docker, "web/app", 1));
+    fake_docker_mute(docker, false);
+    eca_buf_addf(&since, "?since=%lld",
+                 (long long)(eca_sched_wall_ms(stage.base.sched) / 1000 - 3));
+    listen(eca_buf_str(&since));
+    ck_assert_uint_eq(count_in(&events.body, "{\"status\":\"start\""), 1);
+    ck_assert_uint_eq(count_in(&events.body, "{\"status\":\"die\""), 0);
+    ck_assert_uint_eq(fake_docker_end_events(docker, true), 1);
+    manual_clock_advance_ms(&stage.clock, 10);
+    ck_assert_int_eq(events.end.err.code, ECA_E_AMBIGUOUS);
+    client_clear(&events);
+    listen("?since=4000000000");
+    ck_assert_str_eq(eca_buf_str(&events.body), "");
+    client_clear(&events);
+    ck_assert_int_eq(call("GET", "/events?since=yesterday"), 400);
+}
+END_TEST
+
+START_TEST(held_events_come_in_the_order_asked_for)
+{
+    listen("");
+    fake_docker_hold_events(docker);
+    start_web();
+    manual_clock_advance_ms(&stage.clock, 10);
+    ck_assert_str_eq(eca_buf_str(&events.body), "");
+    fake_docker_release_events(docker, true);
+    manual_clock_advance_ms(&stage.clock, 10);
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&events.body), "{\"status\":\"start\""));
+    ck_assert(strstr(eca_buf_str(&events.body), "{\"status\":\"start\"") <
+              strstr(eca_buf_str(&events.body), "{\"status\":\"create\""));
+    fake_docker_inject(docker, "garbage");
+    manual_clock_advance_ms(&stage.clock, 10);
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&events.body), "garbage"));
+    client_clear(&events);
+}
+END_TEST
+
+/* ---- pulls ----------------------------------------------------------------------------------- */
+
+/* DKR-716, DKR-718, FB-30: the ways of a pull. */
+START_TEST(pulls_succeed_and_fail)
+{
+    struct fake_docker_image image = {.name = "app:1", .pull_ms = 6000};
+    uint64_t before_ms;
+
+    fake_docker_add_image(docker, &image);
+    ck_assert_int_eq(call("GET", "/v1.17/images/app:1/json"), 404);
+    before_ms = manual_clock_elapsed_ms(&stage.clock);
+    ck_assert_int_eq(call("POST", "/v1.17/images/create?fromImage=app%3A1"), 200);
+    ck_assert_uint_ge(last.done_ms - before_ms, 6000);
+    ck_assert(answer_has("Pulling from app"));
+    ck_assert(answer_has("Status: Downloaded newer image for app:1"));
+    ck_assert_int_eq(call("GET", "/v1.17/images/app:1/json"), 200);
+
+    image = (struct fake_docker_image){
+        .name = "bad:1", .pull_error = "net/http: TLS handshake", .pull_error_times = 1};
+    fake_docker_add_image(docker, &image);
+    ck_assert_int_eq(call("POST", "/v1.17/images/create?fromImage=bad%3A1"), 200);
+    ck_assert(answer_has("\"error\":\"net/http: TLS handshake\""));
+    ck_assert(!fake_docker_has_image(docker, "bad:1"));
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_DOCKER, "pull.failed", "TLS handshake"), 1);
+    ck_assert_int_eq(call("POST", "/v1.17/images/create?fromImage=bad%3A1"), 200);
+    ck_assert(fake_docker_has_image(docker, "bad:1"));
+
+    image = (struct fake_docker_image){
+        .name = "gone:1", .pull_error = "boom", .pull_error_status = 500};
+    fake_docker_add_image(docker, &image);
+    ck_assert_int_eq(call("POST", "/v1.17/images/create?fromImage=gone%3A1"), 500);
+    ck_assert_int_eq(call("POST", "/v1.17/images/create?fromImage=unknown%3A1"), 404);
+
+    image = (struct fake_docker_image){.name = "private:1", .username = "u", .password = "p"};
+    fake_docker_add_image(docker, &image);
+    ck_assert_int_eq(call("POST", "/v1.17/images/create?fromImage=private%3A1"), 200);
+    ck_assert(answer_has("unauthorized"));
+    struct ask ask = {
+        .method = "POST",
+        .url = "http://docker/v1.17/images/create?fromImage=private%3A1",
+        .unix_socket = "/d",
+        .headers = {{"X-Registry-Auth", "eyJ1c2VybmFtZSI6InUiLCJwYXNzd29yZCI6InAifQ=="}},
+        .header_count = 1,
+        .total_ms = 1000};
+    client_clear(&last);
+    client_run(&last, &stage, &ask);
+    ck_assert(answer_has("Downloaded newer image"));
+}
+END_TEST
+
+START_TEST(pulls_hang_where_they_are_told_to)
+{
+    static const struct {
+        struct fake_docker_image image;
+        const char *body;
+    } rows[] = {
+        {{.name = "silent:1", .pull_silent = true}, ""},
+        {{.name = "stalls:1", .pull_stalls = true},
+         "{\"status\":\"Pulling from stalls\",\"id\":\"1\"}\r\n"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        eca_auto_buf struct eca_buf url = {0};
+        struct ask ask = {.method = "POST", .unix_socket = "/d", .idle_ms = 300000};
+        struct client client;
+
+        fake_docker_add_image(docker, &rows[i].image);
+        eca_buf_addf(&url, "http://docker/v1.17/images/create?fromImage=%s", rows[i].image.name);
+        ask.url = eca_buf_str(&url);
+        client_run(&client, &stage, &ask);
+        ck_assert_int_eq(client.end.err.code, ECA_E_TIMEOUT);
+        ck_assert_str_eq(eca_buf_str(&client.body), rows[i].body);
+        client_clear(&client);
+    }
+}
+END_TEST
+
+START_TEST(images_in_use_or_shared_are_kept)
+{
+    char id[80];
+
+    fake_docker_add_image(
+        docker, &(struct fake_docker_image){
+                    .name = "one:1",
+                    .present = true,
+                    .id = "1111111111111111111111111111111111111111111111111111111111111111"});
+    fake_docker_add_image(
+        docker, &(struct fake_docker_image){
+                    .name = "two:1",
+                    .present = true,
+                    .id = "1111111111111111111111111111111111111111111111111111111111111111"});
+    (void)call("GET", "/v1.17/images/one:1/json");
+    ck_assert(answer_has("\"RepoTags\":[\"one:1\",\"two:1\"]"));
+    memcpy(id, "/v1.17/images/sha256:1111111111111111", 38);
+    ck_assert_int_eq(call("DELETE", id), 409);
+    ck_assert_int_eq(call("DELETE", "/v1.17/images/one:1"), 200);
+    ck_assert(answer_has("Untagged") && !answer_has("Deleted"));
+    ck_assert_int_eq(call("DELETE", "/v1.17/images/two:1"), 200);
+    ck_assert(answer_has("Deleted"));
+    ck_assert_int_eq(call("DELETE", "/v1.17/images/two:1"), 404);
+    start_web();
+    ck_assert_int_eq(call("DELETE", "/v1.17/images/busybox"), 409);
+}
+END_TEST
+
+/* ---- stats, daemon, invariants ----------------------------------------------------------------
+ */
+
+/* STAT-701, STAT-702 */
+START_TEST(stats_flow_once_a_second_in_every_shape)
+{
+    static const struct {
+        enum fake_docker_stats_shape shape;
+        const char *has, *has_not;
+    } rows[] = {
+        {FAKE_DOCKER_STATS_NORMAL, "\"percpu_usage\":[", "online_cpus"},
+        {FAKE_DOCKER_STATS_ONLINE_CPUS, "\"online_cpus\":2", "percpu_usage"},
+        {FAKE_DOCKER_STATS_ZERO, "\"read\":\"0001-01-01T00:00:00Z\"", "usage\":1"},
+        {FAKE_DOCKER_STATS_BAD_TYPES, "\"total_usage\":\"many\"", NULL},
+        {FAKE_DOCKER_STATS_NOT_JSON, "{\"read\":}", NULL},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct fake_docker_script script = {.stats = rows[i].shape, .cpu_milli = 500};
+        struct ask ask = {.url = "http://docker/v1.17/containers/web-1/stats?stream=true",
+                          .unix_socket = "/d",
+                          .endless = true};
+        struct client client;
+
+        fake_docker_add_script(docker, &script);
+        start_web();
+        client_start(&client, &stage, &ask);
+        manual_clock_advance_ms(&stage.clock, 3100);
+        ck_assert_msg(strstr(eca_buf_str(&client.body), rows[i].has) != NULL, "%zu: %s", i,
+                      eca_buf_str(&client.body));
+        ck_assert(rows[i].has_not == NULL ||
+                  strstr(eca_buf_str(&client.body), rows[i].has_not) == NULL);
+        ck_assert_uint_eq(count_in(&client.body, "\"read\""), 3);
+        ck_assert_uint_eq(fake_docker_stats_streams(docker), 1);
+        ck_assert(fake_docker_remove(docker, "web/app"));
+        manual_clock_advance_ms(&stage.clock, 10);
+        ck_assert(client.done);
+        ck_assert_uint_eq(fake_docker_stats_streams(docker), 0);
+        client_clear(&client);
+    }
+    ck_assert_uint_eq(fake_docker_stats_requests(docker), 5);
+}
+END_TEST
+
+START_TEST(the_daemon_goes_and_comes_back)
+{
+    static const enum fake_docker_state after[] = {
+        [FAKE_DOCKER_LIVE] = FAKE_DOCKER_RUNNING,
+        [FAKE_DOCKER_STOPPED] = FAKE_DOCKER_EXITED,
+        [FAKE_DOCKER_GONE] = FAKE_DOCKER_NONE,
+    };
+
+    for (int fate = FAKE_DOCKER_LIVE; fate <= FAKE_DOCKER_GONE; fate++) {
+        struct ask ask = {.url = "http://docker/_ping", .unix_socket = "/d", .total_ms = 1000};
+
+        start_web();
+        listen("");
+        fake_docker_down(docker, (enum fake_docker_fate)fate);
+        manual_clock_advance_ms(&stage.clock, 10);
+        ck_assert(events.done);
+        client_clear(&last);
+        client_run(&last, &stage, &ask);
+        ck_assert_int_eq(last.end.err.code, ECA_E_TRANSIENT);
+        fake_docker_up(docker);
+        ck_assert_int_eq(call("GET", "/_ping"), 200);
+        ck_assert_int_eq(fake_docker_state(docker, "web/app"), after[fate]);
+        (void)fake_docker_remove(docker, "web/app");
+        client_clear(&events);
+    }
+}
+END_TEST
+
+/* FB-INV.2, FB-INV.3 */
+START_TEST(broken_invariants_are_violations)
+{
+    start_web();
+    ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 0);
+    (void)fake_trace_addv(stage.base.trace, FAKE_LANE_ECS, "SubmitTaskStateChange", "task", "web",
+                          "status", "STOPPED", NULL);
+    manual_clock_advance_ms(&stage.clock, 9900);
+    ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 0);
+    manual_clock_advance_ms(&stage.clock, 200);
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_DOCKER, "violation", "FB-INV.3"), 1);
+    ck_assert_int_eq(call_body("POST", "/v1.17/containers/create?name=web-2", web_body), 201);
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_DOCKER, "violation", "FB-INV.2"), 1);
+}
+END_TEST
+
+/* Spec 08 section 0.2, D: faults per endpoint and container. */
+START_TEST(faults_match_operation_and_container)
+{
+    struct fake_fault fault = {
+        .kind = FAKE_FAULT_STATUS, .what = "stop:web/app", .status = 500, .body = "try again\n"};
+
+    start_web();
+    (void)call_body("POST", "/v1.17/containers/create?name=other", "{\"Image\":\"busybox\"}");
+    (void)call("POST", "/v1.17/containers/other/start");
+    (void)fake_hub_fault(stage.base.hub, &fault);
+    ck_assert_int_eq(call("POST", "/v1.17/containers/web-1/stop?t=1"), 500);
+    ck_assert_int_eq(call("POST", "/v1.17/containers/other/stop?t=1"), 204);
+    ck_assert_int_eq(fake_docker_state(docker, "web/app"), FAKE_DOCKER_RUNNING);
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_DOCKER, "stop.failed", "try again"), 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("fake docker");
+    TCase *tcase = tcase_create("all");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, odd_targets_are_understood);
+    tcase_add_test(tcase, errors_speak_the_version_asked_for);
+    tcase_add_test(tcase, a_container_lives_and_dies);
+    tcase_add_test(tcase, creates_that_cannot_be_are_refused);
+    tcase_add_test(tcase, a_host_port_has_one_owner);
+    tcase_add_test(tcase, the_volume_container_fails_to_start);
+    tcase_add_test(tcase, containers_act_by_their_script);
+    tcase_add_test(tcase, an_unstoppable_container);
+    tcase_add_test(tcase, a_slow_start_outlives_its_caller);
+    tcase_add_test(tcase, events_tell_how_it_ended);
+    tcase_add_test(tcase, event_streams_end_are_muted_and_replay);
+    tcase_add_test(tcase, held_events_come_in_the_order_asked_for);
+    tcase_add_test(tcase, pulls_succeed_and_fail);
+    tcase_add_test(tcase, pulls_hang_where_they_are_told_to);
+    tcase_add_test(tcase, images_in_use_or_shared_are_kept);
+    tcase_add_test(tcase, stats_flow_once_a_second_in_every_shape);
+    tcase_add_test(tcase, the_daemon_goes_and_comes_back);
+    tcase_add_test(tcase, broken_invariants_are_violations);
+    tcase_add_test(tcase, faults_match_operation_and_container);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
