@@ -1,0 +1,556 @@
+#include "fakes/tcs/tcs.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "agent/base/list.h"
+#include "agent/base/mem.h"
+#include "agent/base/str.h"
+
+#define TASKS_PER_MESSAGE_MAX 10 /* TCS-605 */
+
+struct session {
+    struct eca_list_node node;
+    struct fake_tcs *tcs;
+    struct fake_ws *ws;
+    uint64_t number;
+    uint32_t messages;
+    char *path, *query;
+    char *cycle; /* messageId of the cycle under way, or NULL after `fin` */
+};
+
+struct fake_tcs {
+    struct fake_tcs_opts opts;
+    char *party, *region;
+    struct session *session;
+    struct eca_list all_sessions;
+    uint64_t sessions, messages;
+    struct eca_timer heartbeat, ack;
+    uint32_t acks_due;
+    char *last;
+    struct {
+        bool on;
+        uint32_t left;
+        int status;
+        char *body;
+    } refusal;
+    uint32_t close_after;
+    int close_code;
+    char *close_reason;
+};
+
+static struct fake_trace *trace_of(const struct fake_tcs *tcs)
+{
+    return tcs->opts.base.trace;
+}
+
+static void violation(struct fake_tcs *tcs, const char *rule, const char *what)
+{
+    (void)fake_trace_violation(trace_of(tcs), FAKE_LANE_TCS, rule, "%s", what);
+}
+
+/* ---- a message ------------------------------------------------------------------------------- */
+
+/* One statistic set, copied into the event; what is wrong with it, or NULL. */
+static const char *copy_set(eca_json set, const char *key, struct eca_json_writer *w)
+{
+    eca_json min = eca_json_get(set, "min"), max = eca_json_get(set, "max");
+    eca_json sum = eca_json_get(set, "sum"), count = eca_json_get(set, "sampleCount");
+    int64_t samples = 0;
+
+    if (eca_json_type(min) != ECA_JSON_NUMBER || eca_json_type(max) != ECA_JSON_NUMBER ||
+        eca_json_type(sum) != ECA_JSON_NUMBER || eca_json_type(count) != ECA_JSON_NUMBER ||
+        eca_json_i64(count, &samples, NULL) < 0) {
+        return "a statistic set needs min, max, sum and sampleCount as numbers";
+    }
+    if (samples < 1) {
+        return "sampleCount below 1";
+    }
+    if (eca_json_double(min) > eca_json_double(max) || eca_json_double(min) < 0 ||
+        eca_json_double(max) > 1e18) {
+        return "min above max, or a number that cannot be";
+    }
+    eca_jw_value(w, key, set);
+    return NULL;
+}
+
+static const char *copy_containers(eca_json list, struct eca_json_writer *w)
+{
+    if (eca_json_count(list) == 0) {
+        return "a task without containers";
+    }
+    eca_jw_array(w, "containers");
+    for (eca_json it = eca_json_first(list); it != NULL; it = eca_json_next(it)) {
+        const char *flaw;
+
+        eca_jw_object(w, NULL);
+        flaw = copy_set(eca_json_get(it, "cpuStatsSet"), "cpu", w);
+        if (flaw == NULL) {
+            flaw = copy_set(eca_json_get(it, "memoryStatsSet"), "memory", w);
+        }
+        eca_jw_end_object(w);
+        if (flaw != NULL) {
+            return flaw;
+        }
+    }
+    eca_jw_end_array(w);
+    return NULL;
+}
+
+static const char *copy_tasks(struct fake_tcs *tcs, eca_json list, struct eca_json_writer *w)
+{
+    if (eca_json_count(list) > TASKS_PER_MESSAGE_MAX) {
+        return "more than 10 tasks in one message";
+    }
+    eca_jw_array(w, "tasks");
+    for (eca_json it = eca_json_first(list); it != NULL; it = eca_json_next(it)) {
+        eca_json arn = eca_json_get(it, "taskArn");
+        const char *flaw;
+
+        if (eca_json_type(arn) != ECA_JSON_STRING) {
+            return "taskMetrics without taskArn";
+        }
+        for (eca_json other = eca_json_first(list); other != it; other = eca_json_next(other)) {
+            if (strcmp(eca_json_str(eca_json_get(other, "taskArn")), eca_json_str(arn)) == 0) {
+                return "a task twice in one message";
+            }
+        }
+        eca_jw_object(w, NULL);
+        eca_jw_str(w, "task", fake_trace_name_of(trace_of(tcs), eca_json_str(arn)));
+        flaw = copy_containers(eca_json_get(it, "containerMetrics"), w);
+        if (flaw != NULL) {
+            return flaw;
+        }
+        eca_jw_end_object(w);
+    }
+    eca_jw_end_array(w);
+    return NULL;
+}
+
+/* TCS-603..605: ids, fin and idle over the messages of a cycle. */
+static const char *check_cycle(struct session *session, const char *id, bool fin, bool idle,
+                               bool has_tasks)
+{
+    const char *flaw = NULL;
+
+    if (session->cycle != NULL && strcmp(session->cycle, id) != 0) {
+        flaw = "a new messageId before `fin` of the old one";
+    } else if (idle && (!fin || has_tasks)) {
+        flaw = "an idle message is one, final and without taskMetrics";
+    } else if (!idle && !has_tasks) {
+        flaw = "neither idle nor tasks";
+    }
+    eca_free(session->cycle);
+    session->cycle = fin ? NULL : eca_xstrdup(id);
+    return flaw;
+}
+
+static bool bool_of(eca_json object, const char *key)
+{
+    eca_json value = eca_json_get(object, key);
+
+    return eca_json_type(value) == ECA_JSON_BOOL && eca_json_bool(value);
+}
+
+static void on_metrics(struct session *session, eca_json message)
+{
+    struct fake_tcs *tcs = session->tcs;
+    eca_json metadata = eca_json_get(message, "metadata");
+    eca_json id = eca_json_get(metadata, "messageId");
+    eca_json tasks = eca_json_get(message, "taskMetrics");
+    bool fin = bool_of(metadata, "fin"), idle = bool_of(metadata, "idle");
+    eca_auto_buf struct eca_buf fields = {0};
+    struct eca_json_writer w = eca_json_writer_to(&fields);
+    const char *flaw = NULL;
+
+    tcs->messages++;
+    session->messages++;
+    if (eca_json_type(id) != ECA_JSON_STRING || strlen(eca_json_str(id)) != 36) {
+        violation(tcs, "TCS-603", "metadata without a UUID as messageId");
+        return;
+    }
+    if (eca_json_type(eca_json_get(message, "timestamp")) != ECA_JSON_NUMBER) {
+        violation(tcs, "TCS-501", "no timestamp");
+    }
+    flaw = check_cycle(session, eca_json_str(id), fin, idle, eca_json_count(tasks) > 0);
+    if (flaw != NULL) {
+        violation(tcs, "TCS-605", flaw);
+    }
+    eca_jw_object(&w, NULL);
+    eca_jw_u64(&w, "session", session->number);
+    eca_jw_bool(&w, "idle", idle);
+    eca_jw_bool(&w, "fin", fin);
+    flaw = copy_tasks(tcs, tasks, &w);
+    if (flaw != NULL) {
+        violation(tcs, "TCS-904", flaw);
+        return;
+    }
+    eca_jw_end_object(&w);
+    (void)fake_trace_add(trace_of(tcs), FAKE_LANE_TCS, "metrics", eca_buf_str(&fields));
+}
+
+static void run_ack(void *arg)
+{
+    struct fake_tcs *tcs = arg;
+    static const char text[] = "{\"type\":\"AckPublishMetric\",\"message\":{\"message\":\"ok\"}}";
+
+    for (; tcs->acks_due > 0 && tcs->session != NULL; tcs->acks_due--) {
+        fake_ws_send(tcs->session->ws, eca_view_str(text));
+    }
+}
+
+static void acknowledge(struct session *session)
+{
+    struct fake_tcs *tcs = session->tcs;
+
+    if (tcs->session != session || tcs->opts.acks == FAKE_TCS_ACK_NONE ||
+        (tcs->opts.acks == FAKE_TCS_ACK_ONCE && session->messages > 1)) {
+        return;
+    }
+    tcs->acks_due++;
+    if (tcs->opts.ack_delay_ms == 0) {
+        run_ack(tcs);
+    } else if (!eca_timer_is_armed(&tcs->ack)) {
+        eca_timer_start_ms(&tcs->ack, tcs->opts.ack_delay_ms);
+    }
+}
+
+/* The envelope behind the signature block; false: a violation was noted. */
+static bool read_message(struct session *session, struct eca_view text, struct eca_view *ret_json)
+{
+    struct fake_tcs *tcs = session->tcs;
+    struct eca_http_header headers[ECA_SIGV4_BLOCK_HEADERS_MAX];
+    eca_auto_buf struct eca_buf storage = {0};
+    size_t count = 0;
+    struct eca_err err = {0};
+    struct fake_auth_refusal refusal;
+
+    if (eca_sigv4_message_split(text, &storage, headers, &count, ret_json, &err) < 0) {
+        violation(tcs, "TCS-401", err.msg);
+        return false;
+    }
+    if (tcs->opts.auth != NULL &&
+        !fake_auth_check_message(tcs->opts.auth, session->path, session->query, headers, count,
+                                 *ret_json, tcs->region, &refusal)) {
+        violation(tcs, "TCS-402", refusal.err.msg);
+        return false;
+    }
+    return true;
+}
+
+static void on_text(void *arg, struct eca_view text)
+{
+    struct session *session = arg;
+    struct fake_tcs *tcs = session->tcs;
+    eca_auto_json struct eca_json_doc *doc = NULL;
+    struct eca_view json;
+    eca_json type;
+
+    if (!read_message(session, text, &json)) {
+        return;
+    }
+    if (eca_json_parse(json, &doc, NULL) < 0) {
+        violation(tcs, "TCS-403", "a message that is no JSON");
+        return;
+    }
+    type = eca_json_get(eca_json_root(doc), "type");
+    if (eca_json_type(type) != ECA_JSON_STRING ||
+        strcmp(eca_json_str(type), "PublishMetricsRequest") != 0) {
+        violation(tcs, "TCS-501", "a message of a type that agents do not send");
+        return;
+    }
+    eca_free(tcs->last);
+    tcs->last = eca_xstrndup(json.at, json.len);
+    on_metrics(session, eca_json_get(eca_json_root(doc), "message"));
+    acknowledge(session);
+    if (tcs->close_after > 0 && session->messages >= tcs->close_after) {
+        fake_ws_close(session->ws, tcs->close_code, tcs->close_reason);
+    }
+}
+
+/* ---- sessions -------------------------------------------------------------------------------- */
+
+static void session_free(struct session *session)
+{
+    eca_list_remove(&session->tcs->all_sessions, &session->node);
+    eca_free(session->path);
+    eca_free(session->query);
+    eca_free(session->cycle);
+    eca_free(session);
+}
+
+static void on_closed(void *arg, int code, struct eca_view reason)
+{
+    struct session *session = arg;
+    struct fake_tcs *tcs = session->tcs;
+    eca_auto_buf struct eca_buf fields = {0};
+    struct eca_json_writer w = eca_json_writer_to(&fields);
+
+    eca_jw_object(&w, NULL);
+    eca_jw_u64(&w, "session", session->number);
+    eca_jw_i64(&w, "code", code);
+    eca_jw_view(&w, "reason", reason);
+    eca_jw_end_object(&w);
+    (void)fake_trace_add(trace_of(tcs), FAKE_LANE_TCS, "closed", eca_buf_str(&fields));
+    if (tcs->session == session) {
+        tcs->session = NULL;
+        tcs->acks_due = 0;
+        eca_timer_stop(&tcs->heartbeat);
+        eca_timer_stop(&tcs->ack);
+    }
+    session_free(session);
+}
+
+static void arm_heartbeat(struct fake_tcs *tcs)
+{
+    eca_timer_stop(&tcs->heartbeat);
+    if (tcs->session != NULL && tcs->opts.heartbeat_ms > 0) {
+        eca_timer_start_ms(&tcs->heartbeat, tcs->opts.heartbeat_ms);
+    }
+}
+
+static void run_heartbeat(void *arg)
+{
+    struct fake_tcs *tcs = arg;
+
+    if (tcs->session != NULL) {
+        fake_ws_send(
+            tcs->session->ws,
+            eca_view_str("{\"type\":\"HeartbeatMessage\",\"message\":{\"healthy\":true}}"));
+    }
+    arm_heartbeat(tcs);
+}
+
+static void welcome(struct fake_tcs *tcs, struct fake_exchange *exchange)
+{
+    static const struct fake_ws_events events = {.on_text = on_text, .on_closed = on_closed};
+    const struct fake_request *request = fake_exchange_request(exchange);
+    struct session *session = eca_xalloc(sizeof(*session));
+    eca_auto_buf struct eca_buf fields = {0};
+    struct eca_json_writer w = eca_json_writer_to(&fields);
+
+    if (tcs->session != NULL) {
+        violation(tcs, "TCS-701", "a second session while the first one stands");
+    }
+    session->tcs = tcs;
+    session->number = ++tcs->sessions;
+    session->path = eca_xstrdup(request->path);
+    session->query = eca_xstrdup(request->query);
+    eca_list_push_back(&tcs->all_sessions, &session->node);
+    eca_jw_object(&w, NULL);
+    eca_jw_u64(&w, "session", session->number);
+    eca_jw_end_object(&w);
+    (void)fake_trace_add(trace_of(tcs), FAKE_LANE_TCS, "connect", eca_buf_str(&fields));
+    session->ws = fake_ws_accept(exchange, &events, session);
+    tcs->session = session;
+    arm_heartbeat(tcs);
+}
+
+static void refuse_now(struct fake_tcs *tcs, struct fake_exchange *exchange, int status,
+                       const char *body)
+{
+    eca_auto_buf struct eca_buf fields = {0};
+    struct eca_json_writer w = eca_json_writer_to(&fields);
+
+    eca_jw_object(&w, NULL);
+    eca_jw_i64(&w, "status", status);
+    eca_jw_end_object(&w);
+    (void)fake_trace_add(trace_of(tcs), FAKE_LANE_TCS, "refused", eca_buf_str(&fields));
+    fake_exchange_reply(exchange, status, body[0] == '{' ? "application/json" : "text/plain",
+                        eca_view_str(body));
+}
+
+/* TCS-301, TCS-305 */
+static const char *upgrade_flaw(const struct fake_request *request)
+{
+    static const char *const params[] = {"cluster", "containerInstance"};
+    size_t len = strlen(request->path);
+
+    if (len < 3 || strcmp(request->path + len - 3, "/ws") != 0) {
+        return "the path does not end in /ws";
+    }
+    if (fake_request_header(request, "sec-websocket-protocol") != NULL) {
+        return "a sub-protocol is offered";
+    }
+    for (size_t i = 0; i < ECA_ARRAY_LEN(params); i++) {
+        eca_auto_buf struct eca_buf value = {0};
+        if (!fake_request_param(request, params[i], &value) || value.len == 0) {
+            return "cluster or containerInstance is missing";
+        }
+    }
+    return NULL;
+}
+
+static void on_upgrade(void *arg, struct fake_exchange *exchange)
+{
+    struct fake_tcs *tcs = arg;
+    const struct fake_request *request = fake_exchange_request(exchange);
+    const char *flaw = upgrade_flaw(request);
+    struct fake_auth_refusal refusal;
+
+    if (flaw != NULL) {
+        violation(tcs, "TCS-902", flaw);
+        refuse_now(tcs, exchange, 400, flaw);
+    } else if (tcs->opts.auth != NULL &&
+               !fake_auth_check(tcs->opts.auth, request, "ecs", tcs->region, &refusal)) {
+        if (strcmp(refusal.type, "ExpiredTokenException") != 0) {
+            violation(tcs, "TCS-902", refusal.err.msg);
+        }
+        refuse_now(tcs, exchange, 403, "{\"InvalidParameterException\":\"signature\"}");
+    } else if (tcs->refusal.on) {
+        refuse_now(tcs, exchange, tcs->refusal.status, tcs->refusal.body);
+        tcs->refusal.on = tcs->refusal.left == 0 || --tcs->refusal.left > 0;
+    } else {
+        welcome(tcs, exchange);
+    }
+}
+
+static void on_request(void *arg, struct fake_exchange *exchange)
+{
+    violation(arg, "TCS-901", "a plain request instead of an upgrade");
+    fake_exchange_reply(exchange, 400, "text/plain", eca_view_str("websocket upgrade expected"));
+}
+
+static const char *name_request(void *arg, const struct fake_request *request)
+{
+    (void)arg;
+    (void)request;
+    return "connect";
+}
+
+/* ---- knobs ----------------------------------------------------------------------------------- */
+
+void fake_tcs_set_acks(struct fake_tcs *tcs, enum fake_tcs_acks acks, uint64_t delay_ms)
+{
+    tcs->opts.acks = acks;
+    tcs->opts.ack_delay_ms = delay_ms;
+}
+
+void fake_tcs_set_heartbeat(struct fake_tcs *tcs, uint64_t interval_ms)
+{
+    tcs->opts.heartbeat_ms = interval_ms;
+    arm_heartbeat(tcs);
+}
+
+bool fake_tcs_connected(const struct fake_tcs *tcs)
+{
+    return tcs->session != NULL;
+}
+
+uint64_t fake_tcs_sessions(const struct fake_tcs *tcs)
+{
+    return tcs->sessions;
+}
+
+uint64_t fake_tcs_messages(const struct fake_tcs *tcs)
+{
+    return tcs->messages;
+}
+
+const char *fake_tcs_last(const struct fake_tcs *tcs)
+{
+    return tcs->last == NULL ? "" : tcs->last;
+}
+
+void fake_tcs_send_text(struct fake_tcs *tcs, const char *text)
+{
+    if (tcs->session != NULL) {
+        (void)fake_trace_addv(trace_of(tcs), FAKE_LANE_TCS, "sent", "type", "text", NULL);
+        fake_ws_send(tcs->session->ws, eca_view_str(text));
+    }
+}
+
+void fake_tcs_send_raw(struct fake_tcs *tcs, struct eca_view bytes)
+{
+    if (tcs->session != NULL) {
+        (void)fake_trace_addv(trace_of(tcs), FAKE_LANE_TCS, "sent", "type", "raw bytes", NULL);
+        fake_ws_send_raw(tcs->session->ws, bytes);
+    }
+}
+
+void fake_tcs_ping(struct fake_tcs *tcs, const char *payload)
+{
+    if (tcs->session != NULL) {
+        fake_ws_ping(tcs->session->ws, eca_view_str(payload));
+    }
+}
+
+void fake_tcs_close(struct fake_tcs *tcs, int code, const char *reason)
+{
+    if (tcs->session != NULL) {
+        fake_ws_close(tcs->session->ws, code, reason);
+    }
+}
+
+void fake_tcs_cut(struct fake_tcs *tcs)
+{
+    if (tcs->session != NULL) {
+        fake_ws_cut(tcs->session->ws);
+    }
+}
+
+void fake_tcs_set_reading(struct fake_tcs *tcs, bool reading)
+{
+    if (tcs->session != NULL) {
+        fake_ws_set_reading(tcs->session->ws, reading);
+    }
+}
+
+void fake_tcs_refuse(struct fake_tcs *tcs, uint32_t times, int status, const char *body)
+{
+    eca_free(tcs->refusal.body);
+    tcs->refusal.on = true;
+    tcs->refusal.left = times;
+    tcs->refusal.status = status;
+    tcs->refusal.body = eca_xstrdup(body == NULL ? "" : body);
+}
+
+void fake_tcs_accept(struct fake_tcs *tcs)
+{
+    tcs->refusal.on = false;
+}
+
+void fake_tcs_close_after(struct fake_tcs *tcs, uint32_t messages, int code, const char *reason)
+{
+    eca_free(tcs->close_reason);
+    tcs->close_after = messages;
+    tcs->close_code = code;
+    tcs->close_reason = eca_xstrdup(reason == NULL ? "" : reason);
+}
+
+struct fake_tcs *fake_tcs_new(const struct fake_tcs_opts *opts)
+{
+    struct fake_tcs *tcs = eca_xalloc(sizeof(*tcs));
+    struct fake_service service = {.on_request = on_request, .on_upgrade = on_upgrade, .arg = tcs};
+
+    tcs->opts = *opts;
+    tcs->party = eca_xstrdup(opts->party == NULL ? "tcs" : opts->party);
+    tcs->region = eca_xstrdup(opts->region == NULL ? "us-west-2" : opts->region);
+    eca_list_init(&tcs->all_sessions);
+    eca_timer_init(&tcs->heartbeat, opts->base.sched, run_heartbeat, tcs);
+    eca_timer_init(&tcs->ack, opts->base.sched, run_ack, tcs);
+    service.party = tcs->party;
+    fake_hub_add(opts->base.hub, &service);
+    fake_hub_set_namer(opts->base.hub, tcs->party, name_request, tcs);
+    return tcs;
+}
+
+void fake_tcs_free(struct fake_tcs *tcs)
+{
+    if (tcs == NULL) {
+        return;
+    }
+    fake_hub_remove(tcs->opts.base.hub, tcs->party);
+    eca_timer_stop(&tcs->heartbeat);
+    eca_timer_stop(&tcs->ack);
+    ECA_LIST_FOREACH(it, &tcs->all_sessions)
+    {
+        session_free(eca_list_entry(it, struct session, node));
+    }
+    eca_free(tcs->party);
+    eca_free(tcs->region);
+    eca_free(tcs->last);
+    eca_free(tcs->refusal.body);
+    eca_free(tcs->close_reason);
+    eca_free(tcs);
+}

@@ -1,0 +1,54 @@
+#ifndef FAKES_TCS_TCS_H
+#define FAKES_TCS_TCS_H
+
+#include "fakes/carry/auth.h"
+
+/*
+ * The telemetry backend (TCS-901..906): verifies each message over its raw bytes, parses it, checks
+ * what must always hold (TCS-604, TCS-605, numbers) and acknowledges.
+ *
+ * Trace, lane tcs:
+ *   connect {session}   refused {status}   closed {session, code, reason}
+ *   metrics {session, idle, fin, tasks:[{task, containers:[{cpu:{...}, memory:{...}}]}]}
+ *   sent {type}         but acks and heartbeats
+ */
+enum fake_tcs_acks {
+    FAKE_TCS_ACK_ALL,
+    FAKE_TCS_ACK_NONE,
+    FAKE_TCS_ACK_ONCE, /* the first message of each session */
+};
+
+struct fake_tcs;
+struct fake_tcs_opts {
+    struct fake_base base;
+    const char *party;      /* NULL = "tcs" */
+    struct fake_auth *auth; /* NULL: signatures are not checked */
+    const char *region;     /* NULL = "us-west-2" */
+    enum fake_tcs_acks acks;
+    uint64_t ack_delay_ms;
+    uint64_t heartbeat_ms; /* 0 = none */
+};
+struct fake_tcs *fake_tcs_new(const struct fake_tcs_opts *opts);
+void fake_tcs_free(struct fake_tcs *tcs);
+
+void fake_tcs_set_acks(struct fake_tcs *tcs, enum fake_tcs_acks acks, uint64_t delay_ms);
+void fake_tcs_set_heartbeat(struct fake_tcs *tcs, uint64_t interval_ms);
+bool fake_tcs_connected(const struct fake_tcs *tcs);
+uint64_t fake_tcs_sessions(const struct fake_tcs *tcs);
+uint64_t fake_tcs_messages(const struct fake_tcs *tcs); /* PublishMetricsRequest so far */
+/* JSON of the latest message, "" before. */
+const char *fake_tcs_last(const struct fake_tcs *tcs);
+
+void fake_tcs_send_text(struct fake_tcs *tcs, const char *text);
+void fake_tcs_send_raw(struct fake_tcs *tcs, struct eca_view bytes);
+void fake_tcs_ping(struct fake_tcs *tcs, const char *payload);
+void fake_tcs_close(struct fake_tcs *tcs, int code, const char *reason);
+void fake_tcs_cut(struct fake_tcs *tcs);
+void fake_tcs_set_reading(struct fake_tcs *tcs, bool reading); /* false: stall (FB-26) */
+/* Answer the next `times` upgrades (0 = until fake_tcs_accept) this way. */
+void fake_tcs_refuse(struct fake_tcs *tcs, uint32_t times, int status, const char *body);
+void fake_tcs_accept(struct fake_tcs *tcs);
+/* End each session with this code after so many messages; 0 messages = off. */
+void fake_tcs_close_after(struct fake_tcs *tcs, uint32_t messages, int code, const char *reason);
+
+#endif
