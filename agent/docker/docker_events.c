@@ -1,0 +1,249 @@
+#include <string.h>
+
+#include "agent/base/mem.h"
+#include "agent/base/str.h"
+#include "agent/base/timefmt.h"
+#include "agent/docker/docker_internal.h"
+
+#define EVENT_BYTES_MAX ((size_t)1 << 20)
+#define LIVED_LONG_NS (UINT64_C(10) * 1000000000u) /* resets the back-off (DKR-830) */
+static const char module[] = "docker";
+
+/* The event stream: open for the life of the runtime, reconnected for ever (DKR-801..832). */
+struct eca_events {
+    struct eca_docker *docker;
+    eca_runtime_event_fn *on_event;
+    void *arg;
+    struct eca_http_call *call;
+    struct eca_json_splitter splitter;
+    struct eca_timer retry_timer;
+    struct eca_deferred broken; /* undecodable: close the stream from the loop */
+    struct eca_backoff backoff;
+    int status;
+    int64_t since; /* largest `time` seen, 0 = none (DKR-803) */
+    uint64_t opened_ns;
+    struct eca_err err;
+};
+
+static const char *text_member(eca_json object, const char *key)
+{
+    eca_json value = eca_json_get_nocase(object, key);
+
+    return eca_json_type(value) == ECA_JSON_STRING ? eca_json_str(value) : NULL;
+}
+
+static bool is_word(const char *text, const char *const *words, size_t count)
+{
+    for (size_t i = 0; text != NULL && i < count; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Type, status and id of both formats (DKR-802). False: nothing about a container. */
+static bool normalise(eca_json root, const char **ret_status, const char **ret_id)
+{
+    static const char *const image_words[] = {"delete", "import", "pull", "push", "tag", "untag"};
+    const char *type = text_member(root, "Type"), *action = text_member(root, "Action");
+    const char *status = text_member(root, "status"), *id = text_member(root, "id");
+    eca_json actor = eca_json_get_nocase(root, "Actor");
+
+    if (type == NULL && action == NULL) {
+        type = is_word(status, image_words, ECA_ARRAY_LEN(image_words)) ? "image" : "container";
+    }
+    if (type == NULL || strcmp(type, "container") != 0) {
+        return false;
+    }
+    *ret_status = status != NULL && status[0] != '\0' ? status : action;
+    *ret_id = id != NULL && id[0] != '\0' ? id : text_member(actor, "ID");
+    return *ret_status != NULL && *ret_id != NULL && (*ret_id)[0] != '\0';
+}
+
+static bool kind_of(const char *status, enum eca_event_kind *ret_kind)
+{
+    static const struct {
+        const char *status;
+        enum eca_event_kind kind;
+    } kinds[] = {
+        {"create", ECA_EVENT_CREATE}, {"start", ECA_EVENT_START},     {"die", ECA_EVENT_DIE},
+        {"stop", ECA_EVENT_DIE},      {"destroy", ECA_EVENT_DESTROY}, {"oom", ECA_EVENT_OOM},
+    };
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(kinds); i++) {
+        if (strcmp(status, kinds[i].status) == 0) {
+            *ret_kind = kinds[i].kind;
+            return true;
+        }
+    }
+    return false; /* no effect, no inspect (DKR-806, FB-04.2) */
+}
+
+static void read_exit_code(eca_json root, struct eca_runtime_event *event)
+{
+    eca_json attributes = eca_json_get_nocase(eca_json_get_nocase(root, "Actor"), "Attributes");
+    const char *text = text_member(attributes, "exitCode");
+
+    event->has_exit_code =
+        text != NULL && eca_parse_i64(eca_view_str(text), &event->exit_code, NULL) == ECA_OK;
+}
+
+static int on_object(void *arg, struct eca_view text, struct eca_err *err)
+{
+    struct eca_events *events = arg;
+    eca_auto_json struct eca_json_doc *doc = NULL;
+    struct eca_runtime_event event = {0};
+    const char *status;
+    int64_t time = 0;
+    eca_json root;
+
+    if (eca_json_parse(text, &doc, err) < 0) {
+        return ECA_E_INVALID;
+    }
+    root = eca_json_root(doc);
+    if (eca_json_type(eca_json_get_nocase(root, "time")) == ECA_JSON_NUMBER) {
+        (void)eca_json_i64(eca_json_get_nocase(root, "time"), &time, NULL);
+    }
+    if (time <= 0) {
+        return ECA_OK;
+    }
+    events->since = time > events->since ? time : events->since;
+    if (normalise(root, &status, &event.container_id) && kind_of(status, &event.kind)) {
+        if (event.kind == ECA_EVENT_DIE) {
+            read_exit_code(root, &event);
+        }
+        events->on_event(events->arg, &event);
+    }
+    return ECA_OK;
+}
+
+static void retry_later(struct eca_events *events)
+{
+    struct eca_runtime_event event = {.kind = ECA_EVENT_DISCONNECTED};
+    uint64_t now = eca_sched_now_ns(events->docker->opts.sched);
+
+    if (events->opened_ns > 0) {
+        if (now - events->opened_ns >= LIVED_LONG_NS) {
+            eca_backoff_reset(&events->backoff);
+        }
+        events->opened_ns = 0;
+        events->on_event(events->arg, &event);
+    }
+    eca_timer_start(&events->retry_timer,
+                    eca_backoff_next_ns(&events->backoff, events->docker->opts.entropy));
+}
+
+static void on_head(void *arg, const struct eca_http_head *head)
+{
+    struct eca_events *events = arg;
+    struct eca_runtime_event event = {.kind = ECA_EVENT_CONNECTED};
+
+    events->status = head->status;
+    if (head->status == 200) {
+        events->opened_ns = eca_sched_now_ns(events->docker->opts.sched);
+        events->on_event(events->arg, &event);
+    }
+}
+
+static void on_body(void *arg, struct eca_view bytes)
+{
+    struct eca_events *events = arg;
+
+    if (events->status == 200 && events->err.code == ECA_OK &&
+        eca_json_splitter_feed(&events->splitter, bytes, on_object, events, &events->err) < 0) {
+        eca_deferred_queue(&events->broken); /* stop at the first decode error (DKR-821) */
+    }
+}
+
+static void on_broken(void *arg)
+{
+    struct eca_events *events = arg;
+
+    if (events->call != NULL) {
+        eca_http_cancel(events->docker->opts.http, eca_take(events->call));
+    }
+    ECA_ERROR(events->docker->opts.log, module, ECA_NO_KV, "Event stream broken: %s",
+              events->err.msg);
+    retry_later(events);
+}
+
+static void on_end(void *arg, const struct eca_http_end *end)
+{
+    struct eca_events *events = arg;
+
+    events->call = NULL;
+    eca_deferred_cancel(&events->broken);
+    if (end->err.code == ECA_OK && events->status == 200) {
+        ECA_INFO(events->docker->opts.log, module, ECA_NO_KV, "Event stream ended; reconnecting");
+    } else {
+        ECA_ERROR(events->docker->opts.log, module, ECA_NO_KV, "Event stream failed: status %d %s",
+                  events->status, end->err.msg);
+    }
+    retry_later(events);
+}
+
+static void connect_events(void *arg)
+{
+    static const struct eca_http_events callbacks = {on_head, on_body, on_end};
+    struct eca_events *events = arg;
+    eca_auto_free char *path = events->since > 0
+                                   ? eca_xasprintf("/events?since=%lld", (long long)events->since)
+                                   : eca_xstrdup("/events");
+    struct request request = {.method = "GET", .version = "", .path = path};
+    struct request_storage storage = {0};
+    struct eca_http_opts opts;
+    struct eca_err err = {0};
+
+    events->status = 0;
+    events->err = (struct eca_err){0};
+    eca_json_splitter_clear(&events->splitter);
+    docker_http_opts(events->docker, &request, &storage, &opts);
+    opts.connect_ms = events->docker->opts.timing.probe_ms;
+    opts.endless = true; /* a quiet daemon is a healthy one (DKR-832) */
+    opts.body_bytes_max = 0;
+    if (eca_http_start(events->docker->opts.http, &opts, &callbacks, events, &events->call, &err) <
+        0) {
+        retry_later(events);
+    }
+    docker_storage_clear(&storage);
+}
+
+int docker_events(void *impl, eca_runtime_event_fn *on_event, void *arg, struct eca_err *err)
+{
+    struct eca_docker *docker = impl;
+    struct eca_events *events;
+
+    if (docker->events != NULL) {
+        return eca_err_set(err, ECA_E_CONFLICT, "events have a subscriber already");
+    }
+    events = eca_xalloc(sizeof(*events));
+    events->docker = docker;
+    events->on_event = on_event;
+    events->arg = arg;
+    eca_json_splitter_init(&events->splitter, EVENT_BYTES_MAX);
+    eca_timer_init(&events->retry_timer, docker->opts.sched, connect_events, events);
+    eca_deferred_init(&events->broken, docker->opts.sched, on_broken, events);
+    eca_backoff_init(&events->backoff,
+                     (struct eca_backoff_opts){.min_ms = docker->opts.timing.events_min_ms,
+                                               .max_ms = docker->opts.timing.events_max_ms,
+                                               .multiplier_milli = 1500,
+                                               .jitter_milli = 200});
+    docker->events = events;
+    eca_timer_start(&events->retry_timer, 0);
+    return ECA_OK;
+}
+
+void docker_events_free(struct eca_events *events)
+{
+    if (events == NULL) {
+        return;
+    }
+    eca_timer_stop(&events->retry_timer);
+    eca_deferred_cancel(&events->broken);
+    if (events->call != NULL) {
+        eca_http_cancel(events->docker->opts.http, events->call);
+    }
+    eca_json_splitter_clear(&events->splitter);
+    eca_free(events);
+}

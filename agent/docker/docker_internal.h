@@ -1,0 +1,104 @@
+#ifndef ECA_DOCKER_INTERNAL_H
+#define ECA_DOCKER_INTERNAL_H
+
+#include "agent/base/json.h"
+#include "agent/base/list.h"
+#include "agent/docker/docker.h"
+
+/* Shared by the files of this folder only. */
+
+#define VERSION_BYTES 16
+#define VERSIONS_MAX 40
+
+/* One call of the runtime port, from its start to its callback. */
+struct eca_op {
+    struct eca_docker *docker;
+    struct eca_list_node node;      /* in docker->ops */
+    struct eca_list_node wait_node; /* in docker->waiting, while the limit of calls is reached */
+    bool counted;                   /* takes one of ECA_DOCKER_CALLS_MAX */
+    bool urgent;                    /* stops go before others (ENG-221) */
+    struct eca_timer deadline;      /* of the whole operation */
+    uint64_t limit_ms;
+    const char *limit_word; /* DKR-302: "created" */
+    struct eca_http_fetch *fetch;
+    struct eca_http_call *stream;
+    eca_work_fn *begin; /* sends the first request */
+    void *state;        /* of the kind; freed by free_state */
+    void (*free_state)(void *state);
+    void (*on_deadline)(struct eca_op *op);
+    struct eca_deferred later; /* an end decided inside a call */
+    struct eca_runtime_result early;
+    eca_runtime_fn *on_done;
+    void *arg;
+};
+
+struct eca_docker {
+    struct eca_docker_opts opts;
+    struct eca_docker_endpoint endpoint;
+    char *cert_file, *key_file, *ca_file;
+    char default_version[VERSION_BYTES];        /* "1.17"; the lowest that the daemon accepts */
+    char server_api[VERSION_BYTES];             /* ApiVersion of /version */
+    char versions[VERSIONS_MAX][VERSION_BYTES]; /* accepted, ascending */
+    size_t version_count;
+    char *server_version; /* "1.12.6" */
+    struct eca_list ops, waiting;
+    size_t calls;
+    struct eca_events *events;
+};
+
+/* Options of one request: method and path below the version prefix ("/containers/x/json"). */
+struct request {
+    const char *method;
+    const char *version; /* NULL: the default; "" none in the path */
+    const char *path;
+    const char *content_type;
+    struct eca_view body; /* at NULL: none */
+    const char *extra_name, *extra_value;
+    uint64_t limit_ms;
+    size_t body_bytes_max;
+};
+/* Fill opts for a request; url and headers are kept in the given storage for the call. */
+struct request_storage {
+    struct eca_buf url;
+    struct eca_http_header headers[4];
+};
+void docker_http_opts(struct eca_docker *docker, const struct request *request,
+                      struct request_storage *storage, struct eca_http_opts *opts);
+void docker_storage_clear(struct request_storage *storage);
+
+struct eca_op *docker_op_new(struct eca_docker *docker, uint64_t limit_ms, const char *limit_word);
+/* Queue it behind the limit of calls, or begin at once; begin runs from the loop. */
+void docker_op_start(struct eca_op *op, eca_work_fn *begin, bool counted, bool urgent);
+/* Cancels what is under way and frees; starts a waiting one. */
+void docker_op_free(struct eca_op *op);
+/* Call on_done with the result and free the operation. */
+void docker_op_end(struct eca_op *op, const struct eca_runtime_result *result);
+/* Send the op's next request; a refusal by the port becomes an UNREACHABLE answer. */
+void docker_op_send(struct eca_op *op, const struct request *request,
+                    eca_http_answer_fn *on_answer);
+
+/* How an exchange ended, in the runtime port's words (DKR-115, DKR-116). */
+enum eca_outcome docker_outcome(const struct eca_http_end *end, int status);
+/* "API error (500): body" or the transport's sentence. */
+void docker_error_text(const struct eca_http_end *end, int status, struct eca_view body,
+                       struct eca_buf *text);
+/* DockerTimeoutError of DKR-302. */
+void docker_timeout_error(const char *word, uint64_t limit_ms, struct eca_named_error *error);
+
+/* Versions as numbers: "1.24" -> 1024; 0 = not a version. */
+uint32_t docker_version_number(const char *text);
+/* The version to use for a request that asks for `wanted` (DKR-126, DKR-L01). NULL: unavailable. */
+const char *docker_version_for(const struct eca_docker *docker, const char *wanted);
+
+int docker_probe(void *impl, eca_runtime_probe_fn *on_done, void *arg, struct eca_op **ret_op,
+                 struct eca_err *err);
+int docker_pull(void *impl, const struct eca_pull_opts *opts, eca_runtime_fn *on_done, void *arg,
+                struct eca_op **ret_op, struct eca_err *err);
+int docker_import(void *impl, const char *repo, const char *tag, eca_runtime_fn *on_done, void *arg,
+                  struct eca_op **ret_op, struct eca_err *err);
+int docker_events(void *impl, eca_runtime_event_fn *on_event, void *arg, struct eca_err *err);
+void docker_events_free(struct eca_events *events);
+int docker_stats(void *impl, const char *id, const struct eca_stats_stream_events *events,
+                 void *arg, struct eca_op **ret_op, struct eca_err *err);
+
+#endif

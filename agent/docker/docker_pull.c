@@ -1,0 +1,327 @@
+#include <string.h>
+
+#include "agent/base/mem.h"
+#include "agent/base/str.h"
+#include "agent/docker/docker_internal.h"
+
+#define PROGRESS_BYTES_MAX ((size_t)1 << 20) /* one line of the progress stream */
+static const char module[] = "docker";
+
+/* One pull attempt: credentials, request, progress stream (DKR-710..723). */
+struct pull {
+    char *reference;
+    bool import;
+    char *registry_id, *region, *endpoint; /* ECR */
+    bool is_ecr;
+    void *ecr_handle;
+    struct eca_buf auth; /* X-Registry-Auth: a secret */
+    struct eca_json_splitter splitter;
+    struct eca_buf failure; /* error object or error body */
+    bool failed;            /* an error object stood in the stream */
+    bool begun;
+    int status;
+    struct eca_timer begin_timer, idle_timer;
+    struct eca_op *op;
+};
+
+static void pull_free(void *state)
+{
+    struct pull *pull = state;
+
+    eca_timer_stop(&pull->begin_timer);
+    eca_timer_stop(&pull->idle_timer);
+    if (pull->ecr_handle != NULL) {
+        pull->op->docker->opts.ecr.cancel(pull->op->docker->opts.ecr.impl, pull->ecr_handle);
+    }
+    eca_wipe(pull->auth.at, pull->auth.len);
+    eca_buf_clear(&pull->auth);
+    eca_json_splitter_clear(&pull->splitter);
+    eca_buf_clear(&pull->failure);
+    eca_free(pull->reference);
+    eca_free(pull->registry_id);
+    eca_free(pull->region);
+    eca_free(pull->endpoint);
+    eca_free(pull);
+}
+
+static const char *error_name(const struct pull *pull)
+{
+    return pull->import ? "CreateEmptyVolumeError" : "CannotPullContainerError";
+}
+
+static void end_timeout(void *arg, const char *word, uint64_t limit_ms)
+{
+    struct eca_op *op = arg;
+    struct eca_runtime_result result = {.outcome = ECA_OUTCOME_TIMEOUT};
+
+    docker_timeout_error(word, limit_ms, &result.error);
+    docker_op_end(op, &result); /* closes the connection (DKR-720) */
+}
+
+static void on_begin_limit(void *arg)
+{
+    struct eca_op *op = arg;
+
+    end_timeout(op, "pullBegin", op->docker->opts.timing.pull_begin_ms);
+}
+
+static void on_idle_limit(void *arg)
+{
+    struct eca_op *op = arg;
+
+    end_timeout(op, "pulled", op->docker->opts.timing.pull_idle_ms);
+}
+
+static void set_begun(struct pull *pull)
+{
+    pull->begun = true;
+    eca_timer_stop(&pull->begin_timer);
+}
+
+/* DKR-716: progress, an error that ends it, or a status line. */
+static int on_object(void *arg, struct eca_view text, struct eca_err *err)
+{
+    struct pull *pull = arg;
+    eca_auto_json struct eca_json_doc *doc = NULL;
+    const char *stream = NULL, *progress = NULL, *error = NULL, *status = NULL;
+    eca_json root;
+
+    if (eca_json_parse(text, &doc, err) < 0) {
+        return ECA_E_INVALID;
+    }
+    root = eca_json_root(doc);
+    (void)eca_json_read_str(root, "", "stream", &stream, NULL);
+    (void)eca_json_read_str(root, "", "progress", &progress, NULL);
+    (void)eca_json_read_str(root, "", "error", &error, NULL);
+    (void)eca_json_read_str(root, "", "status", &status, NULL);
+    if ((stream == NULL || stream[0] == '\0') && (progress == NULL || progress[0] == '\0') &&
+        error != NULL && error[0] != '\0' && !pull->failed) {
+        pull->failed = true;
+        eca_buf_reset(&pull->failure);
+        eca_buf_add_str(&pull->failure, error);
+    }
+    if ((status != NULL && status[0] != '\0') || (stream != NULL && strchr(stream, '\n') != NULL)) {
+        set_begun(pull);
+    }
+    if (status != NULL && strstr(status, "already being pulled by another client") != NULL) {
+        ECA_ERROR(pull->op->docker->opts.log, module, ECA_KV("image", pull->reference), "%s",
+                  status);
+    }
+    return ECA_OK;
+}
+
+static void on_head(void *arg, const struct eca_http_head *head)
+{
+    struct eca_op *op = arg;
+    struct pull *pull = op->state;
+
+    pull->status = head->status;
+}
+
+static void on_body(void *arg, struct eca_view bytes)
+{
+    struct eca_op *op = arg;
+    struct pull *pull = op->state;
+    struct eca_err err = {0};
+
+    if (pull->begun || pull->import) {
+        eca_timer_start_ms(&pull->idle_timer, op->docker->opts.timing.pull_idle_ms);
+    }
+    if (pull->status != 200) { /* an error body */
+        eca_buf_add_view(&pull->failure, bytes);
+        return;
+    }
+    if (eca_json_splitter_feed(&pull->splitter, bytes, on_object, pull, &err) < 0 &&
+        !pull->failed) {
+        pull->failed = true;
+        eca_buf_reset(&pull->failure);
+        eca_buf_add_str(&pull->failure, err.msg);
+    }
+}
+
+static void on_end(void *arg, const struct eca_http_end *end)
+{
+    struct eca_op *op = arg;
+    struct pull *pull = op->state;
+    struct eca_runtime_result result = {.outcome = docker_outcome(end, pull->status)};
+    eca_auto_buf struct eca_buf text = {0};
+
+    op->stream = NULL;
+    if (result.outcome == ECA_OUTCOME_DONE && pull->failed) {
+        result.outcome = ECA_OUTCOME_FAILED;
+        eca_buf_add_view(&text, eca_buf_view(&pull->failure));
+    } else if (result.outcome == ECA_OUTCOME_DONE && !eca_json_splitter_idle(&pull->splitter)) {
+        result.outcome = ECA_OUTCOME_AMBIGUOUS;
+        eca_buf_add_str(&text, "unexpected EOF");
+    } else if (result.outcome != ECA_OUTCOME_DONE) {
+        docker_error_text(end, pull->status, eca_buf_view(&pull->failure), &text);
+    }
+    if (result.outcome != ECA_OUTCOME_DONE) {
+        eca_named_error_set(&result.error, error_name(pull), "%s%s",
+                            pull->import ? "CreateEmptyVolumeError: Could not create empty volume "
+                                         : "",
+                            eca_buf_str(&text));
+        if (pull->is_ecr &&
+            (strstr(eca_buf_str(&text), "unauthorized") != NULL ||
+             strstr(eca_buf_str(&text), "denied") != NULL) &&
+            op->docker->opts.ecr.forget != NULL) {
+            op->docker->opts.ecr.forget(op->docker->opts.ecr.impl, pull->registry_id, pull->region,
+                                        pull->endpoint); /* ECR-113 */
+        }
+    }
+    docker_op_end(op, &result);
+}
+
+static void send_pull(struct eca_op *op)
+{
+    static const struct eca_http_events events = {on_head, on_body, on_end};
+    static const char empty_tar[1024]; /* two zero blocks: an archive without entries */
+    struct pull *pull = op->state;
+    eca_auto_buf struct eca_buf path = {0};
+    struct request_storage storage = {0};
+    struct eca_http_opts opts;
+    struct eca_err err = {0};
+    struct request request = {.method = "POST", .limit_ms = op->limit_ms};
+
+    if (pull->import) {
+        eca_buf_addf(&path, "/images/create?fromSrc=-&%s", pull->reference);
+        request.body = eca_view_of(empty_tar, sizeof(empty_tar));
+        request.content_type = "application/tar";
+    } else {
+        eca_buf_add_str(&path, "/images/create?fromImage=");
+        eca_percent_encode(eca_view_str(pull->reference), false, &path);
+        request.body = eca_view_str("");
+        request.content_type = "text/plain";
+        request.extra_name = "X-Registry-Auth";
+        request.extra_value = eca_buf_str(&pull->auth);
+    }
+    request.path = eca_buf_str(&path);
+    docker_http_opts(op->docker, &request, &storage, &opts);
+    opts.body_bytes_max = 0; /* a stream; each object is bounded */
+    if (eca_http_start(op->docker->opts.http, &opts, &events, op, &op->stream, &err) < 0) {
+        op->early = (struct eca_runtime_result){.outcome = ECA_OUTCOME_UNREACHABLE};
+        eca_named_error_set(&op->early.error, error_name(pull), "%s", err.msg);
+        eca_deferred_queue(&op->later);
+    } else if (!pull->import) {
+        eca_timer_start_ms(&pull->begin_timer, op->docker->opts.timing.pull_begin_ms);
+    }
+    docker_storage_clear(&storage);
+}
+
+static void on_ecr(void *arg, const struct eca_docker_login *login, const struct eca_err *err)
+{
+    struct eca_op *op = arg;
+    struct pull *pull = op->state;
+    struct eca_runtime_result result = {.outcome = ECA_OUTCOME_REFUSED};
+
+    pull->ecr_handle = NULL;
+    if (err != NULL) {
+        eca_named_error_set(&result.error, error_name(pull), "%s", err->msg); /* ECR-112 */
+        docker_op_end(op, &result);
+        return;
+    }
+    eca_docker_auth_header(login, &pull->auth);
+    send_pull(op);
+}
+
+static void begin_pull(void *arg)
+{
+    struct eca_op *op = arg;
+    struct pull *pull = op->state;
+    struct eca_docker_ecr *ecr = &op->docker->opts.ecr;
+    struct eca_docker_login login;
+    struct eca_err err = {0};
+
+    if (!pull->is_ecr) {
+        bool found =
+            !pull->import && eca_docker_auth_find(op->docker->opts.auth, pull->reference, &login);
+
+        eca_docker_auth_header(found ? &login : NULL, &pull->auth);
+        send_pull(op);
+        return;
+    }
+    if (ecr->get == NULL) {
+        (void)eca_err_set(&err, ECA_E_DENIED, "no ECR client");
+    } else if (ecr->get(ecr->impl, pull->registry_id, pull->region, pull->endpoint, pull->reference,
+                        on_ecr, op, &pull->ecr_handle, &err) == ECA_OK) {
+        return;
+    }
+    op->early = (struct eca_runtime_result){.outcome = ECA_OUTCOME_REFUSED};
+    eca_named_error_set(&op->early.error, error_name(pull), "%s", err.msg);
+    eca_deferred_queue(&op->later);
+}
+
+/* Append ":latest" unless the text after the last ':' has no '/' (DKR-710). */
+static char *reference_of(const char *image)
+{
+    const char *colon = strrchr(image, ':');
+
+    if (colon != NULL && strchr(colon, '/') == NULL) {
+        return eca_xstrdup(image);
+    }
+    return eca_xasprintf("%s:latest", image);
+}
+
+static struct pull *pull_new(struct eca_docker *docker, uint64_t limit_ms, const char *word,
+                             eca_runtime_fn *on_done, void *arg, struct eca_op **ret_op)
+{
+    struct eca_op *op = docker_op_new(docker, limit_ms, word);
+    struct pull *pull = eca_xalloc(sizeof(*pull));
+
+    pull->op = op;
+    pull->failure.bytes_max = 64 << 10;
+    eca_json_splitter_init(&pull->splitter, PROGRESS_BYTES_MAX);
+    eca_timer_init(&pull->begin_timer, docker->opts.sched, on_begin_limit, op);
+    eca_timer_init(&pull->idle_timer, docker->opts.sched, on_idle_limit, op);
+    op->state = pull;
+    op->free_state = pull_free;
+    op->on_done = on_done;
+    op->arg = arg;
+    *ret_op = op;
+    return pull;
+}
+
+int docker_pull(void *impl, const struct eca_pull_opts *opts, eca_runtime_fn *on_done, void *arg,
+                struct eca_op **ret_op, struct eca_err *err)
+{
+    struct eca_docker *docker = impl;
+    struct pull *pull =
+        pull_new(docker, docker->opts.timing.pull_ms, "pulled", on_done, arg, ret_op);
+
+    (void)err;
+    pull->reference = reference_of(opts->image);
+    if (opts->auth == ECA_AUTH_ECR && !opts->ecr_has_data) {
+        (*ret_op)->early = (struct eca_runtime_result){.outcome = ECA_OUTCOME_REFUSED};
+        eca_named_error_set(&(*ret_op)->early.error, error_name(pull),
+                            "ecrAuthProvider cannot be used without AuthData"); /* ECR-101 */
+        eca_deferred_queue(&(*ret_op)->later);
+        return ECA_OK;
+    }
+    if (opts->auth == ECA_AUTH_ECR) {
+        pull->is_ecr = true;
+        pull->registry_id = eca_xstrdup(opts->ecr_registry_id == NULL ? "" : opts->ecr_registry_id);
+        pull->region = eca_xstrdup(opts->ecr_region == NULL ? "" : opts->ecr_region);
+        pull->endpoint = eca_xstrdup(opts->ecr_endpoint == NULL ? "" : opts->ecr_endpoint);
+    }
+    docker_op_start(*ret_op, begin_pull, false, false);
+    return ECA_OK;
+}
+
+int docker_import(void *impl, const char *repo, const char *tag, eca_runtime_fn *on_done, void *arg,
+                  struct eca_op **ret_op, struct eca_err *err)
+{
+    struct eca_docker *docker = impl;
+    struct pull *pull =
+        pull_new(docker, docker->opts.timing.import_ms, "imported", on_done, arg, ret_op);
+    struct eca_buf query = {0};
+
+    (void)err;
+    pull->import = true;
+    eca_buf_add_str(&query, "repo=");
+    eca_percent_encode(eca_view_str(repo), false, &query);
+    eca_buf_add_str(&query, "&tag=");
+    eca_percent_encode(eca_view_str(tag), false, &query);
+    pull->reference = eca_buf_take(&query);
+    docker_op_start(*ret_op, begin_pull, false, false);
+    return ECA_OK;
+}

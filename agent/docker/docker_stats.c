@@ -1,0 +1,136 @@
+#include "agent/base/mem.h"
+#include "agent/docker/docker_internal.h"
+#include "agent/stats/sample.h"
+
+/* One stats stream: objects handed out as they come (DKR-1001..1003, STAT-201..203). */
+struct stream {
+    const struct eca_stats_stream_events *events;
+    void *arg;
+    char *path;
+    struct eca_json_splitter splitter;
+    int status;
+    struct eca_err err;
+    struct eca_deferred broken;
+    struct eca_op *op;
+};
+
+static void stream_free(void *state)
+{
+    struct stream *stream = state;
+
+    eca_deferred_cancel(&stream->broken);
+    eca_json_splitter_clear(&stream->splitter);
+    eca_free(stream->path);
+    eca_free(stream);
+}
+
+static void stream_end(struct eca_op *op, enum eca_outcome outcome, const struct eca_err *err)
+{
+    struct stream *stream = op->state;
+
+    stream->events->on_end(stream->arg, outcome, err);
+    docker_op_free(op);
+}
+
+static int on_object(void *arg, struct eca_view json, struct eca_err *err)
+{
+    struct stream *stream = arg;
+
+    (void)err;
+    stream->events->on_sample(stream->arg, json);
+    return ECA_OK;
+}
+
+static void on_head(void *arg, const struct eca_http_head *head)
+{
+    struct eca_op *op = arg;
+    struct stream *stream = op->state;
+
+    stream->status = head->status;
+}
+
+static void on_body(void *arg, struct eca_view bytes)
+{
+    struct eca_op *op = arg;
+    struct stream *stream = op->state;
+
+    if (stream->status < 400 && stream->err.code == ECA_OK &&
+        eca_json_splitter_feed(&stream->splitter, bytes, on_object, stream, &stream->err) < 0) {
+        eca_deferred_queue(&stream->broken);
+    }
+}
+
+static void on_broken(void *arg)
+{
+    struct eca_op *op = arg;
+    struct stream *stream = op->state;
+    struct eca_err err = stream->err;
+
+    stream_end(op, ECA_OUTCOME_BAD_ANSWER, &err);
+}
+
+static void on_end(void *arg, const struct eca_http_end *end)
+{
+    struct eca_op *op = arg;
+    struct stream *stream = op->state;
+    struct eca_err err = end->err;
+
+    op->stream = NULL;
+    if (err.code == ECA_OK && stream->status >= 400) {
+        (void)eca_err_set(&err, ECA_E_TRANSIENT, "status %d", stream->status);
+    }
+    stream_end(op, docker_outcome(end, stream->status), &err);
+}
+
+static void refused(void *arg, const struct eca_runtime_result *result)
+{
+    struct stream *stream = arg;
+    struct eca_err err;
+
+    (void)eca_err_set(&err, ECA_E_TRANSIENT, "%s", result->error.text);
+    stream->events->on_end(stream->arg, result->outcome, &err);
+}
+
+static void begin_stream(void *arg)
+{
+    static const struct eca_http_events events = {on_head, on_body, on_end};
+    struct eca_op *op = arg;
+    struct stream *stream = op->state;
+    struct request request = {.method = "GET", .path = stream->path};
+    struct request_storage storage = {0};
+    struct eca_http_opts opts;
+    struct eca_err err = {0};
+
+    docker_http_opts(op->docker, &request, &storage, &opts);
+    opts.idle_ms = op->docker->opts.timing.stats_idle_ms; /* the header included (STAT-203) */
+    opts.body_bytes_max = 0;
+    if (eca_http_start(op->docker->opts.http, &opts, &events, op, &op->stream, &err) < 0) {
+        op->early = (struct eca_runtime_result){.outcome = ECA_OUTCOME_UNREACHABLE};
+        eca_named_error_set(&op->early.error, "", "%s", err.msg);
+        eca_deferred_queue(&op->later);
+    }
+    docker_storage_clear(&storage);
+}
+
+int docker_stats(void *impl, const char *id, const struct eca_stats_stream_events *events,
+                 void *arg, struct eca_op **ret_op, struct eca_err *err)
+{
+    struct eca_docker *docker = impl;
+    struct eca_op *op = docker_op_new(docker, 0, "measured");
+    struct stream *stream = eca_xalloc(sizeof(*stream));
+
+    (void)err;
+    stream->op = op;
+    stream->events = events;
+    stream->arg = arg;
+    stream->path = eca_xasprintf("/containers/%s/stats?stream=true", id);
+    eca_json_splitter_init(&stream->splitter, ECA_STATS_OBJECT_BYTES_MAX);
+    eca_deferred_init(&stream->broken, docker->opts.sched, on_broken, op);
+    op->state = stream;
+    op->free_state = stream_free;
+    op->on_done = refused;
+    op->arg = stream;
+    *ret_op = op;
+    docker_op_start(op, begin_stream, false, false);
+    return ECA_OK;
+}
