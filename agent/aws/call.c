@@ -267,10 +267,13 @@ void eca_aws_call_cancel(struct eca_aws_call *call)
 
 static void finish(struct eca_aws_call *call, eca_json root, const struct eca_aws_failure *failure)
 {
-    struct eca_aws_failure copy = failure == NULL ? (struct eca_aws_failure){0} : *failure;
+    struct eca_aws_failure copy = {0};
     eca_aws_call_fn *on_done = call->on_done;
     void *arg = call->arg;
 
+    if (failure != NULL) {
+        copy = *failure; /* it may live in the call */
+    }
     call_free(call); /* gone before the owner hears of it */
     on_done(arg, root, failure == NULL ? NULL : &copy);
 }

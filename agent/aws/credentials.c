@@ -1,5 +1,6 @@
 #include "agent/aws/credentials.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "agent/base/json.h"
@@ -53,6 +54,17 @@ void eca_aws_keys_clear(struct eca_aws_keys *keys)
     eca_secret_clear(&keys->token);
 }
 
+bool eca_aws_key_is_usable(struct eca_view text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.at[i];
+        if (c <= ' ' || c == 0x7f) {
+            return false;
+        }
+    }
+    return text.len > 0;
+}
+
 static bool are_valid(const struct eca_aws_creds *creds)
 {
     return creds->keys.id != NULL &&
@@ -84,7 +96,10 @@ static bool from_environment(struct eca_aws_creds *creds, struct eca_aws_keys *r
     const char *secret = env_of(creds, "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY");
     const char *token = env_of(creds, "AWS_SESSION_TOKEN", NULL);
 
-    if (id[0] == '\0' || secret[0] == '\0') {
+    if (!eca_aws_key_is_usable(eca_view_str(id)) || !eca_aws_key_is_usable(eca_view_str(secret))) {
+        return false;
+    }
+    if (token[0] != '\0' && !eca_aws_key_is_usable(eca_view_str(token))) {
         return false;
     }
     ret_keys->id = eca_xstrdup(id);
@@ -143,9 +158,12 @@ static int from_role_document(struct eca_view body, struct eca_aws_keys *ret_key
         strcmp(text_member(root, "Code"), "Success") != 0) {
         return eca_err_set(err, ECA_E_INVALID, "role credentials: Code is not Success");
     }
-    if (text_member(root, "AccessKeyId")[0] == '\0' ||
-        text_member(root, "SecretAccessKey")[0] == '\0') {
-        return eca_err_set(err, ECA_E_INVALID, "role credentials: no key id or no secret");
+    if (!eca_aws_key_is_usable(eca_view_str(text_member(root, "AccessKeyId"))) ||
+        !eca_aws_key_is_usable(eca_view_str(text_member(root, "SecretAccessKey"))) ||
+        (text_member(root, "Token")[0] != '\0' &&
+         !eca_aws_key_is_usable(eca_view_str(text_member(root, "Token"))))) {
+        return eca_err_set(err, ECA_E_INVALID,
+                           "role credentials: key id or secret missing, or a damaged value");
     }
     if (eca_time_rfc3339_parse(eca_view_str(text_member(root, "Expiration")), &expires_ns, NULL) <
             0 ||
@@ -190,7 +208,10 @@ static void arm_refresh(struct eca_aws_creds *creds)
 static void found(struct eca_aws_creds *creds, struct eca_aws_keys keys, int64_t expires_ms,
                   const char *provider)
 {
-    bool changed = creds->keys.id == NULL || strcmp(creds->keys.id, keys.id) != 0;
+    bool changed;
+
+    assert(keys.id != NULL);
+    changed = creds->keys.id == NULL || strcmp(creds->keys.id, keys.id) != 0;
 
     eca_aws_keys_clear(&creds->keys);
     creds->keys = keys;

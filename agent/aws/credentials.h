@@ -17,6 +17,9 @@ struct eca_aws_keys {
 /* Borrowed views for the signer. */
 struct eca_sigv4_keys eca_aws_keys_view(const struct eca_aws_keys *keys);
 void eca_aws_keys_clear(struct eca_aws_keys *keys);
+/* Not empty, and nothing in it that would end a header line or a C string: such a key comes from a
+ * damaged file or a hostile answer and is taken as missing. */
+bool eca_aws_key_is_usable(struct eca_view text);
 
 /* Zero = the default in brackets. */
 struct eca_aws_creds_opts {

@@ -6,9 +6,10 @@
  * begin with '#' or ';'. Anything else is skipped: the file belongs to other tools as well.
  */
 
+/* The last of repeated keys wins; an unusable value is no value. */
 static void keep(struct eca_secret *to, struct eca_view value)
 {
-    eca_secret_set(to, value); /* the last of repeated keys wins */
+    eca_secret_set(to, eca_aws_key_is_usable(value) ? value : ECA_VIEW_NONE);
 }
 
 static void read_pair(struct eca_view line, size_t equals, struct eca_secret *id,

@@ -9,7 +9,7 @@
 #define MODULE "api client"
 #define NS_PER_MS UINT64_C(1000000)
 #define TOTAL_MS_DEFAULT 15000
-#define AGE_MS_DEFAULT (20 * 60 * 1000)
+#define AGE_MS_DEFAULT (UINT64_C(20) * 60 * 1000)
 #define DIALS_MAX_DEFAULT 3
 
 static const char *const member_names[ECA_ECS_BACKENDS] = {

@@ -89,15 +89,27 @@ static void tokens_settled(struct eca_imds *imds)
     }
 }
 
+/* A token goes into a header: visible ASCII only. */
+static bool is_token(struct eca_view text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] < '!' || text.at[i] > '~') {
+            return false;
+        }
+    }
+    return text.len > 0;
+}
+
 static void on_token(void *arg, const struct eca_http_answer *answer)
 {
     struct eca_imds *imds = arg;
     uint64_t now_ns = eca_sched_now_ns(imds->sched);
+    struct eca_view token = eca_view_trim(answer->body);
 
     imds->token_fetch = NULL;
     eca_secret_clear(&imds->token);
-    if (answer->end.err.code == ECA_OK && answer->status == 200 && answer->body.len > 0) {
-        eca_secret_set(&imds->token, eca_view_trim(answer->body));
+    if (answer->end.err.code == ECA_OK && answer->status == 200 && is_token(token)) {
+        eca_secret_set(&imds->token, token);
         imds->token_until_ns =
             now_ns + (uint64_t)imds->opts.token_ttl_s * (1000 / 2) * NS_PER_MS; /* half its life */
     } else {

@@ -13,7 +13,7 @@
 #define EXIT_STAY_DOWN 5
 #define ROUND_MIN_MS 3000
 #define ROUND_MAX_MS 192000
-#define TOTAL_MS (60 * 60 * 1000)
+#define TOTAL_MS (UINT64_C(60) * 60 * 1000)
 #define NS_PER_MS UINT64_C(1000000)
 #define TYPE_CHANGED "Container instance type changes are not supported."
 

@@ -75,9 +75,11 @@ static inline struct eca_list_node *eca_list_next(const struct eca_list *list,
 }
 
 /* Iterate; the body may remove `it` (and only `it`). */
+/* NOLINTBEGIN(bugprone-macro-parentheses): `it` is declared here */
 #define ECA_LIST_FOREACH(it, list)                                                                 \
     for (struct eca_list_node *it = eca_list_first(list), *it##_next_ = NULL;                      \
          it != NULL && ((it##_next_ = eca_list_next((list), it)), true); it = it##_next_)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #define eca_list_entry(node, type, member) eca_container_of(node, type, member)
 

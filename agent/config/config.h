@@ -46,43 +46,42 @@ struct eca_config_values {
     struct eca_port_list ports;           /* CFG-305 */
     struct eca_port_list ports_udp;       /* CFG-306 */
     char *data_dir;                       /* CFG-307 */
-    bool checkpoint;                      /* CFG-308 */
     char *engine_auth_type;               /* CFG-309 */
     struct eca_secret engine_auth_data;   /* CFG-310 */
-    bool updates_enabled;                 /* CFG-311 */
     char *update_download_dir;            /* CFG-312 */
-    bool disable_metrics;                 /* CFG-313 */
-    uint16_t reserved_memory_mib;         /* CFG-314 */
     struct eca_text_list logging_drivers; /* CFG-315 */
-    bool privileged_disabled;             /* CFG-316 */
-    bool selinux_capable;                 /* CFG-317 */
-    bool apparmor_capable;                /* CFG-318 */
-    int64_t task_cleanup_wait_ns;         /* CFG-319 */
-    int64_t container_stop_timeout_ns;    /* CFG-320 */
-    bool task_iam_role;                   /* CFG-321 */
-    bool task_iam_role_network_host;      /* CFG-322 */
-    bool image_cleanup_disabled;          /* CFG-323 */
-    int64_t image_cleanup_interval_ns;    /* CFG-324 */
-    int64_t image_minimum_age_ns;         /* CFG-325 */
-    int64_t images_per_cycle;             /* CFG-326 */
     char *audit_log_file;                 /* CFG-327 */
-    bool audit_log_disabled;              /* CFG-328 */
     char *log_level;                      /* CFG-329; "" = not set */
     char *log_file;                       /* CFG-329; "" = none */
     char *config_file_path;               /* CFG-330 */
-    /* Ours. */
-    char *introspection_bind;     /* INTRO-131; "" = all interfaces */
-    char *credentials_bind;       /* INTRO-131 */
-    char *flight_recording;       /* path, "" = off */
-    int64_t pull_behavior;        /* enum eca_pull_behavior (DKR-L05) */
-    int64_t pull_inactivity_ns;   /* DKR-L04 */
-    char *metadata_endpoint;      /* EC2-111 */
-    struct eca_secret http_proxy; /* CFG-340; may hold a password */
+    char *introspection_bind;             /* INTRO-131; "" = all interfaces */
+    char *credentials_bind;               /* INTRO-131 */
+    char *flight_recording;               /* path, "" = off */
+    char *metadata_endpoint;              /* EC2-111 */
+    struct eca_secret http_proxy;         /* CFG-340; may hold a password */
     struct eca_secret https_proxy;
     char *no_proxy;
     char *ssl_cert_file, *ssl_cert_dir; /* API-105 */
     char *docker_tls_verify;            /* DKR-104; non-empty = on */
     char *docker_cert_path;             /* DKR-104 */
+    int64_t task_cleanup_wait_ns;       /* CFG-319 */
+    int64_t container_stop_timeout_ns;  /* CFG-320 */
+    int64_t image_cleanup_interval_ns;  /* CFG-324 */
+    int64_t image_minimum_age_ns;       /* CFG-325 */
+    int64_t images_per_cycle;           /* CFG-326 */
+    int64_t pull_behavior;              /* enum eca_pull_behavior (DKR-L05) */
+    int64_t pull_inactivity_ns;         /* DKR-L04 */
+    uint16_t reserved_memory_mib;       /* CFG-314 */
+    bool checkpoint;                    /* CFG-308 */
+    bool updates_enabled;               /* CFG-311 */
+    bool disable_metrics;               /* CFG-313 */
+    bool privileged_disabled;           /* CFG-316 */
+    bool selinux_capable;               /* CFG-317 */
+    bool apparmor_capable;              /* CFG-318 */
+    bool task_iam_role;                 /* CFG-321 */
+    bool task_iam_role_network_host;    /* CFG-322 */
+    bool image_cleanup_disabled;        /* CFG-323 */
+    bool audit_log_disabled;            /* CFG-328 */
 };
 
 struct eca_config_message {

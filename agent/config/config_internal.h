@@ -25,11 +25,11 @@ struct eca_setting {
     const char *env_other; /* further spelling, asked when the first is empty; NULL = none */
     const char *key;       /* of the file; NULL = environment only */
     enum eca_setting_kind kind;
+    bool has_minimum;
     size_t offset;        /* of the member of eca_config_values */
     const char *fallback; /* default in the environment's syntax; NULL = zero value */
-    /* Numbers and durations: a smaller value is replaced by the default with a warning (CFG-504);
+    /* With has_minimum: a smaller number is replaced by the default with a warning (CFG-504);
      * durations in nanoseconds. */
-    bool has_minimum;
     int64_t minimum;
     const char *const *choices; /* NULL-terminated */
 };

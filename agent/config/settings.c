@@ -7,7 +7,7 @@
 #include "agent/base/str.h"
 #include "agent/base/timefmt.h"
 
-#define MINUTES(n) ((n)*60 * ECA_NS_PER_S)
+#define MINUTES(n) (INT64_C(60) * (n)*ECA_NS_PER_S)
 #define AT(member) offsetof(struct eca_config_values, member)
 #define TEXT(name, key_, member, fallback_)                                                        \
     {                                                                                              \

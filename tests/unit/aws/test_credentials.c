@@ -135,6 +135,8 @@ START_TEST(an_incomplete_section_is_no_credentials)
         "aws_access_key_id=a\naws_secret_access_key=b\n",
         "[x]\naws_access_key_id=a\naws_secret_access_key=b\n",
         "[default\naws_access_key_id=a\naws_secret_access_key=b\n",
+        "[default]\naws_access_key_id=a b\naws_secret_access_key=b\n",
+        "[default]\naws_access_key_id=a\naws_secret_access_key=b\x01\n",
         "[]\n=\n[default]\n=b\naws_access_key_id\n",
     };
 
@@ -181,9 +183,12 @@ START_TEST(a_bad_role_answer_is_no_provider)
               "\"Expiration\":\"2030-01-01T00:00:00Z\"}"},
         {"r", "{\"Code\":\"Success\",\"SecretAccessKey\":\"b\","
               "\"Expiration\":\"2030-01-01T00:00:00Z\"}"},
-        {"r", "{\"Code\":\"Success\",\"AccessKeyId\":\"a\",\"SecretAccessKey\":\"b\"}"},
+        {"r",
+         "{\"Code\":\"Success\",\"AccessKeyId\":\"a\",\"SecretAccessKey\":\"b\",\"Token\":\"t\"}"},
         {"r", "{\"Code\":\"Success\",\"AccessKeyId\":\"a\",\"SecretAccessKey\":\"b\","
-              "\"Expiration\":\"soon\"}"},
+              "\"Token\":\"t\",\"Expiration\":\"soon\"}"},
+        {"r", "{\"Code\":\"Success\",\"AccessKeyId\":\"a\",\"SecretAccessKey\":\"b\","
+              "\"Token\":\"t\\r\\nX: y\",\"Expiration\":\"2030-01-01T00:00:00Z\"}"},
         {"r", "<html>"},
         {"r", "[]"},
     };

@@ -137,6 +137,18 @@ static void get_path(const char *path, struct got *got)
     ck_assert(manual_clock_run_until(&world.clock, &got->done, 120000));
 }
 
+/* EC2-112: what cannot be a header value is no token */
+START_TEST(a_damaged_token_is_not_sent)
+{
+    struct got got;
+
+    expect_token("a\r\nHost: evil");
+    expect_get(DOCUMENT_URL, 200, "{}");
+    get(ECA_IMDS_DOCUMENT, &got);
+    ck_assert_uint_eq(script_http_last(world.http)->header_count, 0);
+}
+END_TEST
+
 /* EC2-112: asked again after 5 min; renewed after half its life; 401 brings a new one */
 START_TEST(the_token_is_renewed)
 {
@@ -372,6 +384,7 @@ int main(void)
     tcase_add_test(tcase, a_token_is_asked_first_and_sent_with_every_get);
     tcase_add_test(tcase, no_proxy_is_ever_used);
     tcase_add_loop_test(tcase, without_a_token_requests_are_plain, 0, 6);
+    tcase_add_test(tcase, a_damaged_token_is_not_sent);
     tcase_add_test(tcase, the_token_is_renewed);
     tcase_add_test(tcase, five_tries_then_the_last_status);
     tcase_add_test(tcase, pauses_have_jitter);
