@@ -4,7 +4,8 @@
 #include "agent/base/mem.h"
 #include "agent/config/capabilities.h"
 
-static char *drivers[] = {"json-file", "awslogs"};
+static char json_file[] = "json-file", awslogs[] = "awslogs";
+static char *drivers[] = {json_file, awslogs};
 
 static void expect(const struct eca_config_values *config, const char *const *versions,
                    size_t version_count, const char *const *want, size_t want_count)
