@@ -106,7 +106,7 @@ static void verify(const struct script_request *sent, const char *host, const ch
     eca_sigv4_refusal_clear(&refusal);
 }
 
-/* API-201, API-202, API-204, API-205, API-101..105, API-301 */
+/* API-201, API-202, API-204, API-205, API-102, API-105, API-301 */
 START_TEST(a_request_has_its_headers_and_limits)
 {
     const struct script_request *sent;

@@ -114,7 +114,7 @@ static bool body_has(const char *part)
     return strstr(script_http_last(world.http)->body, part) != NULL;
 }
 
-/* API-601, API-603, API-610, API-614, API-612 */
+/* API-601, API-603, API-610, API-614 */
 START_TEST(a_new_registration_sends_everything)
 {
     metadata(200, 200);
@@ -166,7 +166,8 @@ START_TEST(a_document_without_signature_is_sent_with_an_empty_one)
 }
 END_TEST
 
-/* FB-15.2, PROC-222: the restored ARN is carried, no client token, another answer changes nothing
+/* FB-15.2, PROC-222, API-612: the restored ARN is carried, no client token, another answer changes
+ * nothing
  */
 START_TEST(a_restored_registration_keeps_its_arn)
 {
@@ -178,6 +179,8 @@ START_TEST(a_restored_registration_keeps_its_arn)
     ck_assert_str_eq(got.arn, OTHER_ARN);
     ck_assert(body_has("\"containerInstanceArn\":\"" OTHER_ARN "\""));
     ck_assert(!body_has("clientToken"));
+    ck_assert(body_has("{\"attributes\":[{\"name\":\"cap.one\"},{\"name\":\"cap.two\"}]"));
+    ck_assert(body_has("{\"integerValue\":3968,\"name\":\"MEMORY\""));
     ck_assert(world_logged(&world, "[WARN] the answer names another container instance"));
 }
 END_TEST
