@@ -239,6 +239,49 @@ START_TEST(silence_is_bounded_and_asked_once_per_start)
 }
 END_TEST
 
+/* EC2-113: one budget for all series of a start */
+START_TEST(the_budget_is_shared_by_the_series)
+{
+    const struct eca_imds_opts opts = {.endpoint = IMDS_URL, .budget_ms = 4000};
+    struct eca_imds *imds = eca_imds_new(world.clock.sched, script_http_port(world.http),
+                                         manual_entropy_port(&world.entropy), &world.log, &opts);
+    struct got document = {0}, signature = {0};
+    struct eca_imds_wait *wait;
+
+    world_no_token(&world);
+    script_http_expect(world.http, (struct script_answer){.url = DOCUMENT_URL, .silent = true});
+    expect_get(DOCUMENT_URL, 200, "doc"); /* after 2 s and a pause of 250 ms */
+    script_http_expect(
+        world.http,
+        (struct script_answer){.url = SIGNATURE_URL, .times = SCRIPT_FOREVER, .silent = true});
+    eca_imds_get(imds, ECA_IMDS_DOCUMENT, on_got, &document, &wait);
+    ck_assert(manual_clock_run_until(&world.clock, &document.done, 60000));
+    ck_assert_str_eq(document.body, "doc");
+    eca_imds_get(imds, ECA_IMDS_SIGNATURE, on_got, &signature, &wait);
+    ck_assert(manual_clock_run_until(&world.clock, &signature.done, 60000));
+    ck_assert_int_eq(signature.err.code, ECA_E_TIMEOUT);
+    ck_assert_uint_eq(manual_clock_elapsed_ms(&world.clock), 4000);
+    ck_assert_uint_eq(script_http_open_calls(world.http), 0);
+    eca_imds_free(imds);
+}
+END_TEST
+
+/* EC2-112: the 401 that asks for a new token is no try; a second one is */
+START_TEST(a_401_costs_no_try_once)
+{
+    struct got got;
+
+    expect_token("T1");
+    expect_token("T2");
+    script_http_expect(world.http,
+                       (struct script_answer){.method = "GET", .times = 6, .status = 401});
+    get(ECA_IMDS_DOCUMENT, &got);
+    ck_assert_int_eq(got.err.http_status, 401);
+    ck_assert_uint_eq(script_http_pending(world.http), 0);
+    ck_assert_uint_eq(script_http_count(world.http), 8);
+}
+END_TEST
+
 /* EC2-113: the document is fetched once and shared */
 START_TEST(simultaneous_questions_share_one_series)
 {
@@ -389,6 +432,8 @@ int main(void)
     tcase_add_test(tcase, five_tries_then_the_last_status);
     tcase_add_test(tcase, pauses_have_jitter);
     tcase_add_test(tcase, silence_is_bounded_and_asked_once_per_start);
+    tcase_add_test(tcase, the_budget_is_shared_by_the_series);
+    tcase_add_test(tcase, a_401_costs_no_try_once);
     tcase_add_test(tcase, simultaneous_questions_share_one_series);
     tcase_add_test(tcase, a_canceled_wait_hears_nothing);
     tcase_add_test(tcase, role_requests_have_their_own_rules);
