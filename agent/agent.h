@@ -14,6 +14,16 @@
  * The agent as an object: everything it knows of the world is in its ports, so one process may run
  * many of them (simulation) and a test may drop one at any instant (a crash).
  */
+/* The credentials audit log (AUD-101): where its lines go is a setting, how is the adapter's. */
+struct eca_audit_ops {
+    int (*open)(void *impl, const char *path, struct eca_err *err); /* service goes on without */
+    void (*write)(void *impl, const char *line); /* never blocks; lines go to stdout, too */
+};
+struct eca_audit {
+    const struct eca_audit_ops *ops; /* NULL: no audit log */
+    void *impl;
+};
+
 struct eca_agent_ports {
     struct eca_sched *sched;
     struct eca_entropy entropy;
@@ -22,6 +32,7 @@ struct eca_agent_ports {
     struct eca_endpoint endpoint;
     struct eca_store_opener store;
     struct eca_host host;
+    struct eca_audit audit;
     struct eca_log *log; /* level is set by the agent from its configuration (LOG-103) */
 };
 
