@@ -392,6 +392,12 @@ static void submit_task(struct call *call)
     answer(call, 200, "{\"acknowledgment\":\"ACK\"}");
 }
 
+static bool read_port(eca_json value, int64_t *ret_port)
+{
+    return eca_json_type(value) == ECA_JSON_NUMBER && eca_json_i64(value, ret_port, NULL) == 0 &&
+           *ret_port >= 0 && *ret_port <= UINT16_MAX;
+}
+
 /* The bindings as "0.0.0.0:32768->80/tcp" texts; NULL or what is wrong with them. */
 static const char *print_bindings(eca_json bindings, struct eca_json_writer *w)
 {
@@ -405,9 +411,8 @@ static const char *print_bindings(eca_json bindings, struct eca_json_writer *w)
         eca_auto_buf struct eca_buf text = {0};
 
         if (eca_json_type(ip) != ECA_JSON_STRING || eca_json_type(protocol) != ECA_JSON_STRING ||
-            eca_json_i64(eca_json_get(it, "hostPort"), &host, NULL) < 0 ||
-            eca_json_i64(eca_json_get(it, "containerPort"), &container, NULL) < 0 || host < 0 ||
-            host > UINT16_MAX || container < 0 || container > UINT16_MAX) {
+            !read_port(eca_json_get(it, "hostPort"), &host) ||
+            !read_port(eca_json_get(it, "containerPort"), &container)) {
             return "a binding needs bindIP, containerPort, hostPort and protocol";
         }
         eca_buf_addf(&text, "%s:%" PRId64 "->%" PRId64 "/%s", eca_json_str(ip), host, container,
@@ -440,7 +445,8 @@ static void submit_container(struct call *call)
     }
     eca_jw_str(&w, "reason", member(call, "reason") == NULL ? "" : member(call, "reason"));
     flaw = print_bindings(eca_json_get(call->body, "networkBindings"), &w);
-    if (exit_code != NULL && !eca_json_is_integer(exit_code)) {
+    if (exit_code != NULL &&
+        (eca_json_type(exit_code) != ECA_JSON_NUMBER || !eca_json_is_integer(exit_code))) {
         flaw = "exitCode must be an integer";
     }
     if (flaw != NULL) {

@@ -99,6 +99,43 @@ void client_clear(struct client *client)
     eca_buf_clear(&client->body);
 }
 
+static struct eca_sigv4_keys keys_of(const struct stage_keys *keys)
+{
+    return (struct eca_sigv4_keys){eca_view_str(keys->id), eca_view_str(keys->secret),
+                                   eca_view_str(keys->token)};
+}
+
+void client_api(struct client *client, struct stage *stage, const char *host, const char *service,
+                const char *target, const char *body, const struct stage_keys *keys)
+{
+    eca_auto_buf struct eca_buf url = {0};
+    struct eca_sigv4_output out = {0};
+    struct ask ask = {
+        .method = "POST",
+        .body = body,
+        .total_ms = 5000,
+        .headers = {{"X-Amz-Target", target}, {"Content-Type", "application/x-amz-json-1.1"}},
+        .header_count = 2};
+
+    eca_buf_addf(&url, "https://%s/", host);
+    ask.url = eca_buf_str(&url);
+    if (keys != NULL) {
+        struct eca_sigv4_input in = {.method = "POST",
+                                     .path = eca_view_str("/"),
+                                     .host = eca_view_str(host),
+                                     .target = target,
+                                     .body = eca_view_str(body),
+                                     .region = "us-west-2",
+                                     .service = service,
+                                     .wall_ms = eca_sched_wall_ms(stage->base.sched),
+                                     .keys = keys_of(keys)};
+        eca_sigv4_sign(&in, &out);
+        ask.header_count += eca_sigv4_headers(&out, &ask.headers[2]);
+    }
+    client_run(client, stage, &ask);
+    eca_sigv4_output_clear(&out);
+}
+
 static void wire_on_open(void *arg)
 {
     struct wire *wire = arg;
@@ -131,12 +168,16 @@ static void wire_on_end(void *arg, const struct eca_channel_end *end)
     wire->conn = NULL;
 }
 
-void wire_open(struct wire *wire, struct stage *stage, const char *url)
+void wire_open_signed(struct wire *wire, struct stage *stage, const char *url,
+                      const struct stage_keys *keys)
 {
     static const struct eca_channel_events events = {
         .on_open = wire_on_open, .on_text = wire_on_text, .on_end = wire_on_end};
+    struct eca_http_header headers[ECA_SIGV4_HEADERS_MAX];
+    struct eca_sigv4_output out = {0};
     struct eca_channel_opts opts = {
         .url = url,
+        .headers = headers,
         .connect_ms = 30000,
         .write_stall_ms = 30000,
         .message_bytes_max = 1 << 20,
@@ -147,8 +188,21 @@ void wire_open(struct wire *wire, struct stage *stage, const char *url)
 
     memset(wire, 0, sizeof(*wire));
     wire->stage = stage;
+    if (keys != NULL) {
+        struct eca_sigv4_keys signing = keys_of(keys);
+        ck_assert_msg(eca_sigv4_upgrade(url, "us-west-2", eca_sched_wall_ms(stage->base.sched),
+                                        &signing, &out, &err) == 0,
+                      "%s", err.msg);
+        opts.header_count = eca_sigv4_headers(&out, headers);
+    }
     ck_assert_msg(eca_channel_open(stage->channel, &opts, &events, wire, &wire->conn, &err) == 0,
                   "%s", err.msg);
+    eca_sigv4_output_clear(&out);
+}
+
+void wire_open(struct wire *wire, struct stage *stage, const char *url)
+{
+    wire_open_signed(wire, stage, url, NULL);
 }
 
 void wire_send(struct wire *wire, const char *text)

@@ -43,6 +43,16 @@ void client_start(struct client *client, struct stage *stage, const struct ask *
 void client_run(struct client *client, struct stage *stage, const struct ask *ask);
 void client_clear(struct client *client);
 
+/*
+ * POST to an AWS JSON API, signed as an agent signs: target "AmazonEC2...V20141113.Op". keys NULL =
+ * without a signature. Runs until the end.
+ */
+struct stage_keys {
+    const char *id, *secret, *token;
+};
+void client_api(struct client *client, struct stage *stage, const char *host, const char *service,
+                const char *target, const char *body, const struct stage_keys *keys);
+
 /* One websocket. */
 struct wire {
     bool open, ended;
@@ -56,6 +66,8 @@ struct wire {
     struct eca_channel_conn *conn;
 };
 void wire_open(struct wire *wire, struct stage *stage, const char *url);
+void wire_open_signed(struct wire *wire, struct stage *stage, const char *url,
+                      const struct stage_keys *keys);
 void wire_send(struct wire *wire, const char *text);
 void wire_clear(struct wire *wire);
 
