@@ -1,9 +1,8 @@
 #include "agent/state/identity.h"
 
-#include <string.h>
-
 #include "agent/base/json.h"
 #include "agent/base/mem.h"
+#include "agent/config/startup.h"
 
 void eca_identity_init(struct eca_identity *identity)
 {
@@ -63,27 +62,12 @@ void eca_identity_write(const struct eca_identity *identity, struct eca_buf *out
     eca_jw_end_object(&w);
 }
 
-static const char *last_segment(const char *cluster)
-{
-    const char *slash = strrchr(cluster, '/');
-
-    return slash == NULL ? cluster : slash + 1;
-}
-
-bool eca_cluster_is_same(const char *a, const char *b)
-{
-    bool both_arns = strncmp(a, "arn:", 4) == 0 && strncmp(b, "arn:", 4) == 0;
-
-    return both_arns ? strcmp(a, b) == 0 : strcmp(last_segment(a), last_segment(b)) == 0;
-}
-
 enum eca_identity_verdict eca_identity_judge(const struct eca_identity *saved,
                                              const char *current_id, const char *configured_cluster)
 {
-    bool id_known = current_id != NULL && current_id[0] != '\0';
     const char *cluster = configured_cluster[0] == '\0' ? "default" : configured_cluster;
 
-    if (id_known && saved->instance_id[0] != '\0' && strcmp(saved->instance_id, current_id) != 0) {
+    if (!eca_instance_is_same(saved->instance_id, current_id == NULL ? "" : current_id)) {
         return ECA_IDENTITY_OTHER_INSTANCE;
     }
     if (saved->cluster[0] != '\0' && !eca_cluster_is_same(saved->cluster, cluster)) {

@@ -20,10 +20,6 @@ void eca_identity_set(char **member, const char *value); /* NULL counts as "" */
 int eca_identity_parse(struct eca_view record, struct eca_identity *ret, struct eca_err *err);
 void eca_identity_write(const struct eca_identity *identity, struct eca_buf *out);
 
-/* A name and the full ARN of a cluster are the same cluster (PROC-213); two ARNs must agree in
- * full. */
-bool eca_cluster_is_same(const char *a, const char *b);
-
 enum eca_identity_verdict {
     ECA_IDENTITY_KEEP,           /* go on with everything */
     ECA_IDENTITY_OTHER_INSTANCE, /* drop all that was restored, register anew (STATE-131) */
