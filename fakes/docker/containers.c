@@ -123,6 +123,9 @@ static void read_volumes(struct container *container, eca_json volumes)
 {
     struct fake_docker *docker = container->docker;
 
+    if (eca_json_type(volumes) != ECA_JSON_OBJECT) {
+        return;
+    }
     for (eca_json it = eca_json_first(volumes); it != NULL; it = eca_json_next(it)) {
         struct volume *volume = eca_xalloc(sizeof(*volume));
         char hex[65];

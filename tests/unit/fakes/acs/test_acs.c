@@ -1,0 +1,338 @@
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fakes/acs/acs.h"
+#include "tests/unit/fakes/stage.h"
+
+#define URL(send)                                                                                  \
+    "https://acs.test/prefix/ws?agentHash=h&agentVersion=1.13.1&clusterArn=default&"               \
+    "containerInstanceArn=arn%3Aci&dockerVersion=DockerVersion%3A+1.12.6&sendCredentials=" send    \
+    "&seqNum=1"
+#define ACK(id)                                                                                    \
+    "{\"type\":\"AckRequest\",\"message\":{\"cluster\":\"c\",\"containerInstance\":\"i\","         \
+    "\"messageId\":\"" id "\"}}"
+
+static struct stage stage;
+static struct fake_auth *auth;
+static struct fake_acs *acs;
+static struct wire wire;
+static const struct stage_keys keys = {"AKIDEXAMPLE", "secret/KEY", ""};
+
+static void setup(void)
+{
+    struct fake_acs_opts opts = {.heartbeat_ms = UINT64_MAX};
+
+    stage_open(&stage);
+    auth = fake_auth_new(stage.base.sched);
+    fake_auth_add(auth, keys.id, keys.secret, NULL, 0);
+    opts.base = stage.base;
+    opts.auth = auth;
+    acs = fake_acs_new(&opts);
+    fake_memory_map(stage.memory, "acs.test", "acs");
+    memset(&wire, 0, sizeof(wire));
+}
+
+static void teardown(void)
+{
+    wire_clear(&wire);
+    stage_drop_carrier(&stage);
+    fake_acs_free(acs);
+    fake_auth_free(auth);
+    stage_close(&stage);
+}
+
+static void run_ms(uint64_t ms)
+{
+    manual_clock_advance_ms(&stage.clock, ms);
+}
+
+static void connect_as(const char *url, const struct stage_keys *with)
+{
+    wire_clear(&wire);
+    run_ms(10);
+    wire_open_signed(&wire, &stage, url, with);
+    run_ms(10);
+}
+
+static void join(void)
+{
+    connect_as(URL("false"), &keys);
+    ck_assert_msg(wire.open, "%s", wire.why);
+}
+
+static size_t count(const char *name, const char *part)
+{
+    return stage_events(&stage, FAKE_LANE_ACS, name, part);
+}
+
+/* WS-303, WS-110, ACS-203: who may come in. */
+START_TEST(upgrades_are_checked)
+{
+    static const struct stage_keys wrong = {"AKIDEXAMPLE", "other", ""};
+
+    join();
+    ck_assert_uint_eq(fake_acs_sessions(acs), 1);
+    ck_assert_uint_eq(count("connect", "\"dockerVersion\":\"DockerVersion: 1.12.6\""), 1);
+    ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 0);
+    connect_as(URL("false"), &wrong);
+    ck_assert_int_eq(wire.how, ECA_CHANNEL_REFUSED);
+    ck_assert_int_eq(wire.status, 403);
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&wire.body), "AccessDeniedException"));
+    connect_as(URL("false"), NULL);
+    ck_assert_int_eq(wire.status, 403);
+    connect_as("https://acs.test/elsewhere?seqNum=1", &keys);
+    ck_assert_int_eq(wire.status, 400);
+    connect_as("https://acs.test/ws?seqNum=1", &keys);
+    ck_assert_int_eq(wire.status, 400);
+    ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 4);
+}
+END_TEST
+
+/* WS-309: numbering, acks, and what comes again. */
+START_TEST(payloads_come_again_until_they_are_acknowledged)
+{
+    struct fake_acs_payload payload = {.tasks = "[{\"arn\":\"a/t1\"}]"};
+    struct fake_acs_payload numbered = {.tasks = "[]", .seq_num = 7, .message_id = "mine"};
+    struct fake_acs_payload without = {.tasks = "[]", .seq_num = -1, .once = true};
+
+    ck_assert_str_eq(fake_acs_send_payload(acs, &payload), "payload-1"); /* waits */
+    join();
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&wire.texts), "\"messageId\":\"payload-1\""));
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&wire.texts), "\"seqNum\":1,\"tasks\":[{\"arn\""));
+    (void)fake_acs_send_payload(acs, &numbered);
+    (void)fake_acs_send_payload(acs, &payload);
+    (void)fake_acs_send_payload(acs, &without);
+    run_ms(10);
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&wire.texts), "\"messageId\":\"mine\""));
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&wire.texts), "\"seqNum\":8,"));
+    ck_assert_uint_eq(wire.text_count, 4);
+    wire_send(&wire, ACK("payload-1"));
+    wire_send(&wire, ACK("payload-1"));
+    run_ms(10);
+    ck_assert_uint_eq(fake_acs_acks(acs, "payload-1"), 2);
+    ck_assert_uint_eq(fake_acs_acks(acs, "mine"), 0);
+    ck_assert_uint_eq(count("ack", "payload-1"), 2);
+    join(); /* `mine` and payload-2 again, not the one that goes once */
+    ck_assert_uint_eq(wire.text_count, 2);
+    ck_assert_uint_eq(fake_acs_unacknowledged(acs), 3);
+    fake_acs_set_resend(acs, false, 0);
+    join();
+    ck_assert_uint_eq(wire.text_count, 0);
+    fake_acs_set_resend(acs, true, 5000);
+    join();
+    run_ms(5100);
+    ck_assert_uint_eq(wire.text_count, 4);
+    wire_send(&wire, "{\"type\":\"NackRequest\",\"message\":{\"messageId\":\"mine\",\"reason\":"
+                     "\"no\"}}");
+    run_ms(5100);
+    ck_assert_uint_eq(wire.text_count, 5);
+    ck_assert_uint_eq(count("nack", "\"reason\":\"no\""), 1);
+    ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 0);
+}
+END_TEST
+
+/* WS-310 */
+START_TEST(credentials_follow_sendcredentials)
+{
+    struct fake_acs_credentials role = {
+        .task_arn = "a/t1", .credentials_id = "id-1", .access_key_id = "AK"};
+
+    fake_acs_remember_credentials(acs, &role);
+    join();
+    ck_assert_uint_eq(wire.text_count, 0);
+    connect_as(URL("true"), &keys);
+    ck_assert_uint_eq(wire.text_count, 1);
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&wire.texts), "\"credentialsId\":\"id-1\""));
+    ck_assert_ptr_null(strstr(eca_buf_str(&wire.texts), "roleArn"));
+    wire_send(&wire, "{\"type\":\"IAMRoleCredentialsAckRequest\",\"message\":{\"messageId\":"
+                     "\"credentials-1\",\"credentialsId\":\"id-1\",\"expiration\":\"x\"}}");
+    run_ms(10);
+    ck_assert_uint_eq(count("credentials-ack", "\"credentialsId\":\"id-1\""), 1);
+    ck_assert_uint_eq(fake_acs_acks(acs, "credentials-1"), 1);
+    role.credentials_id = "id-2";
+    (void)fake_acs_send_credentials(acs, &role);
+    run_ms(10);
+    ck_assert_uint_eq(wire.text_count, 2);
+    connect_as(URL("true"), &keys);
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&wire.texts), "id-2"));
+    ck_assert_ptr_null(strstr(eca_buf_str(&wire.texts), "id-1"));
+}
+END_TEST
+
+/* WS-305, WS-306 */
+START_TEST(heartbeats_and_pings)
+{
+    join();
+    fake_acs_set_heartbeat(acs, 0);
+    run_ms(61000);
+    ck_assert_uint_eq(wire.text_count, 3);
+    ck_assert_str_eq(eca_buf_str(&wire.texts),
+                     "{\"type\":\"HeartbeatMessage\",\"message\":{\"healthy\":true}}\n"
+                     "{\"type\":\"HeartbeatMessage\",\"message\":{\"healthy\":true}}\n"
+                     "{\"type\":\"HeartbeatMessage\",\"message\":{\"healthy\":true}}\n");
+    fake_acs_set_heartbeat(acs, UINT64_MAX);
+    fake_acs_ping(acs, "p1");
+    run_ms(61000);
+    ck_assert_uint_eq(wire.text_count, 3);
+    ck_assert_uint_eq(count("pong", "p1"), 1);
+}
+END_TEST
+
+/* WS-308 */
+START_TEST(refusals_come_in_presets)
+{
+    static const struct {
+        const char *preset, *body;
+        int status;
+    } rows[] = {
+        {"InactiveInstanceException", "{\"InactiveInstanceException\":\"refused\"}", 400},
+        {"typed:InvalidClusterException",
+         "{\"type\":\"InvalidClusterException\",\"message\":{\"message\":\"refused\"}}", 400},
+        {"ServerException", "{\"ServerException\":\"refused\"}", 500},
+        {"AccessDeniedException", "{\"AccessDeniedException\":\"refused\"}", 403},
+        {"html", "<html><body>Service Unavailable</body>", 503},
+        {"empty", "", 500},
+        {"redirect", "", 302},
+        {"ok", "hello", 200},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ck_assert(fake_acs_refuse_preset(acs, 2, rows[i].preset));
+        for (int k = 0; k < 2; k++) {
+            connect_as(URL("true"), &keys);
+            ck_assert_int_eq(wire.how, ECA_CHANNEL_REFUSED);
+            ck_assert_int_eq(wire.status, rows[i].status);
+            ck_assert_str_eq(eca_buf_str(&wire.body), rows[i].body);
+        }
+        join();
+    }
+    ck_assert(!fake_acs_refuse_preset(acs, 1, "NoSuchException"));
+    fake_acs_accept(acs, true);
+    connect_as(URL("true"), &keys);
+    run_ms(20000);
+    ck_assert(!wire.open && !wire.ended);
+    fake_acs_accept(acs, false);
+    run_ms(10);
+    ck_assert(wire.open);
+}
+END_TEST
+
+/* WS-312 */
+START_TEST(closes_come_in_presets)
+{
+    static const struct {
+        const char *preset;
+        enum eca_channel_how how;
+        int code;
+    } rows[] = {
+        {"expired", ECA_CHANNEL_CLOSED_BY_PEER, 1000},
+        {"idle", ECA_CHANNEL_CLOSED_BY_PEER, 1002},
+        {"going-away", ECA_CHANNEL_CLOSED_BY_PEER, 1001},
+        {"internal", ECA_CHANNEL_CLOSED_BY_PEER, 1011},
+        {"empty", ECA_CHANNEL_CLOSED_BY_PEER, 1005},
+        {"cut", ECA_CHANNEL_LOST, 0},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        join();
+        ck_assert(fake_acs_close_preset(acs, rows[i].preset));
+        run_ms(10);
+        ck_assert_int_eq(wire.how, rows[i].how);
+        ck_assert_int_eq(wire.close_code, rows[i].code);
+        ck_assert(!fake_acs_connected(acs));
+        ck_assert_uint_eq(count("closed", NULL), i + 1);
+    }
+    ck_assert(!fake_acs_close_preset(acs, "softly"));
+    fake_acs_close_at_once(acs, 1000, "come again");
+    connect_as(URL("true"), &keys);
+    ck_assert_int_eq(wire.close_code, 1000);
+    ck_assert_str_eq(eca_buf_str(&wire.reason), "come again");
+    ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 0);
+}
+END_TEST
+
+/* WS-311, WS-141, WS-145 */
+START_TEST(broken_and_odd_frames_are_on_offer)
+{
+    static const struct {
+        const char *preset;
+        bool lives;
+    } rows[] = {
+        {"masked", false},
+        {"reserved-bits", false},
+        {"unknown-opcode", false},
+        {"long-control", false},
+        {"fragmented-control", false},
+        {"lone-continuation", false},
+        {"binary", true},
+        {"not-json", true},
+        {"unknown-type", true},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        join();
+        ck_assert(fake_acs_send_broken(acs, rows[i].preset));
+        run_ms(10);
+        ck_assert_msg(wire.ended != rows[i].lives, "%s", rows[i].preset);
+        ck_assert_uint_eq(wire.text_count, rows[i].lives);
+    }
+    ck_assert(!fake_acs_send_broken(acs, "politely"));
+    join();
+    fake_acs_send_fragments(acs, "{\"type\":\"HeartbeatMessage\"}", 3);
+    run_ms(10);
+    ck_assert_str_eq(eca_buf_str(&wire.texts), "{\"type\":\"HeartbeatMessage\"}\n");
+    ck_assert_uint_eq(count("pong", "between"), 1);
+}
+END_TEST
+
+/* WS-304: what agents must not send. */
+START_TEST(garbage_of_the_agent_is_a_violation)
+{
+    static const struct {
+        const char *text, *rule;
+    } rows[] = {
+        {"hello", "WS-304"},
+        {"[]", "WS-304"},
+        {"{\"type\":1,\"message\":{}}", "WS-160"},
+        {"{\"type\":\"AckRequest\",\"message\":\"x\"}", "WS-160"},
+        {"{\"type\":\"AckRequest\",\"message\":{}}", "ACS-301"},
+        {ACK("never-sent"), "ACS-301"},
+        {"{\"type\":\"IAMRoleCredentialsAckRequest\",\"message\":{}}", "ACS-303"},
+        {"{\"type\":\"PayloadMessage\",\"message\":{}}", "ACS-101"},
+    };
+
+    join();
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        wire_send(&wire, rows[i].text);
+        run_ms(10);
+        ck_assert_uint_eq(fake_trace_violations(stage.base.trace), i + 1);
+        ck_assert_msg(count("violation", rows[i].rule) > 0, "row %zu", i);
+    }
+    ck_assert(fake_acs_connected(acs));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("fake ACS");
+    TCase *tcase = tcase_create("all");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, upgrades_are_checked);
+    tcase_add_test(tcase, payloads_come_again_until_they_are_acknowledged);
+    tcase_add_test(tcase, credentials_follow_sendcredentials);
+    tcase_add_test(tcase, heartbeats_and_pings);
+    tcase_add_test(tcase, refusals_come_in_presets);
+    tcase_add_test(tcase, closes_come_in_presets);
+    tcase_add_test(tcase, broken_and_odd_frames_are_on_offer);
+    tcase_add_test(tcase, garbage_of_the_agent_is_a_violation);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,218 @@
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fakes/tcs/tcs.h"
+#include "tests/unit/fakes/stage.h"
+
+#define URL "https://tcs.test/ws?cluster=default&containerInstance=arn%3Aci"
+#define UUID "0f9e8d7c-6b5a-4c3d-8e2f-1a0b9c8d7e6f"
+#define UUID_2 "5d1c2f0a-9b7e-4f60-a1c3-2e4d6f8091ab"
+#define META(fin, idle, id)                                                                        \
+    "\"metadata\":{\"cluster\":\"default\",\"containerInstance\":\"arn:ci\",\"fin\":" fin          \
+    ",\"idle\":" idle ",\"messageId\":\"" id "\"}"
+#define SET(min, max, n) "{\"max\":" max ",\"min\":" min ",\"sampleCount\":" n ",\"sum\":20}"
+#define TASK(arn, cpu)                                                                             \
+    "{\"containerMetrics\":[{\"cpuStatsSet\":" cpu ",\"memoryStatsSet\":" SET(                     \
+        "1", "2", "2") "}],\"taskArn\":\"" arn                                                     \
+                       "\",\"taskDefinitionFamily\":\"f\",\"taskDefinitionVersion\":\"1\"}"
+#define MESSAGE(inner)                                                                             \
+    "{\"type\":\"PublishMetricsRequest\",\"message\":{" inner ",\"timestamp\":1479290400}}"
+
+static struct stage stage;
+static struct fake_auth *auth;
+static struct fake_tcs *tcs;
+static struct wire wire;
+static const struct stage_keys keys = {"AKIDEXAMPLE", "secret/KEY", "TOKEN"};
+
+static void setup(void)
+{
+    struct fake_tcs_opts opts = {0};
+
+    stage_open(&stage);
+    auth = fake_auth_new(stage.base.sched);
+    fake_auth_add(auth, keys.id, keys.secret, keys.token, 0);
+    opts.base = stage.base;
+    opts.auth = auth;
+    tcs = fake_tcs_new(&opts);
+    fake_memory_map(stage.memory, "tcs.test", "tcs");
+    memset(&wire, 0, sizeof(wire));
+}
+
+static void teardown(void)
+{
+    wire_clear(&wire);
+    stage_drop_carrier(&stage);
+    fake_tcs_free(tcs);
+    fake_auth_free(auth);
+    stage_close(&stage);
+}
+
+static void run_ms(uint64_t ms)
+{
+    manual_clock_advance_ms(&stage.clock, ms);
+}
+
+static void join(void)
+{
+    wire_clear(&wire);
+    run_ms(10);
+    wire_open_signed(&wire, &stage, URL, &keys);
+    run_ms(10);
+}
+
+static void publish(const char *json)
+{
+    eca_auto_buf struct eca_buf text = {0};
+    struct eca_sigv4_keys with = {eca_view_str(keys.id), eca_view_str(keys.secret),
+                                  eca_view_str(keys.token)};
+    struct eca_err err = {0};
+
+    ck_assert_msg(eca_sigv4_message(URL, eca_view_str(json), "us-west-2",
+                                    eca_sched_wall_ms(stage.base.sched), &with, &text, &err) == 0,
+                  "%s", err.msg);
+    wire_send(&wire, eca_buf_str(&text));
+    run_ms(10);
+}
+
+/* TCS-903, TCS-604: an idle instance, told and acknowledged. */
+START_TEST(idle_messages_are_acknowledged)
+{
+    join();
+    ck_assert(wire.open);
+    publish(MESSAGE(META("true", "true", UUID)));
+    ck_assert_str_eq(eca_buf_str(&wire.texts),
+                     "{\"type\":\"AckPublishMetric\",\"message\":{\"message\":\"ok\"}}\n");
+    ck_assert_uint_eq(
+        stage_events(&stage, FAKE_LANE_TCS, "metrics", "\"idle\":true,\"fin\":true,\"tasks\":[]"),
+        1);
+    ck_assert_str_eq(fake_tcs_last(tcs), MESSAGE(META("true", "true", UUID)));
+    fake_tcs_set_acks(tcs, FAKE_TCS_ACK_NONE, 0);
+    publish(MESSAGE(META("true", "true", UUID)));
+    ck_assert_uint_eq(wire.text_count, 1);
+    fake_tcs_set_acks(tcs, FAKE_TCS_ACK_ALL, 3000);
+    publish(MESSAGE(META("true", "true", UUID)));
+    ck_assert_uint_eq(wire.text_count, 1);
+    run_ms(3000);
+    ck_assert_uint_eq(wire.text_count, 2);
+    ck_assert_uint_eq(fake_tcs_messages(tcs), 3);
+    ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 0);
+}
+END_TEST
+
+/* TCS-904 */
+START_TEST(metrics_are_told_and_checked)
+{
+    static const struct {
+        const char *json, *rule;
+    } bad[] = {
+        {MESSAGE(META("true", "true", "short")), "TCS-603"},
+        {MESSAGE(META("false", "true", UUID)), "TCS-605"},
+        {MESSAGE(META("true", "false", UUID)), "TCS-605"},
+        {MESSAGE(META("true", "false", UUID) ",\"taskMetrics\":[" TASK(
+             "a/t1", SET("1", "2", "2")) "," TASK("a/t1", SET("1", "2", "2")) "]"),
+         "TCS-904"},
+        {MESSAGE(
+             META("true", "false", UUID) ",\"taskMetrics\":[" TASK("a/t1", SET("3", "2", "2")) "]"),
+         "TCS-904"},
+        {MESSAGE(
+             META("true", "false", UUID) ",\"taskMetrics\":[" TASK("a/t1", SET("1", "2", "0")) "]"),
+         "TCS-904"},
+        {MESSAGE(META("true", "false", UUID) ",\"taskMetrics\":[" TASK("a/t1", "\"x\"") "]"),
+         "TCS-904"},
+        {"not json", "TCS-403"},
+        {"{\"type\":\"Other\"}", "TCS-501"},
+    };
+
+    join();
+    publish(MESSAGE(
+        META("false", "false", UUID) ",\"taskMetrics\":[" TASK("a/t1", SET("1", "2", "2")) "]"));
+    publish(MESSAGE(
+        META("true", "false", UUID) ",\"taskMetrics\":[" TASK("a/t2", SET("1", "2", "2")) "]"));
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_TCS, "metrics", "\"task\":\"t1\""), 1);
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_TCS, "metrics", "\"sampleCount\":2"), 2);
+    ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 0);
+    publish(MESSAGE(
+        META("false", "false", UUID) ",\"taskMetrics\":[" TASK("a/t1", SET("1", "2", "2")) "]"));
+    publish(MESSAGE(META("true", "true", UUID_2))); /* before the end of the other cycle */
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_TCS, "violation", "TCS-605"), 1);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        size_t before = fake_trace_violations(stage.base.trace);
+        join();
+        publish(bad[i].json);
+        ck_assert_msg(fake_trace_violations(stage.base.trace) == before + 1, "row %zu", i);
+        ck_assert_msg(stage_events(&stage, FAKE_LANE_TCS, "violation", bad[i].rule) > 0, "row %zu",
+                      i);
+    }
+}
+END_TEST
+
+/* TCS-401, TCS-402: the signature covers the bytes. */
+START_TEST(signatures_are_verified_over_the_bytes)
+{
+    eca_auto_buf struct eca_buf text = {0};
+    struct eca_sigv4_keys with = {eca_view_str(keys.id), eca_view_str("wrong"),
+                                  eca_view_str(keys.token)};
+
+    join();
+    (void)eca_sigv4_message(URL, eca_view_str(MESSAGE(META("true", "true", UUID))), "us-west-2",
+                            eca_sched_wall_ms(stage.base.sched), &with, &text, NULL);
+    wire_send(&wire, eca_buf_str(&text));
+    run_ms(10);
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_TCS, "violation", "TCS-402"), 1);
+    wire_send(&wire, MESSAGE(META("true", "true", UUID)));
+    run_ms(10);
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_TCS, "violation", "TCS-401"), 1);
+    ck_assert_uint_eq(fake_tcs_messages(tcs), 0);
+}
+END_TEST
+
+/* TCS-901, TCS-905 */
+START_TEST(sessions_are_refused_ended_and_stalled)
+{
+    fake_tcs_refuse(tcs, 1, 400, "{\"InvalidParameterException\":\"bad cluster\"}");
+    join();
+    ck_assert_int_eq(wire.how, ECA_CHANNEL_REFUSED);
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&wire.body), "bad cluster"));
+    fake_tcs_close_after(tcs, 2, 1000, "enough");
+    join();
+    publish(MESSAGE(META("true", "true", UUID)));
+    ck_assert(wire.open && !wire.ended);
+    publish(MESSAGE(META("true", "true", UUID)));
+    ck_assert_int_eq(wire.close_code, 1000);
+    fake_tcs_close_after(tcs, 0, 0, NULL);
+    join();
+    fake_tcs_set_heartbeat(tcs, 1000);
+    run_ms(3500);
+    ck_assert_uint_eq(wire.text_count, 3);
+    fake_tcs_cut(tcs);
+    run_ms(10);
+    ck_assert_int_eq(wire.how, ECA_CHANNEL_LOST);
+    wire_clear(&wire);
+    wire_open_signed(&wire, &stage, "https://tcs.test/ws?cluster=x", &keys);
+    run_ms(10);
+    ck_assert_int_eq(wire.status, 400);
+    ck_assert_uint_eq(fake_tcs_sessions(tcs), 2);
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_TCS, "closed", NULL), 2);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("fake TCS");
+    TCase *tcase = tcase_create("all");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, idle_messages_are_acknowledged);
+    tcase_add_test(tcase, metrics_are_told_and_checked);
+    tcase_add_test(tcase, signatures_are_verified_over_the_bytes);
+    tcase_add_test(tcase, sessions_are_refused_ended_and_stalled);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
