@@ -1,0 +1,513 @@
+#include "agent/sys/store_sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "agent/base/mem.h"
+#include "agent/base/timefmt.h"
+
+static const char *const tables[ECA_RECORD_KINDS] = {
+    [ECA_RECORD_IDENTITY] = "identity",     [ECA_RECORD_TASK] = "task",
+    [ECA_RECORD_IMAGE] = "image",           [ECA_RECORD_REPORT] = "report",
+    [ECA_RECORD_UPDATE] = "update_journal",
+};
+
+struct row {
+    enum eca_record_kind kind;
+    char *key, *value; /* value NULL: delete */
+    size_t value_len;
+};
+
+struct store {
+    struct eca_store_sqlite *owner;
+    char *dir;
+    int lock_fd;
+    sqlite3 *db;
+    sqlite3_stmt *put[ECA_RECORD_KINDS], *del[ECA_RECORD_KINDS];
+    /* The commit under way; the thread owns it between the two signals. */
+    struct row *rows;
+    size_t row_count;
+    eca_committed_fn *on_done;
+    void *arg;
+    bool in_flight;
+    /* Between threads, under the lock. */
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool has_work, quit, finished;
+    struct eca_err result;
+};
+
+struct eca_store_sqlite {
+    struct eca_loop *loop;
+    int event_fd;
+    struct eca_fd_watch *watch;
+    struct store *store; /* one at a time */
+};
+
+/* ---- statements ----------------------------------------------------------------------------- */
+
+static int run_sql(sqlite3 *db, const char *sql, struct eca_err *err)
+{
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+        return eca_err_set(err, ECA_E_INTERNAL, "%s", sqlite3_errmsg(db));
+    }
+    return ECA_OK;
+}
+
+static int prepare(struct store *store, struct eca_err *err)
+{
+    for (size_t k = 0; k < ECA_RECORD_KINDS; k++) {
+        eca_auto_free char *create = eca_xasprintf("CREATE TABLE IF NOT EXISTS %s (seq INTEGER "
+                                                   "PRIMARY KEY, key TEXT UNIQUE NOT NULL, value "
+                                                   "BLOB NOT NULL)",
+                                                   tables[k]);
+        eca_auto_free char *put = eca_xasprintf("INSERT INTO %s (key, value) VALUES (?1, ?2) ON "
+                                                "CONFLICT (key) DO UPDATE SET value = ?2",
+                                                tables[k]);
+        eca_auto_free char *del = eca_xasprintf("DELETE FROM %s WHERE key = ?1", tables[k]);
+
+        if (run_sql(store->db, create, err) < 0) {
+            return ECA_E_INTERNAL;
+        }
+        if (sqlite3_prepare_v2(store->db, put, -1, &store->put[k], NULL) != SQLITE_OK ||
+            sqlite3_prepare_v2(store->db, del, -1, &store->del[k], NULL) != SQLITE_OK) {
+            return eca_err_set(err, ECA_E_INTERNAL, "%s", sqlite3_errmsg(store->db));
+        }
+    }
+    return ECA_OK;
+}
+
+/* First column of the first row of a query, as text. */
+static bool query_text(sqlite3 *db, const char *sql, char *text, size_t bytes)
+{
+    sqlite3_stmt *statement = NULL;
+    bool found = false;
+
+    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW) {
+        const unsigned char *value = sqlite3_column_text(statement, 0);
+
+        (void)snprintf(text, bytes, "%s", value == NULL ? "" : (const char *)value);
+        found = true;
+    }
+    (void)sqlite3_finalize(statement);
+    return found;
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static void close_db(struct store *store)
+{
+    for (size_t k = 0; k < ECA_RECORD_KINDS; k++) {
+        (void)sqlite3_finalize(eca_take(store->put[k]));
+        (void)sqlite3_finalize(eca_take(store->del[k]));
+    }
+    (void)sqlite3_close(eca_take(store->db));
+}
+
+/* ECA_E_INVALID: damaged. ECA_E_DENIED: schema newer than ours (STATE-124). */
+static int open_db(struct store *store, const char *path, struct eca_err *err)
+{
+    char text[64] = "";
+    uint64_t schema = 0;
+
+    if (sqlite3_open_v2(path, &store->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK) {
+        return eca_err_set(err, ECA_E_INTERNAL, "%s: %s", path, sqlite3_errmsg(store->db));
+    }
+    if (!query_text(store->db, "PRAGMA user_version", text, sizeof(text))) {
+        return eca_err_set(err, ECA_E_INVALID, "%s: %s", path, sqlite3_errmsg(store->db));
+    }
+    for (const char *at = text; *at >= '0' && *at <= '9' && schema < 1000000; at++) {
+        schema = schema * 10 + (uint64_t)(*at - '0');
+    }
+    if (schema > ECA_STORE_SCHEMA) {
+        return eca_err_set(err, ECA_E_DENIED, "%s: schema version %llu, this agent knows %d", path,
+                           (unsigned long long)schema, ECA_STORE_SCHEMA);
+    }
+    if (!query_text(store->db, "PRAGMA quick_check", text, sizeof(text)) ||
+        strcmp(text, "ok") != 0) {
+        return eca_err_set(err, ECA_E_INVALID, "%s: damaged: %s", path, text);
+    }
+    if (run_sql(store->db,
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=OFF;",
+                err) < 0) {
+        return ECA_E_INTERNAL;
+    }
+    if (prepare(store, err) < 0) {
+        return ECA_E_INTERNAL;
+    }
+    return run_sql(store->db, "PRAGMA user_version=1", err);
+}
+
+/* One agent per data directory (STATE-125). */
+static int take_lock(struct store *store, struct eca_err *err)
+{
+    eca_auto_free char *path = eca_xasprintf("%s/%s", store->dir, ECA_STORE_LOCK);
+    char holder[32] = "?";
+    ssize_t got;
+
+    store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (store->lock_fd < 0) {
+        int sys = errno;
+
+        return eca_err_set_sys(
+            err, sys == ENOENT || sys == ENOTDIR ? ECA_E_NOT_FOUND : ECA_E_DENIED, sys, "%s", path);
+    }
+    if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+        got = pread(store->lock_fd, holder, sizeof(holder) - 1, 0);
+        holder[got > 0 ? got : 0] = '\0';
+        holder[strcspn(holder, "\n")] = '\0';
+        return eca_err_set(err, ECA_E_CONFLICT, "%s: another agent with pid %s holds it", path,
+                           holder);
+    }
+    (void)snprintf(holder, sizeof(holder), "%ld\n", (long)getpid());
+    if (ftruncate(store->lock_fd, 0) < 0 || pwrite(store->lock_fd, holder, strlen(holder), 0) < 0) {
+        return eca_err_set_sys(err, ECA_E_INTERNAL, errno, "%s", path);
+    }
+    return ECA_OK;
+}
+
+static void rename_beside(const char *path, const char *suffix, const char *to)
+{
+    eca_auto_free char *old = eca_xasprintf("%s%s", path, suffix);
+    eca_auto_free char *new = eca_xasprintf("%s%s", to, suffix);
+
+    (void)rename(old, new);
+}
+
+/* Keep the damaged file under another name and go back to the last good copy (STATE-123). */
+static int recover(struct store *store, const char *path, struct eca_store_notes *notes,
+                   struct eca_err *err)
+{
+    char stamp[17];
+    eca_auto_free char *backup = eca_xasprintf("%s/%s", store->dir, ECA_STORE_BACKUP);
+    struct stat info;
+
+    close_db(store);
+    eca_time_sigv4(eca_sched_wall_ms(eca_loop_sched(store->owner->loop)), stamp);
+    (void)snprintf(notes->set_aside_path, sizeof(notes->set_aside_path), "%s.corrupt-%s", path,
+                   stamp);
+    rename_beside(path, "", notes->set_aside_path);
+    rename_beside(path, "-wal", notes->set_aside_path);
+    rename_beside(path, "-shm", notes->set_aside_path);
+    notes->set_aside = true;
+    if (stat(backup, &info) == 0 && rename(backup, path) == 0) {
+        if (open_db(store, path, err) == ECA_OK) {
+            notes->restored_backup = true;
+            return ECA_OK;
+        }
+        close_db(store);
+        (void)unlink(path);
+    }
+    notes->fresh = true;
+    return open_db(store, path, err);
+}
+
+static int open_all(struct store *store, struct eca_store_notes *notes, struct eca_err *err)
+{
+    eca_auto_free char *path = eca_xasprintf("%s/%s", store->dir, ECA_STORE_FILE);
+    struct stat info;
+    mode_t old_mask;
+    int rc;
+
+    if (take_lock(store, err) < 0) {
+        return err->code;
+    }
+    notes->fresh = stat(path, &info) < 0;
+    old_mask = umask(0077);
+    rc = open_db(store, path, err);
+    if (rc == ECA_E_INVALID) {
+        rc = recover(store, path, notes, err);
+    }
+    (void)umask(old_mask);
+    return rc;
+}
+
+/* ---- commits on the thread ------------------------------------------------------------------ */
+
+static int apply_row(struct store *store, const struct row *row, struct eca_err *err)
+{
+    sqlite3_stmt *statement = row->value == NULL ? store->del[row->kind] : store->put[row->kind];
+    int rc;
+
+    (void)sqlite3_reset(statement);
+    (void)sqlite3_bind_text(statement, 1, row->key, -1, SQLITE_STATIC);
+    if (row->value != NULL) {
+        (void)sqlite3_bind_blob64(statement, 2, row->value, row->value_len, SQLITE_STATIC);
+    }
+    rc = sqlite3_step(statement);
+    (void)sqlite3_reset(statement);
+    (void)sqlite3_clear_bindings(statement);
+    return rc == SQLITE_DONE ? ECA_OK
+                             : eca_err_set(err, ECA_E_INTERNAL, "%s", sqlite3_errmsg(store->db));
+}
+
+static int commit_rows(struct store *store, struct eca_err *err)
+{
+    int rc = run_sql(store->db, "BEGIN IMMEDIATE", err);
+
+    for (size_t i = 0; rc == ECA_OK && i < store->row_count; i++) {
+        rc = apply_row(store, &store->rows[i], err);
+    }
+    if (rc == ECA_OK) {
+        rc = run_sql(store->db, "COMMIT", err);
+    }
+    if (rc < 0) {
+        (void)run_sql(store->db, "ROLLBACK", NULL);
+    }
+    return rc;
+}
+
+static void backup(struct store *store)
+{
+    eca_auto_free char *path = eca_xasprintf("%s/%s.new", store->dir, ECA_STORE_BACKUP);
+    eca_auto_free char *final = eca_xasprintf("%s/%s", store->dir, ECA_STORE_BACKUP);
+    sqlite3 *copy = NULL;
+    sqlite3_backup *work;
+    bool good = false;
+
+    (void)unlink(path);
+    if (sqlite3_open(path, &copy) == SQLITE_OK &&
+        (work = sqlite3_backup_init(copy, "main", store->db, "main")) != NULL) {
+        good = sqlite3_backup_step(work, -1) == SQLITE_DONE;
+        good = sqlite3_backup_finish(work) == SQLITE_OK && good;
+    }
+    (void)sqlite3_close(copy);
+    if (good) {
+        (void)chmod(path, 0600);
+        (void)rename(path, final);
+    } else {
+        (void)unlink(path);
+    }
+}
+
+static void *thread_main(void *arg)
+{
+    struct store *store = arg;
+    uint64_t one = 1;
+
+    (void)pthread_mutex_lock(&store->lock);
+    while (!store->quit) {
+        if (!store->has_work) {
+            (void)pthread_cond_wait(&store->wake, &store->lock);
+            continue;
+        }
+        store->has_work = false;
+        (void)pthread_mutex_unlock(&store->lock);
+        struct eca_err result = {0};
+        (void)commit_rows(store, &result);
+        (void)pthread_mutex_lock(&store->lock);
+        store->result = result;
+        store->finished = true;
+        (void)!write(store->owner->event_fd, &one, sizeof(one));
+    }
+    (void)pthread_mutex_unlock(&store->lock);
+    return NULL;
+}
+
+static void rows_clear(struct store *store)
+{
+    for (size_t i = 0; i < store->row_count; i++) {
+        eca_free(store->rows[i].key);
+        eca_free(store->rows[i].value);
+    }
+    eca_free(store->rows);
+    store->rows = NULL;
+    store->row_count = 0;
+}
+
+static void on_event(void *arg, uint32_t events)
+{
+    struct eca_store_sqlite *sqlite = arg;
+    struct store *store = sqlite->store;
+    struct eca_err result;
+    uint64_t count;
+    bool finished;
+
+    (void)events;
+    (void)!read(sqlite->event_fd, &count, sizeof(count));
+    if (store == NULL) {
+        return;
+    }
+    (void)pthread_mutex_lock(&store->lock);
+    finished = store->finished;
+    store->finished = false;
+    result = store->result;
+    (void)pthread_mutex_unlock(&store->lock);
+    if (finished) {
+        store->in_flight = false;
+        rows_clear(store);
+        store->on_done(store->arg, result.code == ECA_OK ? NULL : &result);
+    }
+}
+
+/* ---- the port ------------------------------------------------------------------------------- */
+
+static int load(void *impl, eca_record_fn *on_record, void *arg, struct eca_err *err)
+{
+    struct store *store = impl;
+
+    for (size_t k = 0; k < ECA_RECORD_KINDS; k++) {
+        eca_auto_free char *sql =
+            eca_xasprintf("SELECT key, value FROM %s ORDER BY seq", tables[k]);
+        sqlite3_stmt *statement = NULL;
+        int rc = ECA_OK, step = SQLITE_DONE;
+
+        if (sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL) != SQLITE_OK) {
+            return eca_err_set(err, ECA_E_INTERNAL, "%s", sqlite3_errmsg(store->db));
+        }
+        while (rc == ECA_OK && (step = sqlite3_step(statement)) == SQLITE_ROW) {
+            struct eca_record record = {
+                .kind = (enum eca_record_kind)k,
+                .key = (const char *)sqlite3_column_text(statement, 0),
+                .value = eca_view_of(sqlite3_column_blob(statement, 1),
+                                     (size_t)sqlite3_column_bytes(statement, 1)),
+            };
+
+            rc = on_record(arg, &record, err);
+        }
+        (void)sqlite3_finalize(statement);
+        if (rc < 0) {
+            return rc;
+        }
+        if (step != SQLITE_DONE) {
+            return eca_err_set(err, ECA_E_INTERNAL, "%s", sqlite3_errmsg(store->db));
+        }
+    }
+    return ECA_OK;
+}
+
+static int commit(void *impl, const struct eca_record *records, size_t count,
+                  eca_committed_fn *on_done, void *arg, struct eca_err *err)
+{
+    struct store *store = impl;
+
+    if (store->in_flight) {
+        return eca_err_set(err, ECA_E_CONFLICT, "a commit is under way");
+    }
+    store->rows = eca_xalloc((count + 1) * sizeof(*store->rows));
+    store->row_count = count;
+    for (size_t i = 0; i < count; i++) {
+        struct row *row = &store->rows[i];
+
+        row->kind = records[i].kind;
+        row->key = eca_xstrdup(records[i].key);
+        row->value_len = records[i].value.len;
+        row->value = records[i].value.at == NULL
+                         ? NULL
+                         : eca_xstrndup(records[i].value.at, records[i].value.len);
+    }
+    store->on_done = on_done;
+    store->arg = arg;
+    store->in_flight = true;
+    (void)pthread_mutex_lock(&store->lock);
+    store->has_work = true;
+    (void)pthread_cond_signal(&store->wake);
+    (void)pthread_mutex_unlock(&store->lock);
+    return ECA_OK;
+}
+
+static void store_close(struct store *store, bool started)
+{
+    if (started) {
+        (void)pthread_mutex_lock(&store->lock);
+        store->quit = true;
+        (void)pthread_cond_signal(&store->wake);
+        (void)pthread_mutex_unlock(&store->lock);
+        (void)pthread_join(store->thread, NULL);
+        backup(store);
+    }
+    close_db(store);
+    rows_clear(store);
+    if (store->lock_fd >= 0) {
+        (void)close(store->lock_fd);
+    }
+    (void)pthread_mutex_destroy(&store->lock);
+    (void)pthread_cond_destroy(&store->wake);
+    eca_free(store->dir);
+    eca_free(store);
+}
+
+static int open_store(void *impl, const char *dir, struct eca_store *ret_store,
+                      struct eca_store_notes *ret_notes, struct eca_err *err)
+{
+    static const struct eca_store_ops ops = {load, commit};
+    struct eca_store_sqlite *sqlite = impl;
+    struct eca_store_notes notes = {0};
+    struct store *store;
+
+    if (sqlite->store != NULL) {
+        return eca_err_set(err, ECA_E_CONFLICT, "a store is open already");
+    }
+    store = eca_xalloc(sizeof(*store));
+    store->owner = sqlite;
+    store->dir = eca_xstrdup(dir);
+    store->lock_fd = -1;
+    (void)pthread_mutex_init(&store->lock, NULL);
+    (void)pthread_cond_init(&store->wake, NULL);
+    if (open_all(store, &notes, err) < 0) {
+        enum eca_code code = err->code;
+
+        store_close(store, false);
+        return code;
+    }
+    if (pthread_create(&store->thread, NULL, thread_main, store) != 0) {
+        store_close(store, false);
+        return eca_err_set(err, ECA_E_INTERNAL, "no thread for the store");
+    }
+    sqlite->store = store;
+    *ret_store = (struct eca_store){&ops, store};
+    *ret_notes = notes;
+    return ECA_OK;
+}
+
+static void close_store(void *impl, struct eca_store port)
+{
+    struct eca_store_sqlite *sqlite = impl;
+
+    (void)port;
+    if (sqlite->store != NULL) {
+        store_close(eca_take(sqlite->store), true);
+    }
+}
+
+struct eca_store_sqlite *eca_store_sqlite_new(struct eca_loop *loop)
+{
+    struct eca_store_sqlite *sqlite = eca_xalloc(sizeof(*sqlite));
+
+    sqlite->loop = loop;
+    sqlite->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    sqlite->watch = eca_loop_watch(loop, sqlite->event_fd, EPOLLIN, on_event, sqlite);
+    return sqlite;
+}
+
+void eca_store_sqlite_free(struct eca_store_sqlite *sqlite)
+{
+    if (sqlite == NULL) {
+        return;
+    }
+    close_store(sqlite, (struct eca_store){0});
+    eca_loop_unwatch(sqlite->watch);
+    (void)close(sqlite->event_fd);
+    eca_free(sqlite);
+}
+
+struct eca_store_opener eca_store_sqlite_opener(struct eca_store_sqlite *sqlite)
+{
+    static const struct eca_store_opener_ops ops = {open_store, close_store};
+
+    return (struct eca_store_opener){&ops, sqlite};
+}
