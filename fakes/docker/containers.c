@@ -240,7 +240,7 @@ static struct container *new_container(struct fake_docker *docker, const char *n
                                        const struct fake_request *request, eca_json config)
 {
     struct container *container = eca_xalloc(sizeof(*container));
-    eca_auto_buf struct eca_buf display = {0};
+    eca_auto_buf struct eca_buf display = {0}, labels = {0};
 
     container->docker = docker;
     eca_list_init(&container->volumes);
@@ -252,6 +252,10 @@ static struct container *new_container(struct fake_docker *docker, const char *n
     container->task_key = task_key(eca_json_get(config, "Labels"));
     container->image_ref = eca_xstrdup(text_of(config, "Image"));
     memcpy(container->image_id, image->id, sizeof(container->image_id));
+    if (eca_json_type(eca_json_get(config, "Labels")) == ECA_JSON_OBJECT) {
+        eca_json_print(eca_json_get(config, "Labels"), &labels);
+    }
+    container->labels = eca_buf_take(&labels);
     container->body = eca_xstrndup(request->body.at, request->body.len);
     container->error = eca_xstrdup("");
     container->needs_name_error = cannot_run(config);
@@ -756,6 +760,7 @@ void docker_container_free(struct container *container)
     eca_free(container->task_key);
     eca_free(container->image_ref);
     eca_free(container->body);
+    eca_free(container->labels);
     eca_free(container->error);
     eca_free(container);
 }

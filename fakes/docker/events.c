@@ -64,6 +64,19 @@ struct facts {
     bool has_exit_code;
 };
 
+/* Labels are attributes of a container's events, as in real daemons. */
+static void put_labels(const struct container *container, struct eca_json_writer *w)
+{
+    eca_auto_json struct eca_json_doc *doc = NULL;
+
+    if (container == NULL || eca_json_parse(eca_view_str(container->labels), &doc, NULL) < 0) {
+        return;
+    }
+    for (eca_json it = eca_json_first(eca_json_root(doc)); it != NULL; it = eca_json_next(it)) {
+        eca_jw_value(w, eca_json_key(it), it);
+    }
+}
+
 static struct event *make(struct fake_docker *docker, const struct facts *facts)
 {
     enum fake_docker_events_format format = docker->opts.events_format;
@@ -93,6 +106,7 @@ static struct event *make(struct fake_docker *docker, const struct facts *facts)
         if (facts->name != NULL) {
             eca_jw_str(&w, "name", facts->name);
         }
+        put_labels(facts->container, &w);
         if (facts->has_exit_code) {
             eca_buf_addf(&code, "%" PRId64, facts->container->exit_code);
             eca_jw_str(&w, "exitCode", eca_buf_str(&code));

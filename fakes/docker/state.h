@@ -48,6 +48,7 @@ struct container {
     char *image_ref;
     char image_id[72];
     char *body;
+    char *labels; /* JSON object */
     enum fake_docker_state state;
     struct fake_docker_script script;
     bool needs_name_error; /* the command cannot be started (DKR-531) */

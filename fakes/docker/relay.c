@@ -1,0 +1,310 @@
+#include "fakes/docker/relay.h"
+
+#include <string.h>
+
+#include "agent/base/list.h"
+#include "agent/base/mem.h"
+#include "agent/base/str.h"
+
+#define EVENT_BYTES_MAX ((size_t)1 << 20)
+#define ANSWER_BYTES_MAX ((size_t)64 << 20)
+
+/* One exchange on its way through. */
+struct passage {
+    struct eca_list_node node;
+    struct fake_docker_relay *relay;
+    struct fake_exchange *exchange;
+    struct eca_http_call *call;
+    bool streams; /* begun; else the answer is collected, so that it keeps its length */
+    int status;
+    char *content_type;
+    struct eca_buf body;
+};
+
+struct fake_docker_relay {
+    struct fake_docker_relay_opts opts;
+    char *party, *unix_socket;
+    struct fake_docker_observer *observer;
+    struct eca_list passages;
+    struct eca_http_call *events;
+    struct eca_json_splitter splitter;
+    struct eca_timer retry;
+};
+
+static void passage_free(struct passage *passage)
+{
+    eca_list_remove(&passage->relay->passages, &passage->node);
+    eca_free(passage->content_type);
+    eca_buf_clear(&passage->body);
+    eca_free(passage);
+}
+
+/* ---- answers of the daemon ------------------------------------------------------------------- */
+
+static void on_head(void *arg, const struct eca_http_head *head)
+{
+    struct passage *passage = arg;
+    const char *type = eca_http_head_get(head, "content-type");
+    const char *version = eca_http_head_get(head, "api-version");
+
+    passage->status = head->status;
+    passage->content_type = eca_xstrdup(type);
+    if (version != NULL) {
+        fake_exchange_header(passage->exchange, "api-version", version);
+    }
+    if (eca_http_head_get(head, "content-length") == NULL && head->status != 204 &&
+        head->status != 304) {
+        passage->streams = true;
+        fake_exchange_begin(passage->exchange, head->status, passage->content_type);
+    }
+}
+
+static void on_body(void *arg, struct eca_view bytes)
+{
+    struct passage *passage = arg;
+
+    if (passage->streams) {
+        fake_exchange_write(passage->exchange, bytes);
+    } else {
+        eca_buf_add_view(&passage->body, bytes);
+    }
+}
+
+static void on_end(void *arg, const struct eca_http_end *end)
+{
+    struct passage *passage = arg;
+    struct fake_exchange *exchange = passage->exchange;
+
+    fake_exchange_on_gone(exchange, NULL, NULL);
+    if (end->err.code != ECA_OK) {
+        fake_exchange_reset(exchange);
+    } else if (passage->streams) {
+        fake_exchange_end(exchange);
+    } else {
+        fake_exchange_reply(exchange, passage->status, passage->content_type,
+                            eca_buf_view(&passage->body));
+    }
+    passage_free(passage);
+}
+
+static void on_gone(void *arg)
+{
+    struct passage *passage = arg;
+
+    eca_http_cancel(passage->relay->opts.http, passage->call);
+    passage_free(passage);
+}
+
+/* ---- requests of the agent ------------------------------------------------------------------- */
+
+/* What belongs to the connection and not to the request. */
+static bool is_hop_header(const char *name)
+{
+    static const char *const names[] = {"host",       "connection", "content-length",
+                                        "keep-alive", "expect",     "transfer-encoding",
+                                        "te",         "upgrade",    "accept-encoding"};
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(names); i++) {
+        if (strcmp(names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void on_request(void *arg, struct fake_exchange *exchange)
+{
+    static const struct eca_http_events events = {
+        .on_head = on_head, .on_body = on_body, .on_end = on_end};
+    struct fake_docker_relay *relay = arg;
+    const struct fake_request *request = fake_exchange_request(exchange);
+    struct eca_http_header headers[ECA_HTTP_HEADERS_MAX];
+    struct passage *passage = eca_xalloc(sizeof(*passage));
+    eca_auto_buf struct eca_buf url = {0};
+    struct eca_err err = {0};
+    struct eca_http_opts opts = {
+        .method = request->method,
+        .unix_socket = relay->unix_socket,
+        .headers = headers,
+        .body = request->body,
+        .endless = true, /* the agent's patience counts, not ours */
+        .proxy = ECA_HTTP_PROXY_NEVER,
+        .party = "daemon",
+    };
+
+    for (size_t i = 0; i < request->header_count && opts.header_count < ECA_HTTP_HEADERS_MAX; i++) {
+        if (!is_hop_header(request->headers[i].name)) {
+            headers[opts.header_count++] = request->headers[i];
+        }
+    }
+    if (request->body.len == 0) {
+        opts.body = strcmp(request->method, "POST") == 0 ? eca_view_of("", 0) : ECA_VIEW_NONE;
+    }
+    eca_buf_addf(&url, "http://docker%s", request->target);
+    opts.url = eca_buf_str(&url);
+    passage->relay = relay;
+    passage->exchange = exchange;
+    passage->body.bytes_max = ANSWER_BYTES_MAX;
+    eca_list_push_back(&relay->passages, &passage->node);
+    if (eca_http_start(relay->opts.http, &opts, &events, passage, &passage->call, &err) < 0) {
+        passage_free(passage);
+        fake_exchange_reply(exchange, 502, "text/plain", eca_view_str(err.msg));
+        return;
+    }
+    fake_exchange_on_gone(exchange, on_gone, passage);
+}
+
+/* ---- facts ----------------------------------------------------------------------------------- */
+
+static const char *text_of(eca_json object, const char *key)
+{
+    eca_json value = eca_json_get_nocase(object, key);
+
+    return eca_json_type(value) == ECA_JSON_STRING ? eca_json_str(value) : NULL;
+}
+
+static const char *fact_of(const char *action)
+{
+    static const char *const facts[][2] = {
+        {"create", "created"},  {"start", "running"},    {"die", "exited"},
+        {"destroy", "removed"}, {"unpause", "unpaused"}, {"pause", "paused"},
+    };
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(facts); i++) {
+        if (strcmp(facts[i][0], action) == 0) {
+            return facts[i][1];
+        }
+    }
+    return NULL;
+}
+
+static int on_event(void *arg, struct eca_view value, struct eca_err *err)
+{
+    struct fake_docker_relay *relay = arg;
+    struct fake_trace *trace = relay->opts.base.trace;
+    eca_auto_json struct eca_json_doc *doc = NULL;
+    eca_auto_buf struct eca_buf name = {0}, fields = {0};
+    struct eca_json_writer w = eca_json_writer_to(&fields);
+    const char *action, *fact, *id, *code;
+    eca_json root, attributes;
+    int64_t number = 0;
+
+    (void)err;
+    if (eca_json_parse(value, &doc, NULL) < 0) {
+        return ECA_OK;
+    }
+    root = eca_json_root(doc);
+    action = text_of(root, "status") == NULL ? text_of(root, "Action") : text_of(root, "status");
+    id = text_of(root, "id") == NULL ? text_of(eca_json_get_nocase(root, "Actor"), "ID")
+                                     : text_of(root, "id");
+    attributes = eca_json_get_nocase(eca_json_get_nocase(root, "Actor"), "Attributes");
+    fact = action == NULL ? NULL : fact_of(action);
+    if (fact == NULL || id == NULL) {
+        return ECA_OK;
+    }
+    fake_docker_label_name(trace, attributes, &name);
+    if (name.len == 0 && strcmp(fake_docker_observer_name(relay->observer, id), id) != 0) {
+        eca_buf_add_str(&name, fake_docker_observer_name(relay->observer, id));
+    }
+    if (name.len == 0) {
+        return ECA_OK; /* somebody else's container */
+    }
+    eca_jw_object(&w, NULL);
+    eca_jw_str(&w, "container", eca_buf_str(&name));
+    code = text_of(attributes, "exitCode");
+    if (strcmp(fact, "exited") == 0 && code != NULL &&
+        eca_parse_i64(eca_view_str(code), &number, NULL) == 0) {
+        eca_jw_i64(&w, "exitCode", number);
+    }
+    eca_jw_end_object(&w);
+    (void)fake_trace_add(trace, FAKE_LANE_DOCKER, fact, eca_buf_str(&fields));
+    return ECA_OK;
+}
+
+static void events_body(void *arg, struct eca_view bytes)
+{
+    struct fake_docker_relay *relay = arg;
+
+    if (eca_json_splitter_feed(&relay->splitter, bytes, on_event, relay, NULL) < 0) {
+        eca_json_splitter_clear(&relay->splitter); /* no JSON: skip this piece */
+        eca_json_splitter_init(&relay->splitter, EVENT_BYTES_MAX);
+    }
+}
+
+static void events_end(void *arg, const struct eca_http_end *end)
+{
+    struct fake_docker_relay *relay = arg;
+
+    (void)end;
+    relay->events = NULL;
+    eca_timer_start_ms(&relay->retry, FAKE_DOCKER_RELAY_RETRY_MS);
+}
+
+static void open_events(void *arg)
+{
+    static const struct eca_http_events events = {.on_body = events_body, .on_end = events_end};
+    struct fake_docker_relay *relay = arg;
+    struct eca_http_opts opts = {
+        .method = "GET",
+        .url = "http://docker/events",
+        .unix_socket = relay->unix_socket,
+        .endless = true,
+        .party = "daemon",
+    };
+
+    eca_json_splitter_clear(&relay->splitter);
+    eca_json_splitter_init(&relay->splitter, EVENT_BYTES_MAX);
+    if (eca_http_start(relay->opts.http, &opts, &events, relay, &relay->events, NULL) < 0) {
+        relay->events = NULL;
+        eca_timer_start_ms(&relay->retry, FAKE_DOCKER_RELAY_RETRY_MS);
+    }
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+struct fake_docker_relay *fake_docker_relay_new(const struct fake_docker_relay_opts *opts)
+{
+    struct fake_docker_relay *relay = eca_xalloc(sizeof(*relay));
+    struct fake_service service = {.on_request = on_request, .arg = relay};
+
+    relay->opts = *opts;
+    relay->party = eca_xstrdup(opts->party == NULL ? "docker" : opts->party);
+    relay->unix_socket = eca_xstrdup(opts->unix_socket);
+    eca_list_init(&relay->passages);
+    eca_json_splitter_init(&relay->splitter, EVENT_BYTES_MAX);
+    eca_timer_init(&relay->retry, opts->base.sched, open_events, relay);
+    service.party = relay->party;
+    fake_hub_add(opts->base.hub, &service);
+    relay->observer =
+        fake_docker_observe(opts->base.hub, relay->party, opts->base.trace, opts->verbose);
+    open_events(relay);
+    return relay;
+}
+
+void fake_docker_relay_free(struct fake_docker_relay *relay)
+{
+    if (relay == NULL) {
+        return;
+    }
+    fake_hub_remove(relay->opts.base.hub, relay->party);
+    ECA_LIST_FOREACH(it, &relay->passages)
+    {
+        struct passage *passage = eca_list_entry(it, struct passage, node);
+        eca_http_cancel(relay->opts.http, passage->call);
+        passage_free(passage);
+    }
+    if (relay->events != NULL) {
+        eca_http_cancel(relay->opts.http, relay->events);
+    }
+    eca_timer_stop(&relay->retry);
+    eca_json_splitter_clear(&relay->splitter);
+    fake_docker_observer_free(relay->observer);
+    eca_free(relay->party);
+    eca_free(relay->unix_socket);
+    eca_free(relay);
+}
+
+size_t fake_docker_relay_open(const struct fake_docker_relay *relay)
+{
+    return relay->passages.count;
+}
