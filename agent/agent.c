@@ -62,11 +62,9 @@ static void make_aws(struct eca_agent *agent)
     const struct eca_config_values *config = agent_config(agent);
     struct eca_imds_opts imds_opts = {.endpoint = config->metadata_endpoint,
                                       .blackhole = agent->opts.blackhole_metadata};
-    struct eca_aws_creds_opts creds_opts = {0};
 
     agent->imds = eca_imds_new(ports->sched, ports->http, ports->entropy, ports->log, &imds_opts);
-    agent->creds =
-        eca_aws_creds_new(ports->sched, ports->host, agent->imds, ports->log, &creds_opts);
+    agent->creds = eca_aws_creds_new(ports->sched, ports->host, agent->imds, ports->log, NULL);
 }
 
 static void on_region(void *arg, struct eca_view body, const struct eca_err *err)
@@ -508,7 +506,6 @@ static void start_registration(struct eca_agent *agent)
         .cpu_count = eca_host_cpu_count(ports->host),
         .reserved_memory_mib = config->reserved_memory_mib,
     };
-    struct eca_registration_opts opts = {0};
     struct eca_err err = {0};
 
     for (size_t i = 0; i < agent->capabilities.count; i++) {
@@ -521,7 +518,7 @@ static void start_registration(struct eca_agent *agent)
     agent->phase = AGENT_REGISTRATION;
     agent->registration =
         eca_registration_start(ports->sched, ports->entropy, ports->log, agent->ecs, agent->imds,
-                               &input, &opts, on_registered, agent);
+                               &input, NULL, on_registered, agent);
 }
 
 /* A trial that warns early; every later signature asks again (EC2-307). */

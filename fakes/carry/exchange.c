@@ -4,6 +4,8 @@
 #include "agent/base/mem.h"
 #include "fakes/carry/hub.h"
 
+#define NS_PER_SECOND UINT64_C(1000000000)
+
 static const char garbage_text[] = "\x16\x03<<< this is not what the header says >>>";
 
 /* A stream message that arrives late (DELAY on a message). */
@@ -312,6 +314,26 @@ static void split_target(struct fake_exchange *exchange, const char *target)
     exchange->request.query = eca_xstrdup(question == NULL ? "" : question + 1);
 }
 
+/* FB-INV.8: more than five connection attempts within a second; told once per series. */
+static void watch_rate(struct fake_hub *hub, struct fake_party *party)
+{
+    uint64_t now_ns = eca_sched_now_ns(hub->sched);
+    size_t slot = (size_t)(party->attempts % ATTEMPTS_PER_SECOND_MAX);
+    enum fake_lane lane = FAKE_LANE_SCENARIO;
+
+    if (party->attempts >= ATTEMPTS_PER_SECOND_MAX &&
+        now_ns - party->attempts_ns[slot] < NS_PER_SECOND) {
+        (void)fake_lane_parse(eca_view_str(party->name), &lane);
+        (void)fake_trace_violation(hub->trace, lane, "FB-INV.8",
+                                   "%s: more than %d connection attempts within a second",
+                                   party->name, ATTEMPTS_PER_SECOND_MAX);
+        party->attempts = 0;
+        slot = 0;
+    }
+    party->attempts_ns[slot] = now_ns;
+    party->attempts++;
+}
+
 void fake_hub_arrive(struct fake_hub *hub, const struct fake_incoming *incoming,
                      const struct fake_link_ops *ops, void *link, struct fake_exchange **slot)
 {
@@ -346,7 +368,9 @@ void fake_hub_arrive(struct fake_hub *hub, const struct fake_incoming *incoming,
     request->peer = eca_xstrdup(incoming->peer == NULL ? "" : incoming->peer);
     request->number = ++party->requests;
     *slot = exchange;
-
+    if (incoming->upgrade) {
+        watch_rate(hub, party);
+    }
     if (party->namer != NULL) {
         named = party->namer(party->namer_arg, request);
     }

@@ -9,12 +9,15 @@
 #define OBSERVERS_MAX 8
 #define REQUEST_HEADERS_MAX 64
 #define ANSWER_HEADERS_MAX 16
+#define ATTEMPTS_PER_SECOND_MAX 5 /* FB-INV.8 */
 
 struct fake_party {
     char *name;
     struct fake_service service;
     bool has_service;
     uint64_t requests;
+    uint64_t attempts_ns[ATTEMPTS_PER_SECOND_MAX]; /* the latest upgrades, a ring */
+    uint64_t attempts;
     fake_name_fn *namer;
     void *namer_arg;
     struct {

@@ -448,6 +448,12 @@ size_t fake_socket_dispatch(struct fake_socket *carrier)
     return count < 0 ? 0 : (size_t)count;
 }
 
+void fake_socket_on_ready(void *carrier, uint32_t epoll_events)
+{
+    (void)epoll_events;
+    (void)fake_socket_dispatch(carrier);
+}
+
 /* ---- listeners ------------------------------------------------------------------------------- */
 
 static int bind_tcp(struct listener *listener, struct eca_err *err)
@@ -523,6 +529,18 @@ static int open_listener(struct listener *listener, struct eca_err *err)
     return rc;
 }
 
+/* Connections that wait for a request would let it in past the closed door. */
+static void close_idle(struct listener *listener)
+{
+    ECA_LIST_FOREACH(it, &listener->carrier->conns)
+    {
+        struct conn *conn = eca_list_entry(it, struct conn, node);
+        if (conn->listener == listener && conn->phase == CONN_HEAD) {
+            conn_close(conn, false);
+        }
+    }
+}
+
 /* Rules changed: a refused party has no listener. */
 static void on_rules(void *arg)
 {
@@ -536,6 +554,7 @@ static void on_rules(void *arg)
 
         if (refused) {
             close_listener(listener);
+            close_idle(listener);
         } else if (listener->fd < 0 && open_listener(listener, &err) < 0) {
             (void)fake_trace_violation(carrier->hub->trace, FAKE_LANE_SCENARIO, "carrier",
                                        "%s cannot listen again: %s", listener->party, err.msg);

@@ -26,6 +26,10 @@ int fake_socket_fd(const struct fake_socket *carrier);
 /* Handles what is ready, without waiting; returns how many events that were. */
 size_t fake_socket_dispatch(struct fake_socket *carrier);
 
+/* For a loop that calls back with a descriptor's events: fake_socket_dispatch of `carrier`, as in
+ * eca_loop_watch(loop, fake_socket_fd(carrier), EPOLLIN, fake_socket_on_ready, carrier). */
+void fake_socket_on_ready(void *carrier, uint32_t epoll_events);
+
 /* Files of fakes/carry/certs.h; needed before the first TLS listener. */
 int fake_socket_use_certs(struct fake_socket *carrier, const char *cert_file, const char *key_file,
                           struct eca_err *err);

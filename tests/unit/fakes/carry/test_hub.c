@@ -569,6 +569,27 @@ START_TEST(message_faults_work_by_type_in_both_directions)
 }
 END_TEST
 
+/* FB-INV.8 */
+START_TEST(a_hot_loop_of_connections_is_a_violation)
+{
+    for (int i = 0; i < 12; i++) {
+        struct wire wire;
+        wire_open(&wire, &world.stage, "wss://word.test/no");
+        manual_clock_advance_ms(&world.stage.clock, 210);
+        ck_assert(wire.ended);
+        wire_clear(&wire);
+    }
+    ck_assert_uint_eq(fake_trace_violations(world.stage.base.trace), 0);
+    for (int i = 0; i < 6; i++) {
+        struct wire wire;
+        wire_open(&wire, &world.stage, "wss://word.test/no");
+        manual_clock_advance_ms(&world.stage.clock, 150);
+        wire_clear(&wire);
+    }
+    ck_assert_uint_eq(stage_events(&world.stage, FAKE_LANE_SCENARIO, "violation", "FB-INV.8"), 1);
+}
+END_TEST
+
 /* The identity of a run: equal conversations, equal hashes; another order, another hash. */
 START_TEST(the_hash_tells_runs_apart)
 {
@@ -612,6 +633,7 @@ int main(void)
     tcase_add_test(tcase, a_peer_that_does_not_read_stalls_a_writer);
     tcase_add_test(tcase, raw_bytes_are_read_as_frames);
     tcase_add_test(tcase, message_faults_work_by_type_in_both_directions);
+    tcase_add_test(tcase, a_hot_loop_of_connections_is_a_violation);
     tcase_add_test(tcase, the_hash_tells_runs_apart);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
