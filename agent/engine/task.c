@@ -121,6 +121,26 @@ struct eca_container *eca_task_add_container(struct eca_task *task)
     return container;
 }
 
+void eca_task_drop_duplicates(struct eca_task *task)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < task->container_count; i++) {
+        bool again = false;
+
+        for (size_t j = 0; j < kept && !again; j++) {
+            again = strcmp(task->containers[j].name, task->containers[i].name) == 0;
+        }
+        if (again) {
+            clear_container(&task->containers[i]);
+        } else {
+            task->containers[kept] = task->containers[i];
+            kept++;
+        }
+    }
+    task->container_count = kept;
+}
+
 struct eca_volume *eca_task_find_volume(const struct eca_task *task, const char *name)
 {
     for (size_t i = 0; i < task->volume_count; i++) { /* the first of a name wins (ENG-112) */

@@ -51,22 +51,23 @@ enum eca_look {
 };
 /* What the engine is doing with a container: lives in memory only, decided by step.c alone. */
 struct eca_container_run {
-    enum eca_call call;
-    enum eca_look look;     /* inspect in flight or waiting for its repetition */
-    bool waiting;           /* pause before the next try of a call */
-    bool look_waiting;      /* pause before the next try of the inspect */
-    bool certain;           /* compared with Docker since the agent started (ENG-730) */
-    bool running_unclaimed; /* Docker shows it running, but it must end (TASKM-125) */
-    bool exit_known;        /* exit code of a `die` event */
-    bool start_failed;      /* its start was refused: the exit code means nothing (ENG-408) */
-    bool die_during_start;  /* the start call's result comes first (TASKM-159) */
-    bool came_back_stopped; /* the one stop of TASKM-161 was spent */
-    bool kill_tried;        /* FB-06.2 */
-    int64_t exit_code;      /* of the `die` event */
-    uint32_t tries;         /* of the present call, counted (FB-05, FB-06, FB-30) */
-    uint32_t looks;         /* inspects without answer in a row */
-    uint32_t pauses;        /* waits in a row, for the back-off */
-    int64_t unreachable_ns; /* wall: since when Docker cannot be reached; 0 = it can */
+    enum eca_call call;      /* in flight, or waiting to be repeated */
+    enum eca_look look;      /* inspect in flight, or waiting to be repeated */
+    bool waiting;            /* the call pauses before its next try */
+    bool look_waiting;       /* the inspect does */
+    bool certain;            /* compared with Docker since the agent started (ENG-730) */
+    bool unclaimed;          /* Docker runs it, or may, but it must end (TASKM-125, TASKM-161) */
+    bool start_failed;       /* its start was refused: the exit code means nothing (ENG-408) */
+    bool start_late;         /* its start may still happen (FB-07) */
+    bool die_during_start;   /* the start call's result comes first (TASKM-159) */
+    bool came_back_stopped;  /* the one stop of TASKM-161 was spent */
+    bool kill_tried;         /* FB-06.2 */
+    bool exit_known;         /* a `die` event told the exit code */
+    int64_t exit_code;       /* that one */
+    uint32_t tries;          /* of the present step, as far as they count (FB-05, FB-06, FB-30) */
+    uint32_t looks;          /* inspects in a row that proved nothing */
+    uint32_t pauses;         /* waits in a row, for the back-off */
+    uint64_t unreachable_ms; /* monotonic: since when Docker cannot be reached; 0 = it can */
     struct eca_named_error stop_error; /* last error of stopping (TASKM-158) */
     int64_t since_ms;                  /* wall: begin of the present activity (INTRO-121) */
 };
@@ -136,6 +137,8 @@ void eca_task_free_ptr(struct eca_task **task);
 
 struct eca_container *eca_task_find(const struct eca_task *task, const char *container_name);
 struct eca_container *eca_task_add_container(struct eca_task *task);
+/* Of containers with equal names the first stays. */
+void eca_task_drop_duplicates(struct eca_task *task);
 struct eca_volume *eca_task_find_volume(const struct eca_task *task, const char *name);
 
 void eca_texts_add(struct eca_texts *texts, const char *text);

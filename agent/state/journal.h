@@ -29,7 +29,8 @@ struct eca_journal_opts {
 };
 
 struct eca_journal *eca_journal_new(const struct eca_journal_opts *opts);
-/* Waiters never run any more; a commit under way ends without a word. NULL ok. */
+/* Waiters never run any more. A store with a commit under way is closed first: its completion must
+ * not come. NULL ok. */
 void eca_journal_free(struct eca_journal *journal);
 
 /* Text of a record as it is now, appended to out; false = the record is gone, delete its row. */

@@ -1,0 +1,99 @@
+#include "agent/engine/gate.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "agent/base/mem.h"
+
+void eca_gate_init(struct eca_gate *gate)
+{
+    *gate = (struct eca_gate){0};
+    eca_list_init(&gate->waiters);
+}
+
+void eca_gate_clear(struct eca_gate *gate)
+{
+    while (eca_list_pop_front(&gate->waiters) != NULL) {
+    }
+    eca_free(gate->counts);
+    gate->counts = NULL;
+    gate->count = 0;
+}
+
+static size_t position(const struct eca_gate *gate, int64_t seq)
+{
+    size_t at = 0;
+
+    while (at < gate->count && gate->counts[at].seq < seq) {
+        at++;
+    }
+    return at;
+}
+
+void eca_gate_open(struct eca_gate *gate, int64_t seq)
+{
+    size_t at = position(gate, seq);
+
+    if (at == gate->count || gate->counts[at].seq != seq) {
+        gate->counts = eca_xrealloc_array(gate->counts, gate->count + 1, sizeof(*gate->counts));
+        memmove(&gate->counts[at + 1], &gate->counts[at],
+                (gate->count - at) * sizeof(*gate->counts));
+        gate->counts[at] = (struct eca_gate_count){.seq = seq};
+        gate->count++;
+    }
+    gate->counts[at].open++;
+}
+
+int64_t eca_gate_lowest(const struct eca_gate *gate)
+{
+    return gate->count == 0 ? INT64_MAX : gate->counts[0].seq;
+}
+
+/* The first waiter that may pass now; looked up anew each time, since passing changes the list. */
+static struct eca_gate_waiter *first_free(struct eca_gate *gate)
+{
+    ECA_LIST_FOREACH(node, &gate->waiters)
+    {
+        struct eca_gate_waiter *waiter = eca_container_of(node, struct eca_gate_waiter, node);
+
+        if (waiter->seq < eca_gate_lowest(gate)) {
+            return waiter;
+        }
+    }
+    return NULL;
+}
+
+void eca_gate_close(struct eca_gate *gate, int64_t seq)
+{
+    size_t at = position(gate, seq);
+    struct eca_gate_waiter *waiter;
+
+    assert(at < gate->count && gate->counts[at].seq == seq);
+    if (--gate->counts[at].open > 0) {
+        return;
+    }
+    gate->count--;
+    memmove(&gate->counts[at], &gate->counts[at + 1], (gate->count - at) * sizeof(*gate->counts));
+    if (at > 0) {
+        return; /* a lower one is open still: nobody's view changed */
+    }
+    while ((waiter = first_free(gate)) != NULL) {
+        eca_list_remove(&gate->waiters, &waiter->node);
+        waiter->pass(waiter->arg);
+    }
+}
+
+bool eca_gate_wait(struct eca_gate *gate, struct eca_gate_waiter *waiter, int64_t seq)
+{
+    waiter->seq = seq;
+    if (seq < eca_gate_lowest(gate)) {
+        return true;
+    }
+    eca_list_push_back(&gate->waiters, &waiter->node);
+    return false;
+}
+
+void eca_gate_leave(struct eca_gate *gate, struct eca_gate_waiter *waiter)
+{
+    eca_list_remove(&gate->waiters, &waiter->node);
+}

@@ -1,0 +1,45 @@
+#ifndef ECA_ENGINE_STEP_INTERNAL_H
+#define ECA_ENGINE_STEP_INTERNAL_H
+
+#include "agent/engine/step.h"
+
+/* Shared by the files of the decision: step.c decides what is next, step_result.c what an answer
+ * means, step_print.c how it all reads. */
+struct step {
+    struct eca_task *task;
+    struct eca_step_policy policy; /* defaults filled in */
+    const struct eca_step_event *event;
+    struct eca_commands *commands;
+    bool beginning; /* statuses are emitted once at the end of BEGIN (TASKM-101) */
+};
+
+struct eca_command *step_add(struct step *step, enum eca_command_kind kind,
+                             struct eca_container *container);
+void step_log(struct step *step, struct eca_container *container, enum eca_log_level level,
+              const char *text);
+
+/* Known status rises: facts are in the container already. Emits, then recomputes (TASKM-156). */
+void step_change(struct step *step, struct eca_container *container, enum eca_status status);
+/* Desired becomes STOPPED because of an error; the first error stays (TASKM-153). */
+void step_fail(struct step *step, struct eca_container *container,
+               const struct eca_named_error *error);
+
+void step_call(struct step *step, struct eca_container *container, enum eca_call call);
+void step_look(struct step *step, struct eca_container *container, enum eca_look look);
+void step_cancel_call(struct step *step, struct eca_container *container);
+void step_cancel_look(struct step *step, struct eca_container *container);
+/* Pause before the same call again; run.pauses grows. */
+void step_pause(struct step *step, struct eca_container *container, enum eca_call call,
+                uint64_t min_ms, uint64_t max_ms);
+void step_look_pause(struct step *step, struct eca_container *container, enum eca_look look);
+
+void step_result(struct step *step, struct eca_container *container,
+                 const struct eca_runtime_result *result);
+void step_facts(struct step *step, struct eca_container *container,
+                const struct eca_runtime_result *result);
+void step_docker(struct step *step, struct eca_container *container,
+                 const struct eca_runtime_event *docker);
+/* The container is gone in Docker (FB-03). */
+void step_vanished(struct step *step, struct eca_container *container);
+
+#endif
