@@ -395,7 +395,7 @@ static struct lws_vhost *vhost_for(struct eca_channel_lws *lws, struct eca_chann
         .port = CONTEXT_PORT_NO_LISTEN,
         .vhost_name = "channel",
         .protocols = protocols,
-        .options = LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
+        .options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
     };
     struct lws_vhost *vhost;
 

@@ -80,6 +80,10 @@ static void on_library_log(int level, const char *line)
 {
     struct eca_view text = eca_view_trim(eca_view_str(line));
 
+    if (eca_view_find(text, "http_proxy needs to be", 0) != SIZE_MAX) {
+        return; /* its answer to the empty address that keeps it from reading the environment */
+    }
+
     ECA_LOG_AT((level & LLL_ERR) != 0 ? ECA_LOG_WARN : ECA_LOG_DEBUG, library_log, "libwebsockets",
                ECA_NO_KV, "%.*s", (int)text.len, text.at);
 }
