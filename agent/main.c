@@ -1,0 +1,276 @@
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "agent/base/mem.h"
+#include "agent/base/version.h"
+#include "agent/config/cmdline.h"
+#include "agent/config/config.h"
+#include "agent/config/startup.h"
+#include "agent/introspection/introspection.h"
+#include "agent/sys/channel_lws.h"
+#include "agent/sys/clock.h"
+#include "agent/sys/endpoint_mhd.h"
+#include "agent/sys/entropy.h"
+#include "agent/sys/healthcheck.h"
+#include "agent/sys/host_linux.h"
+#include "agent/sys/http_curl.h"
+#include "agent/sys/log_sink.h"
+#include "agent/sys/loop.h"
+#include "agent/sys/store_sqlite.h"
+
+/* Wires the adapters to the agent and the process to its signals; decides nothing. */
+
+#define HEALTHCHECK_MS 5000
+#define FLUSH_MS 1000 /* the log's last lines (PROC-303) */
+
+struct process {
+    struct eca_loop *loop;
+    struct eca_http_curl *http;
+    struct eca_channel_lws *channel;
+    struct eca_endpoint_mhd *endpoint;
+    struct eca_store_sqlite *store;
+    struct eca_log_writer *log_writer, *audit_writer;
+    struct eca_log log;
+    struct eca_agent *agent;
+    int exit_code;
+    bool abort_wanted; /* SIGQUIT: dump, then die loudly */
+};
+
+static int64_t wall_now(void *arg)
+{
+    (void)arg;
+    return eca_clock_wall_ms(eca_clock_system());
+}
+
+static const char *env_of(void *arg, const char *name)
+{
+    (void)arg;
+    return getenv(name);
+}
+
+/* ---- audit ---------------------------------------------------------------------------------- */
+
+static int audit_open(void *impl, const char *path, struct eca_err *err)
+{
+    struct process *process = impl;
+
+    if (process->audit_writer == NULL) {
+        process->audit_writer = eca_log_writer_new();
+    }
+    return eca_log_writer_set_file(process->audit_writer, path, err);
+}
+
+static void audit_write(void *impl, const char *line)
+{
+    struct process *process = impl;
+    eca_auto_buf struct eca_buf text = {0};
+
+    eca_buf_addf(&text, "%s\n", line);
+    eca_log_writer_add(process->audit_writer, wall_now(NULL), eca_buf_view(&text));
+}
+
+/* ---- the run -------------------------------------------------------------------------------- */
+
+static void on_exit_wanted(void *arg, int code)
+{
+    struct process *process = arg;
+
+    process->exit_code = code;
+    eca_loop_stop(process->loop);
+}
+
+static void on_signal(void *arg, int number)
+{
+    struct process *process = arg;
+
+    switch (number) {
+    case SIGUSR1:
+        eca_agent_dump(process->agent);
+        return;
+    case SIGQUIT:
+        eca_agent_dump(process->agent);
+        process->abort_wanted = true;
+        eca_loop_stop(process->loop);
+        return;
+    default:
+        eca_agent_terminate(process->agent);
+        return;
+    }
+}
+
+/* Blocked from the first instruction and in every thread; the loop hands them out as events
+ * (PROC-203, SIG-107). */
+static void block_signals(sigset_t *signals)
+{
+    (void)sigemptyset(signals);
+    (void)sigaddset(signals, SIGTERM);
+    (void)sigaddset(signals, SIGINT);
+    (void)sigaddset(signals, SIGHUP);
+    (void)sigaddset(signals, SIGQUIT);
+    (void)sigaddset(signals, SIGUSR1);
+    (void)sigprocmask(SIG_BLOCK, signals, NULL);
+    (void)signal(SIGPIPE, SIG_IGN); /* SIG-106 */
+}
+
+static bool make_adapters(struct process *process, const sigset_t *signals, struct eca_err *err)
+{
+    struct eca_tls_trust trust =
+        eca_tls_trust_find(getenv("SSL_CERT_FILE"), getenv("SSL_CERT_DIR"));
+    struct eca_loop_opts loop_opts = {.log = &process->log};
+    struct eca_http_curl_opts http_opts = {.trust = trust, .env = env_of};
+    struct eca_channel_lws_opts channel_opts = {.trust = trust, .env = env_of};
+
+    process->loop = eca_loop_new(&loop_opts, err);
+    if (process->loop == NULL) {
+        return false;
+    }
+    if (eca_loop_signals(process->loop, signals, on_signal, process, err) < 0) {
+        return false;
+    }
+    http_opts.loop = channel_opts.loop = process->loop;
+    process->http = eca_http_curl_new(&http_opts, err);
+    if (process->http == NULL) {
+        return false;
+    }
+    process->channel = eca_channel_lws_new(&channel_opts);
+    process->endpoint = eca_endpoint_mhd_new(process->loop, &process->log);
+    process->store = eca_store_sqlite_new(process->loop);
+    return true;
+}
+
+static void free_adapters(struct process *process)
+{
+    eca_store_sqlite_free(process->store);
+    eca_endpoint_mhd_free(process->endpoint);
+    eca_channel_lws_free(process->channel);
+    eca_http_curl_free(process->http);
+    eca_loop_free(process->loop);
+}
+
+static int run(const struct eca_cmdline *cmdline)
+{
+    static const struct eca_audit_ops audit_ops = {audit_open, audit_write};
+    struct process process = {.exit_code = ECA_EXIT_ERROR};
+    struct eca_agent_opts opts = {.insecure = cmdline->insecure,
+                                  .blackhole_metadata = cmdline->blackhole_metadata,
+                                  .log_level = cmdline->log_level,
+                                  .on_exit = on_exit_wanted,
+                                  .arg = &process};
+    struct eca_err err = {0};
+    sigset_t signals;
+
+    block_signals(&signals);
+    process.log_writer = eca_log_writer_new();
+    process.log = (struct eca_log){.level = ECA_LOG_INFO,
+                                   .sink = eca_log_writer_sink,
+                                   .sink_arg = process.log_writer,
+                                   .wall_ms = wall_now};
+    if (eca_log_writer_set_file(process.log_writer, getenv("ECS_LOGFILE"), &err) < 0) {
+        (void)fprintf(stderr, "log file: %s\n", err.msg);
+    }
+    if (!make_adapters(&process, &signals, &err)) {
+        ECA_CRIT(&process.log, NULL, ECA_NO_KV, "Cannot start: %s", err.msg);
+    } else {
+        opts.ports = (struct eca_agent_ports){
+            .sched = eca_loop_sched(process.loop),
+            .entropy = eca_entropy_system(),
+            .http = eca_http_curl_port(process.http),
+            .channel = eca_channel_lws_port(process.channel),
+            .endpoint = eca_endpoint_mhd_port(process.endpoint),
+            .store = eca_store_sqlite_opener(process.store),
+            .host = eca_host_linux(),
+            .audit = {&audit_ops, &process},
+            .log = &process.log,
+        };
+        process.agent = eca_agent_new(&opts);
+        eca_agent_start(process.agent);
+        eca_loop_run(process.loop);
+        eca_agent_free(process.agent);
+    }
+    free_adapters(&process);
+    eca_log_writer_free(process.audit_writer, FLUSH_MS);
+    eca_log_writer_free(process.log_writer, FLUSH_MS);
+    if (process.abort_wanted) {
+        abort();
+    }
+    return process.exit_code;
+}
+
+/* ---- the small commands --------------------------------------------------------------------- */
+
+static int print_version(void)
+{
+    eca_auto_buf struct eca_buf text = {0};
+
+    /* The daemon is left out when it cannot be asked within the limit (PROC-502). */
+    eca_version_print(eca_version, eca_git_hash, NULL, &text);
+    (void)fputs(eca_buf_str(&text), stdout);
+    return ECA_EXIT_SUCCESS;
+}
+
+static int print_license(void)
+{
+    eca_auto_buf struct eca_buf text = {0};
+    struct eca_err err = {0};
+
+    if (eca_license_print(eca_host_linux(), &text, &err) < 0) {
+        (void)fprintf(stderr, "%s\n", err.msg);
+        return ECA_EXIT_ERROR;
+    }
+    (void)fputs(eca_buf_str(&text), stdout);
+    return ECA_EXIT_SUCCESS;
+}
+
+static int print_config(void)
+{
+    eca_auto_buf struct eca_buf text = {0};
+    struct eca_config *config = eca_config_load(eca_host_linux());
+    int code;
+
+    (void)eca_config_validate(config);
+    code = eca_config_print(config, &text);
+    (void)fputs(eca_buf_str(&text), stdout);
+    eca_config_free(config);
+    return code;
+}
+
+static int print_usage(const char *error)
+{
+    eca_auto_buf struct eca_buf text = {0};
+
+    eca_cmdline_usage(&text);
+    (void)fprintf(stderr, "%s%s%s", error, error[0] == '\0' ? "" : "\n", eca_buf_str(&text));
+    return ECA_EXIT_TERMINAL;
+}
+
+int main(int argc, char **argv)
+{
+    struct eca_cmdline cmdline;
+
+    eca_cmdline_parse(argc, argv, &cmdline);
+    switch (cmdline.action) {
+    case ECA_ACTION_RUN:
+        return run(&cmdline);
+    case ECA_ACTION_HELP:
+        return print_usage("");
+    case ECA_ACTION_USAGE_ERROR:
+        return print_usage(cmdline.error);
+    case ECA_ACTION_VERSION:
+        return print_version();
+    case ECA_ACTION_LICENSE:
+        return print_license();
+    case ECA_ACTION_PRINT_CONFIG:
+        return print_config();
+    case ECA_ACTION_HEALTHCHECK:
+        return eca_healthcheck(ECA_INTROSPECTION_PORT, HEALTHCHECK_MS);
+    case ECA_ACTION_STATE_SHOW:
+    case ECA_ACTION_STATE_CHECK:
+    case ECA_ACTION_STATE_EXPORT:
+        break;
+    }
+    (void)fputs("state: not available in this build\n", stderr);
+    return ECA_EXIT_ERROR;
+}
