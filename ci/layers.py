@@ -59,8 +59,7 @@ def allowed(source, target):
         rules += MAY["harness"] + ["harness"]
     if folder == "harness":
         rules += MAY["harness"] + ["harness", "agent/sys"]
-    own = folder if folder != "agent" else "agent/agent.h"
-    rules.append(own)
+    rules += [folder] if folder != "agent" else ["agent/agent.h", "agent/agent_internal.h"]
     return any(target == rule or target.startswith(rule + "/") for rule in rules)
 
 
