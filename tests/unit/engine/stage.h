@@ -1,0 +1,56 @@
+#ifndef TESTS_ENGINE_STAGE_H
+#define TESTS_ENGINE_STAGE_H
+
+#include "agent/engine/engine.h"
+#include "tests/unit/support/manual_clock.h"
+#include "tests/unit/support/memory_store.h"
+#include "tests/unit/support/script_runtime.h"
+
+/*
+ * An engine with everything around it: Docker by script, a store in memory, a sink that keeps what
+ * was submitted as one line each: "web RUNNING", "web STOPPED 3 reason", "task STOPPED".
+ */
+#define ARN "arn:aws:ecs:us-west-2:1:task/t"
+#define ARN2 "arn:aws:ecs:us-west-2:1:task/u"
+
+struct stage {
+    struct manual_clock clock;
+    struct manual_entropy entropy;
+    struct script_runtime docker;
+    struct memory_store store;
+    struct eca_journal *journal;
+    struct eca_reporter *reporter;
+    struct eca_credentials_store *credentials;
+    struct eca_engine *engine;
+    struct eca_engine_opts opts; /* changed by a test before stage_start */
+    struct eca_buf reports;      /* accepted submissions */
+    struct eca_buf changes;      /* what telemetry was told */
+    enum eca_report_class answer;
+    bool sink_hangs;
+    const char *sink_stuck_arn; /* attempts for this task do not end */
+    struct eca_list sent;
+    size_t attempts, open, open_max;
+    size_t lines; /* of the log at warning level and above */
+    struct eca_log log;
+};
+
+void stage_init(struct stage *stage);
+/* Creates the objects, restores what is stored, starts the engine. */
+void stage_start(struct stage *stage);
+/* A crash: everything of the agent is gone, Docker and the disk stay. */
+void stage_crash(struct stage *stage);
+void stage_clear(struct stage *stage);
+
+/* A payload task, in JSON without the outer members: `"containers":[...]`. */
+struct eca_task *stage_task(const char *arn, const char *status, const char *members);
+/* Hand over; seq 0 = none. */
+void stage_add(struct stage *stage, const char *arn, const char *status, int64_t seq,
+               const char *members);
+void stage_run(struct stage *stage, uint64_t ms);
+const struct eca_container *stage_container(const struct stage *stage, const char *arn,
+                                            const char *name);
+enum eca_status stage_known(const struct stage *stage, const char *arn);
+
+#define ONE "\"containers\":[{\"name\":\"web\",\"image\":\"busybox\",\"essential\":true}]"
+
+#endif
