@@ -50,7 +50,7 @@ static void run_ms(uint64_t ms)
 static void connect_as(const char *url, const struct stage_keys *with)
 {
     wire_clear(&wire);
-    run_ms(10);
+    run_ms(250); /* slower than FB-INV.8 */
     wire_open_signed(&wire, &stage, url, with);
     run_ms(10);
 }

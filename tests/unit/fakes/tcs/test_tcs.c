@@ -56,7 +56,7 @@ static void run_ms(uint64_t ms)
 static void join(void)
 {
     wire_clear(&wire);
-    run_ms(10);
+    run_ms(250); /* slower than FB-INV.8 */
     wire_open_signed(&wire, &stage, URL, &keys);
     run_ms(10);
 }
