@@ -3,18 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/unit/engine/stage.h"
+#include "tests/unit/engine/rig.h"
 
-static struct stage w;
+static struct rig w;
 
 static void setup(void)
 {
-    stage_init(&w);
+    rig_init(&w);
 }
 
 static void teardown(void)
 {
-    stage_clear(&w);
+    rig_clear(&w);
 }
 
 static void reports_are(const char *want)
@@ -29,9 +29,9 @@ static size_t asked(const char *line)
 
 static void running(void)
 {
-    stage_start(&w);
-    stage_add(&w, ARN, "RUNNING", 0, ONE);
-    stage_run(&w, 100);
+    rig_start(&w);
+    rig_add(&w, ARN, "RUNNING", 0, ONE);
+    rig_run(&w, 100);
     reports_are("web RUNNING\ntask RUNNING\n");
 }
 
@@ -40,8 +40,8 @@ static void running(void)
 START_TEST(task_runs_stops_and_is_cleaned_up)
 {
     running();
-    stage_add(&w, ARN, "STOPPED", 3, ONE);
-    stage_run(&w, 100);
+    rig_add(&w, ARN, "STOPPED", 3, ONE);
+    rig_run(&w, 100);
     reports_are("web RUNNING\ntask RUNNING\nweb STOPPED 143\ntask STOPPED\n");
     ck_assert_uint_eq(asked("pull busybox"), 1);
     ck_assert_uint_eq(asked("create web"), 1);
@@ -49,7 +49,7 @@ START_TEST(task_runs_stops_and_is_cleaned_up)
     ck_assert_uint_eq(asked("stop web"), 1);
     ck_assert_str_eq(eca_buf_str(&w.changes), "id-web-1 RUNNING\nid-web-1 STOPPED\n");
     ck_assert_uint_eq(asked("remove"), 0);
-    stage_run(&w, 3 * 3600 * 1000);
+    rig_run(&w, 3 * 3600 * 1000);
     ck_assert_uint_eq(asked("remove web"), 1);
     ck_assert_uint_eq(eca_engine_task_count(w.engine), 0);
     ck_assert_ptr_null(memory_store_get(&w.store, ECA_RECORD_TASK, ARN));
@@ -59,13 +59,13 @@ END_TEST
 /* ENG-307, ENG-402: an essential container's end stops the others. */
 START_TEST(essential_exit_stops_siblings)
 {
-    stage_start(&w);
-    stage_add(&w, ARN, "RUNNING", 0,
-              "\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"essential\":true},"
-              "{\"name\":\"b\",\"image\":\"i\"}]");
-    stage_run(&w, 100);
+    rig_start(&w);
+    rig_add(&w, ARN, "RUNNING", 0,
+            "\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"essential\":true},"
+            "{\"name\":\"b\",\"image\":\"i\"}]");
+    rig_run(&w, 100);
     script_runtime_die(&w.docker, "a", 9);
-    stage_run(&w, 100);
+    rig_run(&w, 100);
     reports_are("a RUNNING\nb RUNNING\ntask RUNNING\na STOPPED 9\nb STOPPED 143\ntask STOPPED\n");
 }
 END_TEST
@@ -75,10 +75,10 @@ START_TEST(failed_stop_is_repeated)
 {
     running();
     (void)script_runtime_rule(&w.docker, "stop", "web", ECA_OUTCOME_FAILED, 2);
-    stage_add(&w, ARN, "STOPPED", 0, ONE);
-    stage_run(&w, 900);
+    rig_add(&w, ARN, "STOPPED", 0, ONE);
+    rig_run(&w, 900);
     reports_are("web RUNNING\ntask RUNNING\n");
-    stage_run(&w, 5000);
+    rig_run(&w, 5000);
     reports_are("web RUNNING\ntask RUNNING\nweb STOPPED 143\ntask STOPPED\n");
     ck_assert_uint_eq(asked("stop web"), 3);
 }
@@ -88,16 +88,16 @@ END_TEST
  * the successors go on. */
 START_TEST(unstoppable_container_is_given_up)
 {
-    stage_start(&w);
-    stage_add(&w, ARN, "RUNNING", 0, ONE);
-    stage_run(&w, 100);
+    rig_start(&w);
+    rig_add(&w, ARN, "RUNNING", 0, ONE);
+    rig_run(&w, 100);
     (void)script_runtime_rule(&w.docker, "stop", "web", ECA_OUTCOME_TIMEOUT, UINT32_MAX);
     (void)script_runtime_rule(&w.docker, "kill", "web", ECA_OUTCOME_FAILED, UINT32_MAX);
-    stage_add(&w, ARN, "STOPPED", 10, ONE);
-    stage_add(&w, ARN2, "RUNNING", 10, ONE);
-    stage_run(&w, 200);
+    rig_add(&w, ARN, "STOPPED", 10, ONE);
+    rig_add(&w, ARN2, "RUNNING", 10, ONE);
+    rig_run(&w, 200);
     ck_assert_uint_eq(asked("pull busybox"), 1);
-    stage_run(&w, 120 * 1000);
+    rig_run(&w, 120 * 1000);
     ck_assert_uint_eq(asked("stop web"), 5);
     ck_assert_uint_eq(asked("kill web"), 1);
     reports_are("web RUNNING\ntask RUNNING\n"
@@ -114,12 +114,12 @@ START_TEST(stop_is_not_concluded_while_docker_is_silent)
     running();
     (void)script_runtime_rule(&w.docker, "stop", "web", ECA_OUTCOME_TIMEOUT, UINT32_MAX);
     (void)script_runtime_rule(&w.docker, "ping", NULL, ECA_OUTCOME_TIMEOUT, UINT32_MAX);
-    stage_add(&w, ARN, "STOPPED", 0, ONE);
-    stage_run(&w, 600 * 1000);
+    rig_add(&w, ARN, "STOPPED", 0, ONE);
+    rig_run(&w, 600 * 1000);
     reports_are("web RUNNING\ntask RUNNING\n");
     ck_assert_uint_eq(asked("kill web"), 0);
     script_runtime_unrule(&w.docker);
-    stage_run(&w, 60 * 1000);
+    rig_run(&w, 60 * 1000);
     reports_are("web RUNNING\ntask RUNNING\nweb STOPPED 143\ntask STOPPED\n");
 }
 END_TEST
@@ -127,13 +127,13 @@ END_TEST
 /* FB-07.1, FB-07.2, FB-07.3, TASKM-313: a start that times out and happens 20 s later. */
 START_TEST(late_start_is_stopped)
 {
-    stage_start(&w);
+    rig_start(&w);
     (void)script_runtime_rule(&w.docker, "start", "web", ECA_OUTCOME_TIMEOUT, 1);
-    stage_add(&w, ARN, "RUNNING", 0, ONE);
-    stage_run(&w, 2000);
+    rig_add(&w, ARN, "RUNNING", 0, ONE);
+    rig_run(&w, 2000);
     reports_are("");
     script_runtime_find(&w.docker, "web")->state = SCRIPT_RUNNING;
-    stage_run(&w, 60 * 1000);
+    rig_run(&w, 60 * 1000);
     ck_assert_uint_eq(script_runtime_alive(&w.docker), 0);
     reports_are("web STOPPED 143 (DockerTimeoutError: Could not transition to started; timed out "
                 "after waiting 1m0s)\ntask STOPPED\n");
@@ -144,9 +144,9 @@ END_TEST
 START_TEST(short_container_runs_then_stops)
 {
     w.docker.start_exits = true;
-    stage_start(&w);
-    stage_add(&w, ARN, "RUNNING", 0, ONE);
-    stage_run(&w, 100);
+    rig_start(&w);
+    rig_add(&w, ARN, "RUNNING", 0, ONE);
+    rig_run(&w, 100);
     reports_are("web RUNNING\ntask RUNNING\nweb STOPPED 0\ntask STOPPED\n");
     ck_assert_uint_eq(asked("stop"), 0);
 }
@@ -155,11 +155,11 @@ END_TEST
 /* FB-08.1, ENG-408: a failing start: reason, no exit code, no task RUNNING. */
 START_TEST(failed_start_stops_the_task)
 {
-    stage_start(&w);
+    rig_start(&w);
     (void)script_runtime_rule(&w.docker, "start", "a", ECA_OUTCOME_FAILED, 1);
-    stage_add(&w, ARN, "RUNNING", 0,
-              "\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"essential\":true}]");
-    stage_run(&w, 100);
+    rig_add(&w, ARN, "RUNNING", 0,
+            "\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"essential\":true}]");
+    rig_run(&w, 100);
     reports_are("a STOPPED (CannotStartContainerError: scripted failed)\ntask STOPPED\n");
 }
 END_TEST
@@ -167,20 +167,20 @@ END_TEST
 /* FB-30.1, FB-30.3, ENG-404: two failing pulls; and all five, with a local image. */
 START_TEST(pull_is_retried)
 {
-    stage_start(&w);
+    rig_start(&w);
     (void)script_runtime_rule(&w.docker, "pull", "busybox", ECA_OUTCOME_FAILED, 2);
-    stage_add(&w, ARN, "RUNNING", 0, ONE);
-    stage_run(&w, 10 * 1000);
+    rig_add(&w, ARN, "RUNNING", 0, ONE);
+    rig_run(&w, 10 * 1000);
     ck_assert_uint_eq(asked("pull busybox"), 3);
     reports_are("web RUNNING\ntask RUNNING\n");
     eca_buf_reset(&w.reports);
     (void)script_runtime_rule(&w.docker, "pull", "busybox", ECA_OUTCOME_FAILED, UINT32_MAX);
-    stage_add(&w, ARN2, "RUNNING", 0, ONE);
-    stage_run(&w, 60 * 1000);
+    rig_add(&w, ARN2, "RUNNING", 0, ONE);
+    rig_run(&w, 60 * 1000);
     ck_assert_uint_eq(asked("pull busybox"), 8);
     reports_are("u/web RUNNING (CannotPullContainerError: scripted failed)\nu/task RUNNING\n");
     script_runtime_die(&w.docker, "web", 0); /* TASKM-158: the pull error is over */
-    stage_run(&w, 100);
+    rig_run(&w, 100);
     reports_are("u/web RUNNING (CannotPullContainerError: scripted failed)\nu/task RUNNING\n"
                 "u/web STOPPED 0\nu/task STOPPED\n");
 }
@@ -189,14 +189,14 @@ END_TEST
 /* FB-29.1, FB-29.2, TASKM-132: a hanging pull holds up nobody, and a stop ends it. */
 START_TEST(hanging_pull_is_cancelled_by_a_stop)
 {
-    stage_start(&w);
+    rig_start(&w);
     script_runtime_hang(&w.docker, "pull", "slow");
-    stage_add(&w, ARN, "RUNNING", 0, "\"containers\":[{\"name\":\"web\",\"image\":\"slow\"}]");
-    stage_add(&w, ARN2, "RUNNING", 0, ONE);
-    stage_run(&w, 1000);
+    rig_add(&w, ARN, "RUNNING", 0, "\"containers\":[{\"name\":\"web\",\"image\":\"slow\"}]");
+    rig_add(&w, ARN2, "RUNNING", 0, ONE);
+    rig_run(&w, 1000);
     reports_are("u/web RUNNING\nu/task RUNNING\n");
-    stage_add(&w, ARN, "STOPPED", 0, ONE);
-    stage_run(&w, 100);
+    rig_add(&w, ARN, "STOPPED", 0, ONE);
+    rig_run(&w, 100);
     ck_assert_uint_eq(asked("cancel pull"), 1);
     reports_are("u/web RUNNING\nu/task RUNNING\nweb STOPPED\ntask STOPPED\n");
 }
@@ -206,12 +206,12 @@ END_TEST
 START_TEST(unknown_stopped_task_is_reported_at_once)
 {
     script_runtime_hang(&w.docker, "list", NULL);
-    stage_start(&w);
-    stage_add(&w, ARN, "STOPPED", 4, ONE);
-    stage_run(&w, 100);
+    rig_start(&w);
+    rig_add(&w, ARN, "STOPPED", 4, ONE);
+    rig_run(&w, 100);
     reports_are("web STOPPED\ntask STOPPED\n");
-    stage_add(&w, ARN, "RUNNING", 5, ONE);
-    stage_run(&w, 1000);
+    rig_add(&w, ARN, "RUNNING", 5, ONE);
+    rig_run(&w, 1000);
     ck_assert_uint_eq(asked("pull"), 0);
 }
 END_TEST
@@ -219,9 +219,9 @@ END_TEST
 /* ENG-417, PAY-135: a task without containers. */
 START_TEST(task_without_containers_is_given_up)
 {
-    stage_start(&w);
-    stage_add(&w, ARN, "RUNNING", 0, "\"containers\":[]");
-    stage_run(&w, 100);
+    rig_start(&w);
+    rig_add(&w, ARN, "RUNNING", 0, "\"containers\":[]");
+    rig_run(&w, 100);
     reports_are("task STOPPED (TaskStateError: Agent could not progress task's state to "
                 "stopped)\n");
 }
@@ -232,12 +232,12 @@ START_TEST(start_waits_for_stop_of_its_payload)
 {
     running();
     w.docker.stop_ends = false;
-    stage_add(&w, ARN, "STOPPED", 7, ONE);
-    stage_add(&w, ARN2, "RUNNING", 7, ONE);
-    stage_run(&w, 900);
+    rig_add(&w, ARN, "STOPPED", 7, ONE);
+    rig_add(&w, ARN2, "RUNNING", 7, ONE);
+    rig_run(&w, 900);
     ck_assert_uint_eq(asked("pull"), 1);
     script_runtime_die(&w.docker, "web", 0);
-    stage_run(&w, 100);
+    rig_run(&w, 100);
     reports_are("web RUNNING\ntask RUNNING\nweb STOPPED 0\ntask STOPPED\n"
                 "u/web RUNNING\nu/task RUNNING\n");
 }
@@ -248,16 +248,16 @@ START_TEST(waiting_start_is_stopped_without_a_call)
 {
     running();
     w.docker.stop_ends = false;
-    stage_add(&w, ARN, "STOPPED", 7, ONE);
-    stage_add(&w, ARN2, "RUNNING", 7, ONE);
-    stage_run(&w, 100);
+    rig_add(&w, ARN, "STOPPED", 7, ONE);
+    rig_add(&w, ARN2, "RUNNING", 7, ONE);
+    rig_run(&w, 100);
     eca_buf_reset(&w.reports);
-    stage_add(&w, ARN2, "STOPPED", 8, ONE);
-    stage_run(&w, 100);
+    rig_add(&w, ARN2, "STOPPED", 8, ONE);
+    rig_run(&w, 100);
     reports_are("u/web STOPPED\nu/task STOPPED\n");
     ck_assert_uint_eq(asked("pull"), 1);
     script_runtime_die(&w.docker, "web", 0);
-    stage_run(&w, 100);
+    rig_run(&w, 100);
 }
 END_TEST
 
@@ -265,12 +265,12 @@ END_TEST
  */
 START_TEST(empty_volume_is_made_by_the_internal_container)
 {
-    stage_start(&w);
-    stage_add(&w, ARN, "RUNNING", 0,
-              "\"volumes\":[{\"name\":\"v\",\"host\":{}}],\"containers\":[{\"name\":\"web\","
-              "\"image\":\"busybox\",\"essential\":true,\"mountPoints\":[{\"sourceVolume\":\"v\","
-              "\"containerPath\":\"/d\"}]}]");
-    stage_run(&w, 200);
+    rig_start(&w);
+    rig_add(&w, ARN, "RUNNING", 0,
+            "\"volumes\":[{\"name\":\"v\",\"host\":{}}],\"containers\":[{\"name\":\"web\","
+            "\"image\":\"busybox\",\"essential\":true,\"mountPoints\":[{\"sourceVolume\":\"v\","
+            "\"containerPath\":\"/d\"}]}]");
+    rig_run(&w, 200);
     reports_are("web RUNNING\ntask RUNNING\n");
     ck_assert_uint_eq(asked("import amazon/ecs-emptyvolume-base"), 1);
     ck_assert_uint_eq(asked("stop"), 0);
@@ -283,10 +283,10 @@ START_TEST(vanished_container_is_found_by_the_check)
 {
     running();
     (void)script_runtime_rule(&w.docker, "inspect", "web", ECA_OUTCOME_FAILED, 1);
-    stage_run(&w, 11 * 60 * 1000);
+    rig_run(&w, 11 * 60 * 1000);
     reports_are("web RUNNING\ntask RUNNING\n");
     script_runtime_find(&w.docker, "web")->state = SCRIPT_REMOVED;
-    stage_run(&w, 11 * 60 * 1000);
+    rig_run(&w, 11 * 60 * 1000);
     reports_are("web RUNNING\ntask RUNNING\n"
                 "web STOPPED (ContainerVanishedError: No container matching saved ID found)\n"
                 "task STOPPED\n");
@@ -299,7 +299,7 @@ START_TEST(reconnect_finds_a_missed_exit)
     running();
     script_runtime_exit_quietly(&w.docker, "web", 3);
     script_runtime_event(&w.docker, ECA_EVENT_CONNECTED, NULL);
-    stage_run(&w, 100);
+    rig_run(&w, 100);
     reports_are("web RUNNING\ntask RUNNING\nweb STOPPED 3\ntask STOPPED\n");
 }
 END_TEST
@@ -310,9 +310,9 @@ START_TEST(exit_code_of_the_event_is_enough)
     running();
     script_runtime_hang(&w.docker, "inspect", "web");
     script_runtime_die(&w.docker, "web", 7);
-    stage_run(&w, 4000);
+    rig_run(&w, 4000);
     reports_are("web RUNNING\ntask RUNNING\n");
-    stage_run(&w, 2000);
+    rig_run(&w, 2000);
     reports_are("web RUNNING\ntask RUNNING\nweb STOPPED 7\ntask STOPPED\n");
 }
 END_TEST
@@ -320,10 +320,10 @@ END_TEST
 /* FB-36.1, DEP-120: impossible dependencies: a reason, no call. */
 START_TEST(impossible_dependency_has_a_reason)
 {
-    stage_start(&w);
-    stage_add(&w, ARN, "RUNNING", 0,
-              "\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"links\":[\"nobody:x\"]}]");
-    stage_run(&w, 100);
+    rig_start(&w);
+    rig_add(&w, ARN, "RUNNING", 0,
+            "\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"links\":[\"nobody:x\"]}]");
+    rig_run(&w, 100);
     reports_are("a STOPPED (TaskDependencyError: a depends on nobody (link), which is not part of "
                 "the task)\ntask STOPPED\n");
     ck_assert_uint_eq(asked("pull"), 0);
@@ -333,16 +333,16 @@ END_TEST
 /* FB-36.2, DEP-104: a link target that has ended. */
 START_TEST(dead_link_target_ends_the_task)
 {
-    stage_start(&w);
+    rig_start(&w);
     script_runtime_hang(&w.docker, "start", "b");
-    stage_add(&w, ARN, "RUNNING", 0,
-              "\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"links\":[\"b\"]},"
-              "{\"name\":\"b\",\"image\":\"i\"}]");
-    stage_run(&w, 100);
+    rig_add(&w, ARN, "RUNNING", 0,
+            "\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"links\":[\"b\"]},"
+            "{\"name\":\"b\",\"image\":\"i\"}]");
+    rig_run(&w, 100);
     w.docker.start_exits = true;
     script_runtime_unrule(&w.docker);
     script_runtime_release(&w.docker);
-    stage_run(&w, 5000);
+    rig_run(&w, 5000);
     reports_are("b RUNNING\nb STOPPED 0\na STOPPED (TaskDependencyError: link target b has "
                 "stopped)\ntask STOPPED\n");
 }
@@ -355,13 +355,13 @@ START_TEST(cleanup_waits_for_the_acceptance)
     running();
     w.answer = ECA_REPORT_RETRY;
     script_runtime_die(&w.docker, "web", 0);
-    stage_run(&w, 600 * 1000);
+    rig_run(&w, 600 * 1000);
     ck_assert_uint_eq(eca_engine_task_count(w.engine), 1);
-    stage_add(&w, ARN, "RUNNING", 0, ONE);
-    stage_run(&w, 1000);
+    rig_add(&w, ARN, "RUNNING", 0, ONE);
+    rig_run(&w, 1000);
     ck_assert_uint_eq(asked("create"), 1);
     w.answer = ECA_REPORT_ACCEPTED;
-    stage_run(&w, 60 * 1000);
+    rig_run(&w, 60 * 1000);
     ck_assert_uint_eq(eca_engine_task_count(w.engine), 0);
     ck_assert_uint_eq(asked("remove web"), 1);
 }
@@ -374,9 +374,9 @@ START_TEST(failed_removal_is_repeated)
     running();
     (void)script_runtime_rule(&w.docker, "remove", "web", ECA_OUTCOME_FAILED, 2);
     script_runtime_die(&w.docker, "web", 0);
-    stage_run(&w, 1000);
+    rig_run(&w, 1000);
     script_runtime_find(&w.docker, "web")->state = SCRIPT_RUNNING; /* nobody said so */
-    stage_run(&w, 120 * 1000);
+    rig_run(&w, 120 * 1000);
     ck_assert_uint_eq(eca_engine_task_count(w.engine), 0);
     ck_assert_uint_eq(asked("stop web"), 1);
     ck_assert_int_eq(script_runtime_find(&w.docker, "web")->state, SCRIPT_REMOVED);
@@ -386,19 +386,19 @@ END_TEST
 /* ENG-747, ENG-744: Docker is down: wait, go on when it is back; after the limit, STOPPED. */
 START_TEST(new_task_waits_for_docker)
 {
-    stage_start(&w);
-    stage_run(&w, 10);
+    rig_start(&w);
+    rig_run(&w, 10);
     (void)script_runtime_rule(&w.docker, "pull", NULL, ECA_OUTCOME_UNREACHABLE, UINT32_MAX);
-    stage_add(&w, ARN, "RUNNING", 0, ONE);
-    stage_run(&w, 60 * 1000);
+    rig_add(&w, ARN, "RUNNING", 0, ONE);
+    rig_run(&w, 60 * 1000);
     reports_are("");
     script_runtime_unrule(&w.docker);
     script_runtime_event(&w.docker, ECA_EVENT_CONNECTED, NULL);
-    stage_run(&w, 100);
+    rig_run(&w, 100);
     reports_are("web RUNNING\ntask RUNNING\n");
     (void)script_runtime_rule(&w.docker, "pull", NULL, ECA_OUTCOME_UNREACHABLE, UINT32_MAX);
-    stage_add(&w, ARN2, "RUNNING", 0, ONE);
-    stage_run(&w, 6 * 60 * 1000);
+    rig_add(&w, ARN2, "RUNNING", 0, ONE);
+    rig_run(&w, 6 * 60 * 1000);
     reports_are("web RUNNING\ntask RUNNING\n"
                 "u/web STOPPED (CannotPullContainerError: scripted unreachable)\nu/task STOPPED\n");
 }
@@ -409,15 +409,15 @@ START_TEST(create_waits_for_the_disk_and_stop_does_not)
 {
     running();
     w.store.fail = 1000000;
-    stage_add(&w, ARN2, "RUNNING", 0, ONE);
-    stage_run(&w, 5000);
+    rig_add(&w, ARN2, "RUNNING", 0, ONE);
+    rig_run(&w, 5000);
     ck_assert_uint_eq(asked("create"), 1);
-    stage_add(&w, ARN, "STOPPED", 0, ONE);
-    stage_run(&w, 5000);
+    rig_add(&w, ARN, "STOPPED", 0, ONE);
+    rig_run(&w, 5000);
     ck_assert_uint_eq(asked("stop web"), 1);
     reports_are("web RUNNING\ntask RUNNING\n");
     w.store.fail = 0;
-    stage_run(&w, 60 * 1000);
+    rig_run(&w, 60 * 1000);
     ck_assert_uint_eq(asked("create"), 2);
     ck_assert_ptr_nonnull(strstr(eca_buf_str(&w.reports), "web STOPPED 143\ntask STOPPED\n"));
 }
@@ -433,19 +433,19 @@ START_TEST(crash_at_any_moment_gives_one_container)
     const struct crash_case *at = &cases[_i];
 
     w.docker.call_ms = 1;
-    stage_start(&w);
-    stage_run(&w, 10);
-    stage_add(&w, ARN, "RUNNING", 0, ONE);
-    stage_run(&w, at->ms);
-    stage_crash(&w);
+    rig_start(&w);
+    rig_run(&w, 10);
+    rig_add(&w, ARN, "RUNNING", 0, ONE);
+    rig_run(&w, at->ms);
+    rig_crash(&w);
     /* What was in flight at Docker ends there, unheard. */
-    stage_run(&w, 50);
-    stage_start(&w);
+    rig_run(&w, 50);
+    rig_start(&w);
     if (eca_engine_find(w.engine, ARN) == NULL) { /* never acknowledged: sent again */
-        stage_add(&w, ARN, "RUNNING", 0, ONE);
+        rig_add(&w, ARN, "RUNNING", 0, ONE);
     }
-    stage_run(&w, 5000);
-    ck_assert_int_eq(stage_known(&w, ARN), ECA_STATUS_RUNNING);
+    rig_run(&w, 5000);
+    ck_assert_int_eq(rig_known(&w, ARN), ECA_STATUS_RUNNING);
     ck_assert_uint_eq(w.docker.container_count, 1);
     ck_assert_uint_eq(script_runtime_alive(&w.docker), 1);
     ck_assert_ptr_null(strstr(eca_buf_str(&w.reports), "STOPPED"));
@@ -457,10 +457,10 @@ END_TEST
 START_TEST(exit_while_away_keeps_its_code)
 {
     running();
-    stage_crash(&w);
+    rig_crash(&w);
     script_runtime_exit_quietly(&w.docker, "web", 7);
-    stage_start(&w);
-    stage_run(&w, 100);
+    rig_start(&w);
+    rig_run(&w, 100);
     reports_are("web RUNNING\ntask RUNNING\nweb STOPPED 7\ntask STOPPED\n");
 }
 END_TEST
@@ -469,13 +469,13 @@ END_TEST
 START_TEST(slow_docker_at_start_declares_nobody_dead)
 {
     running();
-    stage_crash(&w);
+    rig_crash(&w);
     (void)script_runtime_rule(&w.docker, "inspect", NULL, ECA_OUTCOME_TIMEOUT, UINT32_MAX);
-    stage_start(&w);
-    stage_run(&w, 60 * 1000);
+    rig_start(&w);
+    rig_run(&w, 60 * 1000);
     reports_are("web RUNNING\ntask RUNNING\n");
-    stage_add(&w, ARN, "STOPPED", 0, ONE);
-    stage_run(&w, 1000);
+    rig_add(&w, ARN, "STOPPED", 0, ONE);
+    rig_run(&w, 1000);
     ck_assert_uint_eq(asked("stop web"), 1);
     reports_are("web RUNNING\ntask RUNNING\nweb STOPPED 143\ntask STOPPED\n");
 }
@@ -485,11 +485,11 @@ END_TEST
 START_TEST(labelled_container_of_an_unknown_task_is_adopted)
 {
     script_runtime_put(&w.docker, "c1", "ecs-fam-1-web-00", ARN, "web")->state = SCRIPT_RUNNING;
-    stage_start(&w);
-    stage_run(&w, 100);
+    rig_start(&w);
+    rig_run(&w, 100);
     ck_assert_str_eq(eca_engine_unmanaged(w.engine, 0), "ecs-fam-1-web-00");
-    stage_add(&w, ARN, "RUNNING", 0, ONE);
-    stage_run(&w, 100);
+    rig_add(&w, ARN, "RUNNING", 0, ONE);
+    rig_run(&w, 100);
     reports_are("web RUNNING\ntask RUNNING\n");
     ck_assert_uint_eq(asked("create"), 0);
     ck_assert_ptr_null(eca_engine_unmanaged(w.engine, 0));
@@ -503,11 +503,11 @@ START_TEST(nothing_is_created_before_the_listing)
     w.docker.list_labels = false;
     script_runtime_put(&w.docker, "c1", "ecs-fam-1-web-00", ARN, "web")->state = SCRIPT_CREATED;
     (void)script_runtime_rule(&w.docker, "list", NULL, ECA_OUTCOME_FAILED, 3);
-    stage_start(&w);
-    stage_add(&w, ARN, "RUNNING", 0, ONE);
-    stage_run(&w, 100);
+    rig_start(&w);
+    rig_add(&w, ARN, "RUNNING", 0, ONE);
+    rig_run(&w, 100);
     ck_assert_uint_eq(asked("pull"), 0);
-    stage_run(&w, 5000);
+    rig_run(&w, 5000);
     ck_assert_uint_eq(asked("list"), 4);
     ck_assert_uint_eq(asked("create"), 0);
     ck_assert_uint_eq(asked("start web"), 1);
@@ -520,15 +520,15 @@ START_TEST(gates_are_restored)
 {
     running();
     script_runtime_hang(&w.docker, "stop", "web");
-    stage_add(&w, ARN, "STOPPED", 7, ONE);
-    stage_add(&w, ARN2, "RUNNING", 7, ONE);
-    stage_run(&w, 100);
-    stage_crash(&w);
-    stage_start(&w);
-    stage_run(&w, 1000);
+    rig_add(&w, ARN, "STOPPED", 7, ONE);
+    rig_add(&w, ARN2, "RUNNING", 7, ONE);
+    rig_run(&w, 100);
+    rig_crash(&w);
+    rig_start(&w);
+    rig_run(&w, 1000);
     ck_assert_uint_eq(asked("pull"), 1);
     script_runtime_die(&w.docker, "web", 0);
-    stage_run(&w, 100);
+    rig_run(&w, 100);
     ck_assert_uint_eq(asked("pull"), 2);
 }
 END_TEST
@@ -537,12 +537,12 @@ END_TEST
 START_TEST(container_that_comes_back_is_stopped)
 {
     running();
-    stage_add(&w, ARN, "STOPPED", 0, ONE);
-    stage_run(&w, 100);
+    rig_add(&w, ARN, "STOPPED", 0, ONE);
+    rig_run(&w, 100);
     eca_buf_reset(&w.reports);
     script_runtime_find(&w.docker, "web")->state = SCRIPT_RUNNING;
     script_runtime_event(&w.docker, ECA_EVENT_START, "id-web-1");
-    stage_run(&w, 1000);
+    rig_run(&w, 1000);
     ck_assert_uint_eq(script_runtime_alive(&w.docker), 0);
     reports_are("");
 }
@@ -560,7 +560,7 @@ START_TEST(harmless_events_change_nothing)
         script_runtime_event(&w.docker, ECA_EVENT_DIE, "nobody");
         script_runtime_event(&w.docker, ECA_EVENT_CREATE, "id-web-1");
     }
-    stage_run(&w, 1000);
+    rig_run(&w, 1000);
     ck_assert_uint_eq(asked("inspect"), 0);
     ck_assert_uint_eq(w.store.commits, before);
     reports_are("web RUNNING\ntask RUNNING\n");
@@ -570,15 +570,15 @@ END_TEST
 /* FB-16.1, FB-16.2: a task whose submissions hang holds up nobody. */
 START_TEST(stuck_submission_stays_its_own)
 {
-    stage_start(&w);
+    rig_start(&w);
     w.sink_stuck_arn = ARN;
-    stage_add(&w, ARN, "RUNNING", 0, ONE);
-    stage_add(&w, ARN2, "RUNNING", 0, ONE);
-    stage_run(&w, 100);
-    stage_add(&w, ARN, "STOPPED", 0, ONE);
-    stage_run(&w, 1000);
+    rig_add(&w, ARN, "RUNNING", 0, ONE);
+    rig_add(&w, ARN2, "RUNNING", 0, ONE);
+    rig_run(&w, 100);
+    rig_add(&w, ARN, "STOPPED", 0, ONE);
+    rig_run(&w, 1000);
     reports_are("u/web RUNNING\nu/task RUNNING\n");
-    ck_assert_int_eq(stage_known(&w, ARN), ECA_STATUS_STOPPED);
+    ck_assert_int_eq(rig_known(&w, ARN), ECA_STATUS_STOPPED);
 }
 END_TEST
 
@@ -589,21 +589,21 @@ START_TEST(credentials_live_as_long_as_the_task)
     struct eca_task_credentials secret = {.credentials_id = "cid", .secret_access_key = "MARKER"};
     struct eca_task_credentials_view view;
 
-    stage_start(&w);
+    rig_start(&w);
     ck_assert_int_eq(eca_credentials_store_set(w.credentials, ARN, &secret, NULL), ECA_OK);
-    task = stage_task(ARN, "RUNNING", ONE);
+    task = rig_task(ARN, "RUNNING", ONE);
     eca_texts_add(&task->credentials_ids, "cid");
     ck_assert_int_eq(eca_engine_add(w.engine, task, NULL), ECA_OK);
-    stage_run(&w, 100);
-    ck_assert_str_eq(eca_container_env(stage_container(&w, ARN, "web"), ECA_CREDENTIALS_ENV),
+    rig_run(&w, 100);
+    ck_assert_str_eq(eca_container_env(rig_container(&w, ARN, "web"), ECA_CREDENTIALS_ENV),
                      "/v2/credentials/cid");
     ck_assert_ptr_null(strstr(memory_store_get(&w.store, ECA_RECORD_TASK, ARN), "MARKER"));
-    stage_crash(&w);
-    stage_start(&w);
+    rig_crash(&w);
+    rig_start(&w);
     ck_assert_int_eq(eca_credentials_store_find(w.credentials, eca_view_str("cid"), &view),
                      ECA_CREDENTIALS_PENDING);
     script_runtime_die(&w.docker, "web", 0);
-    stage_run(&w, 100);
+    rig_run(&w, 100);
     ck_assert_int_eq(eca_credentials_store_find(w.credentials, eca_view_str("cid"), &view),
                      ECA_CREDENTIALS_UNKNOWN);
 }
@@ -616,10 +616,10 @@ START_TEST(disabled_engine_refuses)
 
     running();
     eca_engine_disable(w.engine);
-    ck_assert_int_eq(eca_engine_add(w.engine, stage_task(ARN2, "RUNNING", ONE), &err),
+    ck_assert_int_eq(eca_engine_add(w.engine, rig_task(ARN2, "RUNNING", ONE), &err),
                      ECA_E_CANCELED);
     script_runtime_die(&w.docker, "web", 1);
-    stage_run(&w, 100);
+    rig_run(&w, 100);
     reports_are("web RUNNING\ntask RUNNING\n");
 }
 END_TEST
@@ -630,9 +630,9 @@ START_TEST(unused_image_is_removed)
     w.opts.cleanup_wait_ms = 60 * 1000;
     running();
     script_runtime_die(&w.docker, "web", 0);
-    stage_run(&w, 20 * 60 * 1000);
+    rig_run(&w, 20 * 60 * 1000);
     ck_assert_uint_eq(asked("image-remove"), 0);
-    stage_run(&w, 80 * 60 * 1000);
+    rig_run(&w, 80 * 60 * 1000);
     ck_assert_uint_eq(asked("image-remove busybox"), 1);
     ck_assert_ptr_null(memory_store_get(&w.store, ECA_RECORD_IMAGE, "sha256:img"));
 }
@@ -643,27 +643,27 @@ START_TEST(lanes_are_bounded)
 {
     struct eca_waiting waiting;
 
-    stage_start(&w);
-    stage_run(&w, 10);
+    rig_start(&w);
+    rig_run(&w, 10);
     script_runtime_hang(&w.docker, "pull", NULL);
     for (int i = 0; i < 20; i++) {
         char arn[64];
 
         (void)snprintf(arn, sizeof(arn), "arn:%d", i);
-        stage_add(&w, arn, "RUNNING", 0, ONE);
+        rig_add(&w, arn, "RUNNING", 0, ONE);
     }
-    stage_run(&w, 1000);
+    rig_run(&w, 1000);
     ck_assert_uint_eq(w.docker.pulls_max, 8);
     ck_assert(eca_engine_waiting(w.engine, eca_engine_find(w.engine, "arn:19"), &waiting));
     ck_assert_str_eq(waiting.reason, "pulling");
     script_runtime_unrule(&w.docker);
     script_runtime_release(&w.docker);
-    stage_run(&w, 2000);
+    rig_run(&w, 2000);
     ck_assert(!eca_engine_waiting(w.engine, eca_engine_find(w.engine, "arn:19"), &waiting));
-    stage_crash(&w);
+    rig_crash(&w);
     w.docker.looks_max = 0;
-    stage_start(&w);
-    stage_run(&w, 1000);
+    rig_start(&w);
+    rig_run(&w, 1000);
     ck_assert_uint_eq(w.docker.looks_max, 8);
 }
 END_TEST

@@ -1,5 +1,5 @@
-#ifndef TESTS_ENGINE_STAGE_H
-#define TESTS_ENGINE_STAGE_H
+#ifndef TESTS_ENGINE_RIG_H
+#define TESTS_ENGINE_RIG_H
 
 #include "agent/engine/engine.h"
 #include "tests/unit/support/manual_clock.h"
@@ -13,7 +13,7 @@
 #define ARN "arn:aws:ecs:us-west-2:1:task/t"
 #define ARN2 "arn:aws:ecs:us-west-2:1:task/u"
 
-struct stage {
+struct rig {
     struct manual_clock clock;
     struct manual_entropy entropy;
     struct script_runtime docker;
@@ -22,7 +22,7 @@ struct stage {
     struct eca_reporter *reporter;
     struct eca_credentials_store *credentials;
     struct eca_engine *engine;
-    struct eca_engine_opts opts; /* changed by a test before stage_start */
+    struct eca_engine_opts opts; /* changed by a test before rig_start */
     struct eca_buf reports;      /* accepted submissions */
     struct eca_buf changes;      /* what telemetry was told */
     enum eca_report_class answer;
@@ -34,22 +34,21 @@ struct stage {
     struct eca_log log;
 };
 
-void stage_init(struct stage *stage);
+void rig_init(struct rig *rig);
 /* Creates the objects, restores what is stored, starts the engine. */
-void stage_start(struct stage *stage);
+void rig_start(struct rig *rig);
 /* A crash: everything of the agent is gone, Docker and the disk stay. */
-void stage_crash(struct stage *stage);
-void stage_clear(struct stage *stage);
+void rig_crash(struct rig *rig);
+void rig_clear(struct rig *rig);
 
 /* A payload task, in JSON without the outer members: `"containers":[...]`. */
-struct eca_task *stage_task(const char *arn, const char *status, const char *members);
+struct eca_task *rig_task(const char *arn, const char *status, const char *members);
 /* Hand over; seq 0 = none. */
-void stage_add(struct stage *stage, const char *arn, const char *status, int64_t seq,
-               const char *members);
-void stage_run(struct stage *stage, uint64_t ms);
-const struct eca_container *stage_container(const struct stage *stage, const char *arn,
-                                            const char *name);
-enum eca_status stage_known(const struct stage *stage, const char *arn);
+void rig_add(struct rig *rig, const char *arn, const char *status, int64_t seq,
+             const char *members);
+void rig_run(struct rig *rig, uint64_t ms);
+const struct eca_container *rig_container(const struct rig *rig, const char *arn, const char *name);
+enum eca_status rig_known(const struct rig *rig, const char *arn);
 
 #define ONE "\"containers\":[{\"name\":\"web\",\"image\":\"busybox\",\"essential\":true}]"
 
