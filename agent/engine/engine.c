@@ -557,6 +557,7 @@ struct eca_engine *eca_engine_new(const struct eca_engine_opts *opts)
     init_lanes(engine);
     eca_gate_init(&engine->gate);
     eca_list_init(&engine->passed);
+    eca_list_init(&engine->strays);
     eca_deferred_init(&engine->pump_work, opts->sched, jobs_pump, engine);
     eca_deferred_init(&engine->passed_work, opts->sched, gates_passed, engine);
     engine->images = eca_images_new();
@@ -584,6 +585,7 @@ void eca_engine_free(struct eca_engine *engine)
         entry_free(value);
     }
     engine_survey_clear(engine);
+    engine_stray_clear(engine);
     engine_gc_clear(engine);
     eca_deferred_cancel(&engine->pump_work);
     eca_deferred_cancel(&engine->passed_work);

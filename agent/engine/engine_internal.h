@@ -10,7 +10,8 @@
 /*
  * Shared by the files of the driver: engine.c (tasks in, commands out), engine_jobs.c (calls to the
  * runtime in lanes), engine_pull.c (pulls and image records), engine_survey.c (comparison with
- * Docker at start), engine_cleanup.c (removal of tasks), engine_gc.c (removal of images).
+ * Docker at start), engine_stray.c, engine_cleanup.c (removal of tasks), engine_gc.c (removal of
+ * images).
  */
 #define ENGINE_MODULE "TaskEngine"
 
@@ -70,6 +71,7 @@ struct unmanaged { /* a labelled container of a task that is not known (STATE-14
 struct survey_entry {
     char *id, *name, *task_arn, *container, *cluster;
     bool running;
+    bool stray; /* another one is that container already */
 };
 
 struct eca_engine {
@@ -94,6 +96,7 @@ struct eca_engine {
     struct survey_entry *listed;
     size_t listed_count, listed_index;
     struct eca_map *unmanaged; /* "ARN\ncontainer" -> struct unmanaged */
+    struct eca_list strays;    /* struct stray: being removed */
     /* Images. */
     struct eca_images *images;
     struct eca_timer gc_timer;
@@ -132,6 +135,10 @@ void engine_survey_start(void *arg);
 void engine_survey_clear(struct eca_engine *engine);
 /* A new task: containers of its labels are adopted (CLN-108, FB-13.3). */
 void engine_survey_adopt(struct entry *entry);
+
+/* engine_stray.c: a second container of one container is stopped and removed (STATE-141). */
+void engine_stray_remove(struct eca_engine *engine, const char *id, const char *name);
+void engine_stray_clear(struct eca_engine *engine);
 
 /* engine_cleanup.c */
 void engine_cleanup_init(struct entry *entry);

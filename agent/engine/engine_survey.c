@@ -91,6 +91,20 @@ static bool is_our_cluster(const struct eca_engine *engine, const char *cluster)
     return cluster == NULL || cluster[0] == '\0' || strcmp(cluster, engine->cluster) == 0;
 }
 
+/* It is another container of ours, matched by its id or name. */
+static bool is_claimed(const struct match_index *index, const struct survey_entry *listed)
+{
+    const struct cell *cell = eca_map_get(index->by_id, listed->id);
+
+    cell = cell != NULL ? cell : eca_map_get(index->by_name, listed->name);
+    if (cell != NULL) {
+        eca_auto_free char *own = pair_key(cell->entry->task->arn, cell->container->name);
+
+        return eca_map_get(index->found, own) == listed;
+    }
+    return false;
+}
+
 /* Which container of ours a listed one is: by id, then by name, then by labels (STATE-141). */
 static void match(struct eca_engine *engine, struct match_index *index, int round)
 {
@@ -117,9 +131,7 @@ static void match(struct eca_engine *engine, struct match_index *index, int roun
             if (before == NULL) {
                 (void)eca_map_put(index->found, own, listed);
             } else if (before != listed) {
-                ECA_WARN(engine->opts.log, ENGINE_MODULE,
-                         ECA_KV("container", listed->name, "task", cell->entry->task->arn),
-                         "More than one container of this name in Docker; left alone");
+                listed->stray = !is_claimed(index, listed);
             }
         }
     }
@@ -170,6 +182,11 @@ static void conclude(struct eca_engine *engine)
                  eca_map_count(engine->unmanaged));
     }
     tell_tasks(engine, &index);
+    for (size_t i = 0; i < engine->listed_count; i++) {
+        if (engine->listed[i].stray) {
+            engine_stray_remove(engine, engine->listed[i].id, engine->listed[i].name);
+        }
+    }
     eca_map_free(index.by_id);
     eca_map_free(index.by_name);
     eca_map_free(index.by_pair);

@@ -496,6 +496,21 @@ START_TEST(labelled_container_of_an_unknown_task_is_adopted)
 }
 END_TEST
 
+/* STATE-141, FB-INV.2: of two candidates the one that the state knows stays. */
+START_TEST(second_container_is_removed)
+{
+    running();
+    rig_crash(&w);
+    script_runtime_put(&w.docker, "c2", "ecs-fam-1-web-77", ARN, "web")->state = SCRIPT_RUNNING;
+    rig_start(&w);
+    rig_run(&w, 1000);
+    ck_assert_uint_eq(script_runtime_alive(&w.docker), 1);
+    ck_assert_int_eq(w.docker.containers[0].state, SCRIPT_RUNNING);
+    ck_assert_int_eq(w.docker.containers[1].state, SCRIPT_REMOVED);
+    reports_are("web RUNNING\ntask RUNNING\n");
+}
+END_TEST
+
 /* ENG-731: until the listing succeeded, nothing is created. Labels missing in the listing are asked
  * for one by one. */
 START_TEST(nothing_is_created_before_the_listing)
@@ -704,6 +719,7 @@ int main(void)
     tcase_add_test(tcase, exit_while_away_keeps_its_code);
     tcase_add_test(tcase, slow_docker_at_start_declares_nobody_dead);
     tcase_add_test(tcase, labelled_container_of_an_unknown_task_is_adopted);
+    tcase_add_test(tcase, second_container_is_removed);
     tcase_add_test(tcase, nothing_is_created_before_the_listing);
     tcase_add_test(tcase, gates_are_restored);
     tcase_add_test(tcase, container_that_comes_back_is_stopped);
