@@ -64,6 +64,8 @@ struct eca_agent {
 
     struct eca_store store;
     bool store_is_open;
+    bool store_is_fresh; /* no database was there */
+    bool imported;       /* records came from the file of v1.13.1 and are not stored yet */
     struct stored_record *records;
     size_t record_count;
     struct eca_identity identity;

@@ -1,6 +1,7 @@
 #include "agent/agent_internal.h"
 #include "agent/base/mem.h"
 #include "agent/engine/task_json.h"
+#include "agent/state/import.h"
 
 static const char module[] = "statemanager";
 
@@ -33,6 +34,7 @@ bool agent_open_store(struct eca_agent *agent)
         return false;
     }
     agent->store_is_open = true;
+    agent->store_is_fresh = notes.fresh && !notes.set_aside; /* an old file must not come back */
     if (notes.set_aside) {
         ECA_CRIT(log, module, ECA_KV("kept", notes.set_aside_path),
                  "The state database was damaged and is set aside; %s",
@@ -58,6 +60,52 @@ static int keep_record(void *arg, const struct eca_record *record, struct eca_er
     return ECA_OK;
 }
 
+/*
+ * First start beside the file of v1.13.1 (STATE-127): its records take the place of the database's.
+ * A newer version ends the agent, file untouched (STATE-105); a damaged file is left as it is and
+ * said, and the agent starts without state (FB-13.2).
+ */
+static bool import_file(struct eca_agent *agent)
+{
+    const char *dir = agent_config(agent)->data_dir;
+    struct eca_log *log = agent->opts.ports.log;
+    eca_auto_free char *path = eca_xasprintf("%s/%s", dir, ECA_STATE_FILE);
+    eca_auto_buf struct eca_buf text = {0};
+    struct eca_import_notes notes = {0};
+    struct eca_err err = {0};
+    int rc =
+        eca_host_read_file(agent->opts.ports.host, path, ECA_STATE_FILE_BYTES_MAX, &text, &err);
+
+    if (rc == ECA_E_NOT_FOUND) {
+        return true;
+    }
+    if (rc == ECA_OK) {
+        rc = eca_state_import(eca_buf_view(&text), keep_record, agent, &notes, &err);
+    }
+    if (rc == ECA_E_DENIED) {
+        ECA_CRIT(log, module, ECA_KV("path", path), "Cannot use the state file: %s", err.msg);
+        agent_exit(agent, ECA_EXIT_TERMINAL);
+        return false;
+    }
+    if (rc < 0) {
+        ECA_CRIT(log, module, ECA_KV("path", path),
+                 "The state file cannot be read; starting without state: %s", err.msg);
+        agent_clear_records(agent);
+        eca_identity_clear(&agent->identity);
+        eca_identity_init(&agent->identity);
+        return true;
+    }
+    agent->imported = true;
+    ECA_INFO(log, module, ECA_KV("path", path),
+             "Imported %zu tasks, %zu containers, %zu images; skipped %zu orphaned containers",
+             notes.tasks, notes.containers, notes.images, notes.orphans);
+    if (notes.unknown_keys > 0) { /* STATE-102 */
+        ECA_ERROR(log, module, ECA_KV("path", path), "%zu unknown members were skipped",
+                  notes.unknown_keys);
+    }
+    return true;
+}
+
 bool agent_load_records(struct eca_agent *agent)
 {
     struct eca_err err = {0};
@@ -67,7 +115,7 @@ bool agent_load_records(struct eca_agent *agent)
         agent_exit(agent, ECA_EXIT_TERMINAL);
         return false;
     }
-    return true;
+    return !agent->store_is_fresh || import_file(agent);
 }
 
 void agent_clear_records(struct eca_agent *agent)
@@ -135,6 +183,9 @@ void agent_restore_records(struct eca_agent *agent)
     }
     if (agent->record_count > 0) {
         ECA_INFO(agent->opts.ports.log, module, ECA_NO_KV, "Restored %zu tasks", tasks);
+    }
+    if (agent->imported) {
+        eca_engine_mark_all(agent->engine);
     }
     agent_clear_records(agent);
 }

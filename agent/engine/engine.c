@@ -10,6 +10,7 @@
 #include "agent/engine/prepare.h"
 #include "agent/engine/task_json.h"
 
+#define MINUTE_MS UINT64_C(60000)
 #define OOM_LINE_NS ((uint64_t)60 * 1000000000u) /* FB-04.3 */
 
 uint64_t engine_now_ms(const struct eca_engine *engine)
@@ -141,7 +142,9 @@ static void pause(struct eca_engine *engine, struct eca_timer *timer, uint64_t d
 static void carry_out(struct entry *entry, const struct eca_command *command)
 {
     struct eca_engine *engine = entry->engine;
-    struct cell *cell = command->container == NULL ? NULL : engine_cell(entry, command->container);
+    /* Commands of the task have no container and use no cell. */
+    struct cell *cell =
+        command->container == NULL ? entry->cells : engine_cell(entry, command->container);
     const char *name = command->container == NULL ? "" : command->container->name;
 
     switch (command->kind) {
@@ -172,7 +175,7 @@ static void carry_out(struct entry *entry, const struct eca_command *command)
         break;
     case ECA_CMD_NOTIFY:
         if (engine->listener != NULL) {
-            engine->listener(engine->listener_arg, command->container->docker_id, command->status);
+            engine->listener(engine->listener_arg, cell->container->docker_id, command->status);
         }
         break;
     case ECA_CMD_GATE_OPEN:
@@ -502,15 +505,15 @@ static void fill_defaults(struct eca_engine_opts *opts)
     struct eca_engine_timing *timing = &opts->timing;
     struct eca_engine_limits *limits = &opts->limits;
 
-    timing->check_ms = or_default(timing->check_ms, 10 * 60 * 1000);
-    timing->check_jitter_ms = or_default(timing->check_jitter_ms, 60 * 1000);
-    timing->list_limit_ms = or_default(timing->list_limit_ms, 30 * 1000);
+    timing->check_ms = or_default(timing->check_ms, 10 * MINUTE_MS);
+    timing->check_jitter_ms = or_default(timing->check_jitter_ms, MINUTE_MS);
+    timing->list_limit_ms = or_default(timing->list_limit_ms, 30000);
     timing->list_retry_min_ms = or_default(timing->list_retry_min_ms, 200);
-    timing->list_retry_max_ms = or_default(timing->list_retry_max_ms, 10 * 1000);
-    timing->cleanup_spread_ms = or_default(timing->cleanup_spread_ms, 60 * 1000);
+    timing->list_retry_max_ms = or_default(timing->list_retry_max_ms, 10000);
+    timing->cleanup_spread_ms = or_default(timing->cleanup_spread_ms, MINUTE_MS);
     timing->remove_retry_min_ms = or_default(timing->remove_retry_min_ms, 1000);
-    timing->remove_retry_max_ms = or_default(timing->remove_retry_max_ms, 5 * 60 * 1000);
-    timing->remove_give_up_ms = or_default(timing->remove_give_up_ms, 24 * 60 * 60 * 1000);
+    timing->remove_retry_max_ms = or_default(timing->remove_retry_max_ms, 5 * MINUTE_MS);
+    timing->remove_give_up_ms = or_default(timing->remove_give_up_ms, UINT64_C(1440) * MINUTE_MS);
     timing->hurry_ms = or_default(timing->hurry_ms, 5000);
     limits->pulls = (uint32_t)or_default(limits->pulls, 8);
     limits->calls = (uint32_t)or_default(limits->calls, 32);
@@ -518,9 +521,9 @@ static void fill_defaults(struct eca_engine_opts *opts)
     limits->looks = (uint32_t)or_default(limits->looks, 64);
     limits->surveys = (uint32_t)or_default(limits->surveys, 8);
     opts->stop_timeout_s = or_default(opts->stop_timeout_s, 30);
-    opts->cleanup_wait_ms = or_default(opts->cleanup_wait_ms, 3 * 60 * 60 * 1000);
-    opts->image_interval_ms = or_default(opts->image_interval_ms, 30 * 60 * 1000);
-    opts->image_minimum_age_ms = or_default(opts->image_minimum_age_ms, 60 * 60 * 1000);
+    opts->cleanup_wait_ms = or_default(opts->cleanup_wait_ms, 180 * MINUTE_MS);
+    opts->image_interval_ms = or_default(opts->image_interval_ms, 30 * MINUTE_MS);
+    opts->image_minimum_age_ms = or_default(opts->image_minimum_age_ms, 60 * MINUTE_MS);
     opts->images_per_cycle = (uint32_t)or_default(opts->images_per_cycle, 5);
 }
 

@@ -1,3 +1,5 @@
+#include <assert.h>
+
 #include "agent/engine/step_internal.h"
 
 static const char *const step_names[] = {"begin",           "desired", "gate passed", "survey",
@@ -39,6 +41,7 @@ void eca_step_event_print(const struct eca_step_event *event, struct eca_buf *ou
         break;
     case ECA_STEP_RESULT:
     case ECA_STEP_FACTS:
+        assert(event->container != NULL);
         eca_buf_addf(out, " %s %s",
                      event->kind == ECA_STEP_RESULT ? eca_call_name(event->container->run.call)
                                                     : look_names[event->container->run.look],

@@ -36,7 +36,7 @@ static int collect_task(struct collected *all, struct eca_view value, struct eca
         eca_task_from_state(eca_json_root(doc), &task, err) < 0) {
         return ECA_E_INVALID;
     }
-    all->tasks = eca_xrealloc_array(all->tasks, all->task_count + 1, sizeof(*all->tasks));
+    all->tasks = eca_xrealloc_array(all->tasks, all->task_count + 1, sizeof(struct eca_task *));
     all->tasks[all->task_count++] = task;
     return ECA_OK;
 }
