@@ -17,8 +17,9 @@ struct eca_task_credentials {
     const char *expiration; /* opaque (CRED-103) */
 };
 
-#define ECA_CREDENTIALS_IDS_MAX 64 /* of one task; beyond it the oldest but the first is dropped   \
-                                    */
+#define ECA_CREDENTIALS_IDS_MAX                                                                    \
+    64 /* of one task; beyond it the oldest but the first is dropped                               \
+        */
 
 struct eca_credentials_store;
 struct eca_credentials_store *eca_credentials_store_new(void);
