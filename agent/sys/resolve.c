@@ -48,7 +48,7 @@ static void question_drop(struct question *question)
 static void *thread_main(void *arg)
 {
     struct question *question = arg;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
     uint64_t one = 1;
 

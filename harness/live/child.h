@@ -1,0 +1,23 @@
+#ifndef HARNESS_LIVE_CHILD_H
+#define HARNESS_LIVE_CHILD_H
+
+#include <sys/types.h>
+
+#include "agent/sys/loop.h"
+
+/* An agent process under the loop: its output by lines, its end as an event. */
+struct hns_child;
+struct hns_child_events {
+    void (*on_line)(void *arg, struct eca_view line); /* without the newline; stdout and stderr */
+    /* Exit code, or 128 + the signal that ended it. Once, after the last line. */
+    void (*on_exit)(void *arg, int code);
+};
+/* argv and envp end with NULL. */
+int hns_child_start(struct eca_loop *loop, const char *const *argv, const char *const *envp,
+                    const struct hns_child_events *events, void *arg, struct hns_child **ret_child,
+                    struct eca_err *err);
+void hns_child_signal(struct hns_child *child, int signal);
+/* SIGKILL, wait, release; no callback. NULL ok. */
+void hns_child_free(struct hns_child *child);
+
+#endif

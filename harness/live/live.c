@@ -1,0 +1,508 @@
+#include "harness/live/live.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/base/mem.h"
+#include "agent/base/str.h"
+#include "agent/sys/clock.h"
+#include "agent/sys/http_curl.h"
+#include "fakes/carry/certs.h"
+#include "fakes/carry/socket.h"
+#include "fakes/docker/relay.h"
+#include "fakes/tcs/tcs.h"
+#include "harness/live/child.h"
+#include "harness/live/netns.h"
+#include "harness/scenario/inside.h"
+#include "harness/sim/rng.h"
+
+#define ENV_MAX 256
+#define ASK_MS 5000
+
+struct live {
+    struct hns_run *run;
+    struct eca_loop *loop;
+    struct eca_sched *sched;
+    struct eca_http_curl *curl;
+    struct sim_rng rng;
+    struct fake_trace *trace;
+    struct fake_hub *hub;
+    struct fake_socket *sockets;
+    struct eca_fd_watch *socket_watch;
+    struct fake_tcs *tcs;
+    struct fake_docker_relay *relay;
+    char *dir, *data_dir, *agent_path;
+    bool foreign; /* not our own binary */
+    bool keep_files;
+    struct eca_map *env; /* name -> owned "NAME=value" */
+    struct hns_child *child;
+    bool ended;
+};
+
+/* ---- the agent ------------------------------------------------------------------------------ */
+
+/* Level of a line of the agent's log format: "2016-11-01T00:00:00Z [INFO] ...". */
+static enum eca_log_level level_of(struct eca_view line)
+{
+    static const struct {
+        const char *mark;
+        enum eca_log_level level;
+    } marks[] = {{"[DEBUG]", ECA_LOG_DEBUG},
+                 {"[INFO]", ECA_LOG_INFO},
+                 {"[WARN]", ECA_LOG_WARN},
+                 {"[ERROR]", ECA_LOG_ERROR},
+                 {"[CRITICAL]", ECA_LOG_CRIT}};
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(marks); i++) {
+        size_t at = eca_view_find(line, marks[i].mark, 0);
+
+        if (at != SIZE_MAX && at < 40) {
+            return marks[i].level;
+        }
+    }
+    return ECA_LOG_DEBUG;
+}
+
+static void on_line(void *arg, struct eca_view line)
+{
+    struct live *live = arg;
+
+    hns_run_log(live->run, level_of(line), line);
+}
+
+static void on_exit_of_child(void *arg, int code)
+{
+    struct live *live = arg;
+
+    live->ended = true;
+    hns_run_agent_exit(live->run, code);
+}
+
+static void set_env(struct live *live, const char *name, const char *value)
+{
+    if (value == NULL) {
+        eca_free(eca_map_remove(live->env, name));
+    } else {
+        eca_free(eca_map_put(live->env, name, eca_xasprintf("%s=%s", name, value)));
+    }
+}
+
+static void agent_env(void *impl, const char *name, const char *value)
+{
+    set_env(impl, name, value);
+}
+
+static int agent_start(void *impl, struct eca_err *err)
+{
+    static const struct hns_child_events events = {on_line, on_exit_of_child};
+    struct live *live = impl;
+    const struct hns_node *options = hns_run_world(live->run, "options", NULL);
+    const char *argv[32] = {live->agent_path};
+    const char *envp[ENV_MAX + 1] = {NULL};
+    size_t argc = 1, envc = 0, cursor = 0;
+    void *pair;
+
+    if (live->foreign) {
+        argv[argc++] = "-k"; /* other trust stores cannot be told about the test authority */
+    }
+    for (size_t i = 0; options != NULL && options->kind == HNS_LIST && i < options->count; i++) {
+        if (argc < ECA_ARRAY_LEN(argv) - 1) {
+            argv[argc++] = hns_run_text(live->run, options->items[i]);
+        }
+    }
+    while (envc < ENV_MAX && eca_map_next(live->env, &cursor, NULL, &pair)) {
+        envp[envc++] = pair;
+    }
+    hns_child_free(eca_take(live->child));
+    live->ended = false;
+    return hns_child_start(live->loop, argv, envp, &events, live, &live->child, err);
+}
+
+static void agent_kill(void *impl)
+{
+    struct live *live = impl;
+
+    hns_child_free(eca_take(live->child));
+}
+
+static void agent_terminate(void *impl)
+{
+    struct live *live = impl;
+
+    if (live->child != NULL) {
+        hns_child_signal(live->child, SIGTERM);
+    }
+}
+
+static bool agent_running(void *impl)
+{
+    struct live *live = impl;
+
+    return live->child != NULL && !live->ended;
+}
+
+static int turn(void *impl, struct eca_err *err)
+{
+    struct live *live = impl;
+
+    (void)err;
+    (void)eca_loop_step(live->loop, true);
+    return ECA_OK;
+}
+
+/* ---- the machine ---------------------------------------------------------------------------- */
+
+struct ask {
+    hns_http_fn *on_done;
+    void *arg;
+};
+
+static void on_answer(void *arg, const struct eca_http_answer *answer)
+{
+    struct ask *ask = arg;
+    bool complete = answer->end.err.code == ECA_OK;
+
+    ask->on_done(ask->arg, complete ? answer->status : 0, answer->body,
+                 complete ? NULL : answer->end.err.msg);
+    eca_free(ask);
+}
+
+static int ask_http(void *impl, const char *method, uint16_t port, const char *path,
+                    hns_http_fn *on_done, void *arg, struct eca_err *err)
+{
+    struct live *live = impl;
+    struct ask *ask = eca_xalloc(sizeof(*ask));
+    eca_auto_free char *url = eca_xasprintf("http://127.0.0.1:%u%s", port, path);
+    struct eca_http_fetch *fetch;
+    struct eca_http_opts opts = {.method = method,
+                                 .url = url,
+                                 .total_ms = ASK_MS,
+                                 .proxy = ECA_HTTP_PROXY_NEVER,
+                                 .party = "agent"};
+    int rc;
+
+    *ask = (struct ask){on_done, arg};
+    rc = eca_http_fetch_start(eca_http_curl_port(live->curl), &opts, on_answer, ask, &fetch, err);
+    if (rc < 0) {
+        eca_free(ask);
+    }
+    return rc;
+}
+
+static char *full_path(const struct live *live, const char *path)
+{
+    return path[0] == '/' ? eca_xstrdup(path) : eca_xasprintf("%s/%s", live->data_dir, path);
+}
+
+static int file_read(void *impl, const char *path, struct eca_buf *out, struct eca_err *err)
+{
+    eca_auto_free char *full = full_path(impl, path);
+
+    return hns_file_read(full, out, err);
+}
+
+static int file_write(void *impl, const char *path, struct eca_view text, struct eca_err *err)
+{
+    eca_auto_free char *full = full_path(impl, path);
+    FILE *file = fopen(full, "w");
+
+    if (file == NULL) {
+        return eca_err_set_sys(err, ECA_E_INTERNAL, errno, "%s", full);
+    }
+    (void)fwrite(text.at, 1, text.len, file);
+    return fclose(file) == 0 ? ECA_OK : eca_err_set_sys(err, ECA_E_INTERNAL, errno, "%s", full);
+}
+
+static void durable_text(void *impl, struct eca_buf *out)
+{
+    struct live *live = impl;
+    DIR *dir = opendir(live->data_dir);
+
+    for (struct dirent *entry = dir == NULL ? NULL : readdir(dir); entry != NULL;
+         entry = readdir(dir)) {
+        eca_auto_free char *path = eca_xasprintf("%s/%s", live->data_dir, entry->d_name);
+
+        if (entry->d_name[0] != '.') {
+            (void)hns_file_read(path, out, NULL);
+        }
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+}
+
+/* ---- setting the stage ---------------------------------------------------------------------- */
+
+static void remove_tree(const char *path)
+{
+    DIR *dir = opendir(path);
+
+    for (struct dirent *entry = dir == NULL ? NULL : readdir(dir); entry != NULL;
+         entry = readdir(dir)) {
+        eca_auto_free char *below = eca_xasprintf("%s/%s", path, entry->d_name);
+
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
+            continue;
+        }
+        if (entry->d_type == DT_DIR) {
+            remove_tree(below);
+        } else {
+            (void)unlink(below);
+        }
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+    (void)rmdir(path);
+}
+
+static void live_free(void *impl)
+{
+    struct live *live = impl;
+    size_t cursor = 0;
+    void *pair;
+
+    hns_child_free(live->child);
+    fake_docker_relay_free(live->relay);
+    fake_tcs_free(live->tcs);
+    eca_loop_unwatch(live->socket_watch);
+    fake_socket_free(live->sockets);
+    fake_hub_free(live->hub);
+    fake_trace_free(live->trace);
+    eca_http_curl_free(live->curl);
+    eca_loop_free(live->loop);
+    while (live->env != NULL && eca_map_next(live->env, &cursor, NULL, &pair)) {
+        eca_free(pair);
+    }
+    eca_map_free(live->env);
+    if (live->dir != NULL && !live->keep_files) {
+        remove_tree(live->dir);
+    } else if (live->dir != NULL) {
+        (void)printf("files of this run: %s\n", live->dir);
+    }
+    eca_free(live->dir);
+    eca_free(live->data_dir);
+    eca_free(live->agent_path);
+    eca_free(live);
+}
+
+static void on_sockets(void *arg, uint32_t events)
+{
+    struct live *live = arg;
+
+    (void)events;
+    (void)fake_socket_dispatch(live->sockets);
+}
+
+static int make_dirs(struct live *live, struct eca_err *err)
+{
+    char pattern[] = "/tmp/ecs-harness-XXXXXX";
+    const char *base = mkdtemp(pattern);
+
+    if (base == NULL) {
+        return eca_err_set_sys(err, ECA_E_INTERNAL, errno, "temporary directory");
+    }
+    live->dir = eca_xstrdup(base);
+    live->data_dir = eca_xasprintf("%s/data", base);
+    return mkdir(live->data_dir, 0700) == 0
+               ? ECA_OK
+               : eca_err_set_sys(err, ECA_E_INTERNAL, errno, "%s", live->data_dir);
+}
+
+static int find_agent(struct live *live, const char *path, struct eca_err *err)
+{
+    char self[PATH_MAX];
+    ssize_t len;
+
+    live->foreign = path != NULL;
+    if (path != NULL) {
+        live->agent_path = eca_xstrdup(path);
+        return ECA_OK;
+    }
+    len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    if (len <= 0) {
+        return eca_err_set_sys(err, ECA_E_INTERNAL, errno, "/proc/self/exe");
+    }
+    self[len] = '\0';
+    *strrchr(self, '/') = '\0';
+    live->agent_path = eca_xasprintf("%s/ecs-agent", self);
+    return ECA_OK;
+}
+
+static int listen_party(struct live *live, const char *party, const char *address, uint16_t port,
+                        bool tls, uint16_t *ret_port, struct eca_err *err)
+{
+    struct fake_socket_listen opts = {.party = party, .address = address, .port = port, .tls = tls};
+
+    if (fake_socket_listen(live->sockets, &opts, ret_port, err) < 0) {
+        return eca_err_wrap(err, "listen for %s", party);
+    }
+    return ECA_OK;
+}
+
+static void set_endpoint_var(struct live *live, const char *name, const char *scheme, uint16_t port)
+{
+    eca_auto_free char *url = eca_xasprintf("%s://localhost:%u/", scheme, port);
+
+    hns_vars_set(live->run, name, url);
+}
+
+static int open_sockets(struct live *live, bool owns_metadata, struct eca_err *err)
+{
+    eca_auto_free char *docker_path = eca_xasprintf("%s/docker.sock", live->dir);
+    struct fake_socket_listen docker = {.party = "docker", .unix_path = docker_path};
+    struct fake_certs_opts certs_opts = {.dir = live->dir,
+                                         .wall_ms = eca_clock_wall_ms(eca_clock_system())};
+    struct fake_certs certs;
+    uint16_t ecs, acs, tcs, metadata;
+    eca_auto_free char *backend = NULL, *metadata_url = NULL, *docker_host = NULL;
+
+    if (fake_certs_make(&certs_opts, &certs, err) < 0 ||
+        fake_socket_use_certs(live->sockets, certs.cert_file, certs.key_file, err) < 0 ||
+        listen_party(live, "ecs", NULL, 0, false, &ecs, err) < 0 ||
+        listen_party(live, "acs", NULL, 0, true, &acs, err) < 0 ||
+        listen_party(live, "tcs", NULL, 0, true, &tcs, err) < 0 ||
+        listen_party(live, "metadata", NULL, 0, false, &metadata, err) < 0 ||
+        (owns_metadata &&
+         listen_party(live, "metadata", HNS_METADATA_ADDRESS, 80, false, NULL, err) < 0) ||
+        fake_socket_listen(live->sockets, &docker, NULL, err) < 0) {
+        return ECA_E_INTERNAL;
+    }
+    backend = eca_xasprintf("http://127.0.0.1:%u", ecs);
+    metadata_url = eca_xasprintf("http://127.0.0.1:%u", metadata);
+    docker_host = eca_xasprintf("unix://%s", docker_path);
+    set_env(live, "ECS_BACKEND_HOST", backend);
+    set_env(live, "AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata_url);
+    set_env(live, "DOCKER_HOST", docker_host);
+    set_env(live, "SSL_CERT_FILE", certs.ca_file);
+    set_endpoint_var(live, "acs.url", "https", acs);
+    set_endpoint_var(live, "tcs.url", "https", tcs);
+    return ECA_OK;
+}
+
+static void set_environment(struct live *live)
+{
+    const struct hns_node *env = hns_run_world(live->run, "agent", NULL);
+    eca_auto_free char *audit = eca_xasprintf("%s/audit.log", live->dir);
+    eca_auto_free char *config = eca_xasprintf("%s/no-config.json", live->dir);
+    const char *const defaults[][2] = {
+        {"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"},
+        {"HOME", live->dir},
+        {"AWS_DEFAULT_REGION", "us-west-2"},
+        {"AWS_ACCESS_KEY_ID", HNS_KEY_ID},
+        {"AWS_SECRET_ACCESS_KEY", HNS_KEY_SECRET},
+        {"ECS_DATADIR", live->data_dir},
+        {"ECS_AUDIT_LOGFILE", audit},
+        {"ECS_AGENT_CONFIG_FILE_PATH", config},
+        {"ECS_LOGLEVEL", "debug"},
+        {"ECS_CLUSTER", "default"},
+    };
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(defaults); i++) {
+        set_env(live, defaults[i][0], defaults[i][1]);
+    }
+    for (size_t i = 0; env != NULL && i < env->count; i++) {
+        set_env(live, env->keys[i]->text,
+                hns_node_is_null(env->items[i]) ? NULL : hns_run_text(live->run, env->items[i]));
+    }
+}
+
+static int write_data(struct live *live, struct eca_err *err)
+{
+    const struct hns_node *data = hns_run_world(live->run, "data", NULL);
+
+    for (size_t i = 0; data != NULL && i < data->count; i++) {
+        if (file_write(live, data->keys[i]->text,
+                       eca_view_str(hns_run_text(live->run, data->items[i])), err) < 0) {
+            return ECA_E_INTERNAL;
+        }
+    }
+    return ECA_OK;
+}
+
+static int set_stage(struct live *live, const struct hns_stage_opts *opts, struct fake_base *base,
+                     struct eca_err *err)
+{
+    struct eca_loop_opts loop_opts = {0};
+    struct eca_http_curl_opts curl_opts = {0};
+    bool owns_metadata;
+
+    if (find_agent(live, opts->agent_path, err) < 0 || make_dirs(live, err) < 0) {
+        return ECA_E_INTERNAL;
+    }
+    owns_metadata = hns_netns_enter(err) == ECA_OK;
+    if (!owns_metadata && live->foreign) { /* it could reach the machine's own metadata service */
+        return eca_err_wrap(err,
+                            "another agent is only run where " HNS_METADATA_ADDRESS " is ours");
+    }
+    live->loop = eca_loop_new(&loop_opts, err);
+    if (live->loop == NULL) {
+        return ECA_E_INTERNAL;
+    }
+    curl_opts.loop = live->loop;
+    live->curl = eca_http_curl_new(&curl_opts, err);
+    if (live->curl == NULL) {
+        return ECA_E_INTERNAL;
+    }
+    live->sched = eca_loop_sched(live->loop);
+    sim_rng_init(&live->rng, opts->seed, 1);
+    live->trace = fake_trace_new(live->sched);
+    live->hub = fake_hub_new(live->sched, sim_rng_port(&live->rng), live->trace);
+    live->sockets = fake_socket_new(live->hub, live->sched);
+    live->socket_watch =
+        eca_loop_watch(live->loop, fake_socket_fd(live->sockets), EPOLLIN, on_sockets, live);
+    *base = (struct fake_base){.sched = live->sched,
+                               .entropy = sim_rng_port(&live->rng),
+                               .hub = live->hub,
+                               .trace = live->trace};
+    live->tcs = fake_tcs_new(&(struct fake_tcs_opts){.base = *base});
+    if (open_sockets(live, owns_metadata, err) < 0) {
+        return ECA_E_INTERNAL;
+    }
+    set_environment(live);
+    if (opts->real_docker != NULL) {
+        live->relay = fake_docker_relay_new(
+            &(struct fake_docker_relay_opts){.base = *base,
+                                             .http = eca_http_curl_port(live->curl),
+                                             .unix_socket = opts->real_docker});
+    }
+    return write_data(live, err);
+}
+
+int hns_live_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage,
+                  struct eca_err *err)
+{
+    static const struct hns_stage_ops ops = {.agent_start = agent_start,
+                                             .agent_kill = agent_kill,
+                                             .agent_terminate = agent_terminate,
+                                             .agent_running = agent_running,
+                                             .agent_env = agent_env,
+                                             .turn = turn,
+                                             .http = ask_http,
+                                             .file_read = file_read,
+                                             .file_write = file_write,
+                                             .durable_text = durable_text,
+                                             .free = live_free};
+    struct live *live = eca_xalloc(sizeof(*live));
+    struct fake_base base = {0};
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    live->run = opts->run;
+    live->keep_files = opts->keep_files;
+    live->env = eca_map_new();
+    if (set_stage(live, opts, &base, err) < 0) {
+        live_free(live);
+        return ECA_E_INTERNAL;
+    }
+    *ret_stage = (struct hns_stage){.ops = &ops, .impl = live, .base = base};
+    return ECA_OK;
+}

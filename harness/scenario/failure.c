@@ -1,0 +1,179 @@
+#include "harness/scenario/inside.h"
+
+#include "agent/base/mem.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#define LAST_EVENTS 4
+
+void hns_format_s(uint64_t ns, struct eca_buf *out)
+{
+    eca_buf_addf(out, "%llu.%03us", (unsigned long long)(ns / 1000000000),
+                 (unsigned)(ns / 1000000 % 1000));
+}
+
+void hns_event_line(const struct fake_event *event, struct eca_buf *out)
+{
+    eca_buf_addf(out, "#%llu ", (unsigned long long)event->seq);
+    hns_format_s(event->at_ns, out);
+    eca_buf_addf(out, " %s %s", fake_lane_name(event->lane), event->name);
+    if (strcmp(event->fields, "{}") != 0) {
+        eca_buf_addf(out, " %s", event->fields);
+    }
+}
+
+void hns_fail(struct hns_run *run, const struct hns_node *at, const char *fmt, ...)
+{
+    va_list args;
+
+    if (run->failed) {
+        return; /* the first failure explains the rest */
+    }
+    run->failed = true;
+    if (at != NULL) {
+        eca_buf_addf(&run->failure, "%s:%u:%u: ", at->file, (unsigned)at->line,
+                     (unsigned)at->column);
+    } else {
+        eca_buf_addf(&run->failure, "%s: ", run->scenario->file);
+    }
+    va_start(args, fmt);
+    eca_buf_vaddf(&run->failure, fmt, args);
+    va_end(args);
+    eca_buf_add_char(&run->failure, '\n');
+}
+
+struct nearest {
+    const struct fake_event *event;
+    size_t fitting;
+    bool fits, before, used;
+};
+
+/* The event that fits best: a fitting one that came too early or was used beats any other. */
+static void find_nearest(struct hns_run *run, const struct hns_expected *expected,
+                         struct nearest *ret_nearest)
+{
+    size_t count = fake_trace_count(run->stage.base.trace);
+
+    *ret_nearest = (struct nearest){0};
+    for (size_t i = 0; i < count; i++) {
+        const struct fake_event *event = fake_trace_at(run->stage.base.trace, i);
+        size_t fitting = 0;
+        bool fits = hns_match_event(&expected->match, event, &fitting);
+
+        if (!hns_match_name(&expected->match, event) || fitting < ret_nearest->fitting ||
+            (ret_nearest->fits && !fits)) {
+            continue;
+        }
+        *ret_nearest = (struct nearest){event, fitting, fits, i < expected->from,
+                                        i < run->used_cap && run->used[i] != 0};
+    }
+}
+
+static void explain_nearest(struct hns_run *run, const struct hns_expected *expected)
+{
+    struct nearest nearest;
+    struct eca_buf *out = &run->failure;
+
+    find_nearest(run, expected, &nearest);
+    if (nearest.event == NULL) {
+        eca_buf_addf(out, "    came instead: no %s %s at all\n",
+                     fake_lane_name(expected->match.lane), expected->match.name);
+        return;
+    }
+    eca_buf_add_str(out, "    nearest: ");
+    hns_event_line(nearest.event, out);
+    eca_buf_add_str(out, "\n             ");
+    if (nearest.fits && nearest.used) {
+        eca_buf_add_str(out, "it fits, but another expectation has matched it already");
+    } else if (nearest.fits && nearest.before) {
+        eca_buf_addf(out,
+                     "it fits, but came before #%llu, which this expectation follows: reorder the "
+                     "steps, use expect.any_order, or since: start",
+                     (unsigned long long)expected->from);
+    } else {
+        hns_match_difference(&expected->match, nearest.event, out);
+    }
+    eca_buf_add_char(out, '\n');
+}
+
+void hns_fail_expected(struct hns_run *run, struct hns_cursor *cursor, bool stuck)
+{
+    const struct hns_expected *missing = NULL;
+    struct eca_buf *out = &run->failure;
+    size_t open = 0;
+
+    for (size_t i = 0; i < cursor->expected_count; i++) {
+        if (cursor->expected[i].seen < cursor->expected[i].count) {
+            missing = missing == NULL ? &cursor->expected[i] : missing;
+            open++;
+        }
+    }
+    if (missing == NULL || run->failed) {
+        return;
+    }
+    run->failed = true;
+    eca_buf_addf(out, "%s:%u:%u: expected ", missing->node->file, (unsigned)missing->node->line,
+                 (unsigned)missing->node->column);
+    hns_match_print(&missing->match, out);
+    if (missing->count > 1) {
+        eca_buf_addf(out, ", %llu times, seen %llu times", (unsigned long long)missing->count,
+                     (unsigned long long)missing->seen);
+    }
+    if (open > 1) {
+        eca_buf_addf(out, " (and %zu more of this step)", open - 1);
+    }
+    eca_buf_add_str(out, "\n    waited: from ");
+    hns_format_s(cursor->wait_since_ns, out);
+    eca_buf_add_str(out, " to ");
+    hns_format_s(hns_now_ns(run), out);
+    eca_buf_addf(out, ", looking after event #%llu%s\n", (unsigned long long)missing->from,
+                 stuck ? "; nothing is left that could happen" : "");
+    explain_nearest(run, missing);
+}
+
+static void last_events(struct hns_run *run, enum fake_lane lane)
+{
+    const struct fake_event *last[LAST_EVENTS];
+    size_t count = 0;
+
+    for (size_t i = fake_trace_count(run->stage.base.trace); i > 0 && count < LAST_EVENTS; i--) {
+        const struct fake_event *event = fake_trace_at(run->stage.base.trace, i - 1);
+
+        if (event->lane == lane) {
+            last[count++] = event;
+        }
+    }
+    for (; count > 0; count--) {
+        eca_buf_add_str(&run->failure, "      ");
+        hns_event_line(last[count - 1], &run->failure);
+        eca_buf_add_char(&run->failure, '\n');
+    }
+}
+
+static void reproduce(struct hns_run *run)
+{
+    const struct hns_run_opts *opts = run->opts;
+
+    eca_buf_addf(&run->failure, "    reproduce: %s --seed %llu %s\n",
+                 opts->command == NULL ? "build/harness run" : opts->command,
+                 (unsigned long long)opts->seed, run->scenario->file);
+}
+
+void hns_fail_surroundings(struct hns_run *run)
+{
+    if (run->stage_open) {
+        eca_buf_add_str(&run->failure, "    last events of each party:\n");
+        for (int lane = 0; lane < FAKE_LANES; lane++) {
+            last_events(run, (enum fake_lane)lane);
+        }
+    }
+    if (run->line_count > 0) {
+        eca_buf_add_str(&run->failure, "    last lines of the agent's log:\n");
+        for (size_t i = run->line_count > LAST_EVENTS ? run->line_count - LAST_EVENTS : 0;
+             i < run->line_count; i++) {
+            eca_buf_addf(&run->failure, "      %.300s\n", run->lines[i].text);
+        }
+    }
+    reproduce(run);
+}

@@ -1,0 +1,186 @@
+#ifndef HARNESS_SCENARIO_INSIDE_H
+#define HARNESS_SCENARIO_INSIDE_H
+
+#include "harness/scenario/match.h"
+#include "harness/scenario/run.h"
+
+/* The inside of a run, shared by director.c, cast.c, payload.c, vars.c, failure.c and verbs_*.c. */
+#define HNS_LOG_LINES_MAX 500000
+#define HNS_FRAMES_MAX 16
+#define HNS_CURSORS_MAX 256
+#define HNS_PATTERNS_MAX 64
+
+/* The access key of every run: known to the fakes, and in the agent's environment. */
+#define HNS_KEY_ID "AKIDFAKESCENARIO"
+#define HNS_KEY_SECRET "fake-secret-of-the-scenario"
+
+struct hns_log_line {
+    enum eca_log_level level;
+    uint64_t at_ns;
+    char *text;
+    bool used; /* matched by a step */
+};
+
+/* A step that is not over yet. */
+enum hns_wait {
+    HNS_WAIT_NOTHING,
+    HNS_WAIT_TIME,
+    HNS_WAIT_EVENTS,
+    HNS_WAIT_QUIET,
+    HNS_WAIT_POLL, /* `poll` is asked each turn */
+    HNS_WAIT_BRANCHES,
+};
+
+struct hns_frame {
+    const struct hns_node *steps;
+    size_t index;
+    uint64_t repeat_times, repeat_number; /* repeat_times 0: once */
+    const char *repeat_as;
+};
+
+struct hns_expected {
+    struct hns_match match;
+    const struct hns_node *node;
+    uint64_t from; /* index into the trace */
+    uint64_t count, seen;
+    uint64_t last_seq;
+};
+
+struct hns_cursor;
+/* 1 = over, 0 = not yet, negative = failed (the failure is set). */
+typedef int hns_poll_fn(struct hns_run *run, struct hns_cursor *cursor, bool last);
+
+struct hns_cursor {
+    struct hns_cursor *parent;
+    size_t children;
+    struct hns_frame frames[HNS_FRAMES_MAX];
+    size_t depth;
+    bool done;
+    const struct hns_node *step; /* the running step's value, for messages */
+    const struct hns_verb *verb;
+    enum hns_wait wait;
+    uint64_t wait_since_ns, wait_until_ns;
+    struct eca_timer timer; /* wakes the stage at wait_until */
+    struct hns_expected *expected;
+    size_t scanned; /* events looked at already */
+    size_t expected_count;
+    hns_poll_fn *poll;
+    void *poll_state; /* eca_free when the wait ends */
+};
+
+struct hns_never {
+    struct hns_match match, after, until;
+    bool has_after, has_until, armed;
+    const struct hns_node *node;
+};
+
+struct hns_run {
+    const struct hns_run_opts *opts;
+    const struct hns_scenario *scenario;
+    struct hns_stage stage;
+    bool stage_open;
+    uint64_t start_ns; /* of the scheduler's time */
+    struct hns_cast cast;
+    struct eca_map *vars;  /* name -> owned text */
+    struct eca_map *sent;  /* task -> its description in an acs.send step (const struct hns_node) */
+    struct eca_map *rules; /* name -> (void *)(uintptr_t)rule id of a named fault */
+    char **kept;
+    size_t kept_count;
+    struct hns_cursor *cursors[HNS_CURSORS_MAX];
+    size_t cursor_count;
+    uint8_t *used; /* per event: matched by an expectation */
+    size_t used_cap;
+    uint64_t point[FAKE_LANES]; /* trace index from which expectations look */
+    struct hns_never *never;
+    size_t never_count;
+    struct hns_match *kill_at;
+    const struct hns_node *never_hit;
+    uint64_t never_seq;
+    bool kill_now;
+    struct hns_log_line *lines;
+    size_t line_count, line_cap;
+    size_t lives;
+    int exit_code;
+    bool exited;
+    uint64_t connect_ns[5]; /* the last attempts to reach ACS */
+    size_t connects;
+    char *secrets[HNS_SECRET_COUNT_MAX];
+    size_t secret_count;
+    bool failed;
+    struct eca_buf failure;
+};
+
+/* The members of a step's value, by name, with variables replaced. */
+struct hns_args {
+    struct hns_run *run;
+    const struct hns_verb *verb;
+    const struct hns_node *node;
+};
+
+/* vars.c */
+void hns_vars_set(struct hns_run *run, const char *name, const char *value);
+/* Plain text with ${...} replaced; fails the run at `at` for an unknown variable. Owned. */
+char *hns_expand(struct hns_run *run, const struct hns_node *at, const char *text);
+void hns_node_json(struct hns_run *run, const struct hns_node *node, struct eca_buf *out);
+const char *hns_keep(struct hns_run *run, char *text); /* takes text, lives as long as the run */
+const struct hns_node *hns_arg_node(const struct hns_args *args, const char *name);
+const char *hns_arg_text(const struct hns_args *args, const char *name, const char *otherwise);
+uint64_t hns_arg_int(const struct hns_args *args, const char *name, uint64_t otherwise);
+bool hns_arg_bool(const struct hns_args *args, const char *name, bool otherwise);
+uint64_t hns_arg_ms(const struct hns_args *args, const char *name, uint64_t otherwise_ms);
+uint64_t hns_arg_ns(const struct hns_args *args, const char *name, uint64_t otherwise_ns);
+int64_t hns_node_duration(struct hns_run *run, const struct hns_node *node);
+const char *hns_task_arn(struct hns_run *run, const char *task);
+void hns_secret(struct hns_run *run, const char *value);
+
+/* verbs_expect.c: a pattern with its variables replaced */
+void hns_match_make(struct hns_run *run, const struct hns_node *node, struct hns_match *ret_match);
+
+/* failure.c */
+void hns_fail(struct hns_run *run, const struct hns_node *at, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void hns_fail_expected(struct hns_run *run, struct hns_cursor *cursor, bool stuck);
+/* The last events of each party before the end of the trace, and how to run it again. */
+void hns_fail_surroundings(struct hns_run *run);
+void hns_event_line(const struct fake_event *event, struct eca_buf *out);
+void hns_format_s(uint64_t ns, struct eca_buf *out); /* "12.345s" */
+
+/* cast.c */
+int hns_cast_open(struct hns_run *run, struct eca_err *err);
+void hns_cast_close(struct hns_cast *cast);
+void hns_cast_image(struct hns_run *run, const struct hns_args *args, const char *name);
+void hns_cast_behaviour(struct hns_run *run, const struct hns_args *args);
+
+/* payload.c: one task as it goes into a payload */
+int hns_payload_task(struct hns_run *run, const struct hns_node *task, const char *name,
+                     const char *desired_status, struct eca_buf *out);
+void hns_role_credentials(struct hns_run *run, const char *task,
+                          struct fake_acs_credentials *ret_credentials);
+
+/* director.c */
+uint64_t hns_now_ns(const struct hns_run *run); /* since the start of the run */
+void hns_wait_time(struct hns_run *run, struct hns_cursor *cursor, uint64_t ns);
+void hns_wait_poll(struct hns_run *run, struct hns_cursor *cursor, hns_poll_fn *poll, void *state,
+                   uint64_t within_ns);
+int hns_push_steps(struct hns_run *run, struct hns_cursor *cursor, const struct hns_node *steps,
+                   uint64_t times, const char *as);
+int hns_agent_start(struct hns_run *run);
+void hns_agent_kill(struct hns_run *run);
+void hns_use_exit(struct hns_run *run); /* the latest exit of the agent was expected */
+void hns_agent_terminate(struct hns_run *run);
+int hns_push_branches(struct hns_run *run, struct hns_cursor *cursor,
+                      const struct hns_node *branches);
+void hns_points_to_now(struct hns_run *run, enum fake_lane lane); /* FAKE_LANES: all */
+
+/* verbs: 0 = over or waiting (cursor->wait), negative = failed, the failure is set */
+typedef int hns_verb_fn(struct hns_run *run, struct hns_cursor *cursor,
+                        const struct hns_args *args);
+hns_verb_fn *hns_verb_implementation(const char *name); /* verbs.c */
+struct hns_verb_entry {
+    const char *name;
+    hns_verb_fn *fn;
+};
+extern const struct hns_verb_entry hns_verbs_acs[], hns_verbs_docker[], hns_verbs_other[],
+    hns_verbs_agent[], hns_verbs_expect[];
+
+#endif

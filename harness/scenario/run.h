@@ -1,0 +1,130 @@
+#ifndef HARNESS_SCENARIO_RUN_H
+#define HARNESS_SCENARIO_RUN_H
+
+#include "agent/base/map.h"
+#include "agent/base/log.h"
+#include "agent/ports/http.h"
+#include "fakes/acs/acs.h"
+#include "fakes/docker/daemon.h"
+#include "fakes/ecs/ecs.h"
+#include "fakes/metadata/metadata.h"
+#include "harness/scenario/load.h"
+
+/*
+ * Running a scenario. The director (director.c) interprets the timeline; it knows the fakes (the
+ * cast) and a stage: where the agent lives and how time passes. One stage per mode: harness/sim,
+ * harness/wire, harness/live.
+ */
+struct hns_run;
+
+/* ---- stage ---------------------------------------------------------------------------------- */
+
+typedef void hns_http_fn(void *arg, int status, struct eca_view body, const char *error);
+
+struct hns_stage_ops {
+    int (*agent_start)(void *impl, struct eca_err *err);
+    void (*agent_kill)(void *impl); /* no effect when it does not run */
+    void (*agent_terminate)(void *impl);
+    bool (*agent_running)(void *impl);
+    /* Environment of the next start; value NULL removes. */
+    void (*agent_env)(void *impl, const char *name, const char *value);
+    /*
+     * Let something happen: run what is due, else wait (or jump) for the next timer or event.
+     * ECA_E_CONFLICT: nothing is left to happen.
+     */
+    int (*turn)(void *impl, struct eca_err *err);
+    /* Ask a local endpoint of the agent. on_done runs later, once; status 0 = no answer. */
+    int (*http)(void *impl, const char *method, uint16_t port, const char *path,
+                hns_http_fn *on_done, void *arg, struct eca_err *err);
+    /* Files of the machine; relative paths are inside the data directory. */
+    int (*file_read)(void *impl, const char *path, struct eca_buf *out, struct eca_err *err);
+    int (*file_write)(void *impl, const char *path, struct eca_view text, struct eca_err *err);
+    /* Everything durable, for the search for secrets; may be NULL. */
+    void (*durable_text)(void *impl, struct eca_buf *out);
+    /* Simulation only, else NULL. */
+    void (*disk)(void *impl, const char *state, uint32_t times, uint64_t takes_ms);
+    void (*clock_step)(void *impl, int64_t by_ms);
+    void (*free)(void *impl);
+};
+
+struct hns_stage {
+    const struct hns_stage_ops *ops;
+    void *impl;
+    struct fake_base base; /* what the cast is built on; the stage owns it */
+};
+
+/* What a stage needs to know of the run. */
+struct hns_stage_opts {
+    struct hns_run *run;
+    uint64_t seed;
+    const char *agent_path;  /* live */
+    const char *real_docker; /* live: socket of a real daemon, or NULL */
+    bool keep_files;         /* live: leave the temporary directory */
+};
+typedef int hns_stage_open_fn(const struct hns_stage_opts *opts, struct hns_stage *ret_stage,
+                              struct eca_err *err);
+
+/* ---- cast ----------------------------------------------------------------------------------- */
+
+/* The fakes of a run and what they have to know of each other. */
+struct hns_cast {
+    struct fake_auth *auth;
+    struct fake_ecs *ecs;
+    struct fake_acs *acs;
+    struct fake_metadata *metadata;
+    struct fake_docker *docker; /* NULL in front of a real daemon */
+};
+
+/* ---- run ------------------------------------------------------------------------------------ */
+
+#define HNS_SECRET_COUNT_MAX 256
+
+enum hns_outcome {
+    HNS_PASSED,
+    HNS_FAILED,
+    HNS_SKIPPED,
+};
+
+struct hns_result {
+    enum hns_outcome outcome;
+    struct eca_buf text; /* why failed or skipped, several lines */
+    char name[256];      /* with the combination */
+    uint64_t virtual_ns, real_ns;
+    size_t events;
+    char hash[65];
+};
+void hns_result_clear(struct hns_result *result);
+
+typedef void hns_watch_fn(void *arg, const struct fake_event *event);
+
+struct hns_run_opts {
+    const struct hns_scenario *scenario;
+    size_t combination;
+    enum hns_mode mode;
+    hns_stage_open_fn *open_stage;
+    uint64_t seed;
+    const char *agent_path;
+    const char *real_docker;
+    const char *command; /* what reproduces the run: "build/harness run --live" */
+    hns_watch_fn *watch; /* every event as it happens, or NULL */
+    void *watch_arg;
+    bool keep_files;
+    uint64_t live_wait_ns_max; /* live: longer steps skip the scenario; 0 = 60 s */
+};
+void hns_run_scenario(const struct hns_run_opts *opts, struct hns_result *result);
+
+/* ---- for stages ----------------------------------------------------------------------------- */
+
+/* One line of the agent's log, without the newline; events of lane agent from level warn on. */
+void hns_run_log(struct hns_run *run, enum eca_log_level level, struct eca_view line);
+/* The agent ended by itself. */
+void hns_run_agent_exit(struct hns_run *run, int code);
+const struct hns_scenario *hns_run_scenario_of(const struct hns_run *run);
+/* Value in the world, by path of two keys ("docker", "down"); NULL when absent. */
+const struct hns_node *hns_run_world(const struct hns_run *run, const char *first,
+                                     const char *second);
+/* Text of a scalar with variables replaced; borrowed for the life of the run. */
+const char *hns_run_text(struct hns_run *run, const struct hns_node *node);
+uint64_t hns_run_duration_ns(struct hns_run *run, const struct hns_node *node, uint64_t otherwise);
+
+#endif

@@ -1,0 +1,146 @@
+#include "harness/scenario/inside.h"
+
+#include "agent/base/mem.h"
+
+#include <string.h>
+
+/* Verbs about the agent's process, time, and the flow of steps. */
+#define TERMINATE_DEFAULT_NS (UINT64_C(15) * 1000000000)
+
+static int verb_start(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
+{
+    (void)args;
+    if (run->stage.ops->agent_running(run->stage.impl)) {
+        hns_fail(run, cursor->step, "agent.start: it runs already");
+        return ECA_E_CONFLICT;
+    }
+    return hns_agent_start(run);
+}
+
+static int verb_kill(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
+{
+    (void)cursor;
+    (void)args;
+    hns_agent_kill(run);
+    return ECA_OK;
+}
+
+static int verb_kill_at(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
+{
+    (void)cursor;
+    if (run->kill_at == NULL) {
+        run->kill_at = eca_xalloc(sizeof *run->kill_at);
+    }
+    hns_match_clear(run->kill_at);
+    hns_match_make(run, args->node, run->kill_at);
+    return ECA_OK;
+}
+
+static int verb_restart(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
+{
+    (void)cursor;
+    (void)args;
+    hns_agent_kill(run);
+    return hns_agent_start(run);
+}
+
+static int poll_terminated(struct hns_run *run, struct hns_cursor *cursor, bool last)
+{
+    const struct hns_node *value = NULL;
+    struct hns_args args = {run, hns_step_verb(NULL, cursor->step, &value), NULL};
+
+    args.node = value;
+    if (!run->exited) {
+        if (last) {
+            hns_fail(run, cursor->step, "the agent still runs after SIGTERM");
+        }
+        return 0;
+    }
+    hns_use_exit(run);
+    if (hns_arg_int(&args, "code", (uint64_t)run->exit_code) != (uint64_t)run->exit_code) {
+        hns_fail(run, cursor->step, "the agent ended with code %d", run->exit_code);
+    }
+    return 1;
+}
+
+static int verb_terminate(struct hns_run *run, struct hns_cursor *cursor,
+                          const struct hns_args *args)
+{
+    if (!run->stage.ops->agent_running(run->stage.impl)) {
+        hns_fail(run, cursor->step, "agent.terminate: it does not run");
+        return ECA_E_CONFLICT;
+    }
+    hns_points_to_now(run, FAKE_LANES);
+    hns_agent_terminate(run);
+    hns_wait_poll(run, cursor, poll_terminated, NULL,
+                  hns_arg_ns(args, "within", TERMINATE_DEFAULT_NS));
+    return ECA_OK;
+}
+
+static int verb_env(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
+{
+    (void)cursor;
+    for (size_t i = 0; i < args->node->count; i++) {
+        const struct hns_node *value = args->node->items[i];
+
+        run->stage.ops->agent_env(run->stage.impl, args->node->keys[i]->text,
+                                  hns_node_is_null(value) ? NULL : hns_run_text(run, value));
+    }
+    return ECA_OK;
+}
+
+static int verb_advance(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
+{
+    hns_wait_time(run, cursor, hns_run_duration_ns(run, args->node, 0));
+    return ECA_OK;
+}
+
+static int verb_repeat(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
+{
+    return hns_push_steps(run, cursor, hns_arg_node(args, "steps"), hns_arg_int(args, "times", 1),
+                          hns_arg_text(args, "as", "i"));
+}
+
+static int verb_parallel(struct hns_run *run, struct hns_cursor *cursor,
+                         const struct hns_args *args)
+{
+    return hns_push_branches(run, cursor, args->node);
+}
+
+static int verb_include(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
+{
+    return hns_push_steps(run, cursor, hns_scenario_included(run->scenario, args->node), 1, NULL);
+}
+
+static int verb_set(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
+{
+    (void)cursor;
+    for (size_t i = 0; i < args->node->count; i++) {
+        hns_vars_set(run, args->node->keys[i]->text, hns_run_text(run, args->node->items[i]));
+    }
+    return ECA_OK;
+}
+
+static int verb_say(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
+{
+    (void)cursor;
+    (void)fake_trace_addv(run->stage.base.trace, FAKE_LANE_SCENARIO, "say", "text",
+                          hns_run_text(run, args->node), NULL);
+    return ECA_OK;
+}
+
+const struct hns_verb_entry hns_verbs_agent[] = {
+    {"agent.start", verb_start},
+    {"agent.kill", verb_kill},
+    {"agent.kill_at", verb_kill_at},
+    {"agent.terminate", verb_terminate},
+    {"agent.restart", verb_restart},
+    {"agent.env", verb_env},
+    {"advance", verb_advance},
+    {"repeat", verb_repeat},
+    {"parallel", verb_parallel},
+    {"include", verb_include},
+    {"set", verb_set},
+    {"say", verb_say},
+    {0},
+};
