@@ -77,7 +77,7 @@ static void run_op(void *arg)
     op->run(op);
 }
 
-struct op *docker_op_new(struct fake_docker *docker, struct fake_exchange *exchange,
+struct op *fake_docker_op_new(struct fake_docker *docker, struct fake_exchange *exchange,
                          void (*run)(struct op *op))
 {
     struct op *op = eca_xalloc(sizeof(*op));
@@ -93,7 +93,7 @@ struct op *docker_op_new(struct fake_docker *docker, struct fake_exchange *excha
     return op;
 }
 
-void docker_op_free(struct op *op)
+void fake_docker_op_free(struct op *op)
 {
     eca_timer_stop(&op->timer);
     eca_list_remove(&op->docker->ops, &op->node);
@@ -186,13 +186,13 @@ static void on_request(void *arg, struct fake_exchange *exchange)
         answer_info(docker, exchange);
         return;
     case FAKE_DOCKER_OP_EVENTS:
-        docker_events(docker, exchange, route.version);
+        fake_docker_serve_events(docker, exchange, route.version);
         return;
     case FAKE_DOCKER_OP_PULL:
-        docker_pull(docker, exchange, route.version);
+        fake_docker_serve_pull(docker, exchange, route.version);
         return;
     case FAKE_DOCKER_OP_IMPORT:
-        docker_import(docker, exchange);
+        fake_docker_serve_import(docker, exchange);
         return;
     case FAKE_DOCKER_OP_IMAGE_INSPECT:
         docker_image_inspect(docker, exchange, &route);
@@ -226,7 +226,7 @@ static void on_request(void *arg, struct fake_exchange *exchange)
         docker_list(docker, exchange);
         return;
     case FAKE_DOCKER_OP_STATS:
-        docker_stats(docker, exchange, &route);
+        fake_docker_serve_stats(docker, exchange, &route);
         return;
     case FAKE_DOCKER_OP_IMAGE_LIST:
     case FAKE_DOCKER_OP_OTHER:
@@ -347,7 +347,7 @@ void fake_docker_free(struct fake_docker *docker)
     fake_hub_remove(docker->opts.base.hub, docker->party);
     ECA_LIST_FOREACH(op, &docker->ops)
     {
-        docker_op_free(eca_list_entry(op, struct op, node));
+        fake_docker_op_free(eca_list_entry(op, struct op, node));
     }
     ECA_LIST_FOREACH(node, &docker->containers)
     {
@@ -398,7 +398,7 @@ void fake_docker_down(struct fake_docker *docker, enum fake_docker_fate fate)
     while ((node = eca_list_first(&docker->ops)) != NULL) {
         struct op *op = eca_list_entry(node, struct op, node);
         struct fake_exchange *exchange = op->exchange;
-        docker_op_free(op);
+        fake_docker_op_free(op);
         fake_exchange_reset(exchange);
     }
     docker->muted = true;

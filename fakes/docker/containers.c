@@ -228,7 +228,7 @@ static void answer_created(struct op *op)
     eca_jw_str(&w, "Id", op->text);
     eca_jw_null(&w, "Warnings");
     eca_jw_end_object(&w);
-    docker_op_free(op);
+    fake_docker_op_free(op);
     docker_json(exchange, 201, &body);
 }
 
@@ -325,7 +325,7 @@ static void create_named(struct fake_docker *docker, struct fake_exchange *excha
     check_single(container);
     docker_fact(container, "created");
     docker_emit(container, "create");
-    op = docker_op_new(docker, exchange, answer_created);
+    op = fake_docker_op_new(docker, exchange, answer_created);
     op->text = eca_xstrdup(container->id);
     if (container->script.create_ms > 0) {
         eca_timer_start_ms(&op->timer, container->script.create_ms);
@@ -373,7 +373,7 @@ static void answer_waiters(struct container *container)
     while ((node = eca_list_first(&container->waiters)) != NULL) {
         struct op *op = eca_list_entry(node, struct op, wait_node);
         struct fake_exchange *exchange = op->exchange;
-        docker_op_free(op);
+        fake_docker_op_free(op);
         docker_no_body(exchange, 204);
     }
 }
@@ -586,11 +586,11 @@ static void start_now(struct op *op)
     uint16_t taken;
 
     if (container == NULL) {
-        docker_op_free(op);
+        fake_docker_op_free(op);
         docker_error(docker, exchange, version, 404, "No such container");
         return;
     }
-    docker_op_free(op);
+    fake_docker_op_free(op);
     container->starting = false;
     if (container->needs_name_error) {
         refuse_start(container, exchange, version, 500, 127,
@@ -637,7 +637,7 @@ void docker_start(struct fake_docker *docker, struct fake_exchange *exchange,
         docker_no_body(exchange, 304);
         return;
     }
-    op = docker_op_new(docker, exchange, start_now);
+    op = fake_docker_op_new(docker, exchange, start_now);
     op->container = container;
     eca_list_push_back(&container->waiters, &op->wait_node); /* NULLed when it is removed */
     if (container->script.start_ms > 0) {
@@ -658,7 +658,7 @@ static void never_run(struct op *op)
 
 static void wait_for_end(struct container *container, struct fake_exchange *exchange)
 {
-    struct op *op = docker_op_new(container->docker, exchange, never_run);
+    struct op *op = fake_docker_op_new(container->docker, exchange, never_run);
 
     op->container = container;
     eca_list_push_back(&container->waiters, &op->wait_node);

@@ -153,7 +153,7 @@ void docker_emit_image(struct fake_docker *docker, const char *status, const cha
 
 static void stream_gone(void *arg)
 {
-    docker_op_free(arg);
+    fake_docker_op_free(arg);
 }
 
 static void replay(struct fake_docker *docker, struct fake_exchange *exchange, int64_t since_s)
@@ -167,7 +167,7 @@ static void replay(struct fake_docker *docker, struct fake_exchange *exchange, i
     }
 }
 
-void docker_events(struct fake_docker *docker, struct fake_exchange *exchange,
+void fake_docker_serve_events(struct fake_docker *docker, struct fake_exchange *exchange,
                    struct eca_view version)
 {
     eca_auto_buf struct eca_buf since = {0};
@@ -183,7 +183,7 @@ void docker_events(struct fake_docker *docker, struct fake_exchange *exchange,
             return;
         }
     }
-    op = docker_op_new(docker, exchange, stream_run);
+    op = fake_docker_op_new(docker, exchange, stream_run);
     fake_exchange_on_gone(exchange, stream_gone, op);
     fake_exchange_begin(exchange, 200, "application/json");
     if (since.len > 0) {
@@ -245,7 +245,7 @@ size_t fake_docker_end_events(struct fake_docker *docker, bool reset)
             continue;
         }
         count++;
-        docker_op_free(op);
+        fake_docker_op_free(op);
         if (reset) {
             fake_exchange_reset(exchange);
         } else {

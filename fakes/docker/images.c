@@ -186,7 +186,7 @@ static void error_line(struct fake_exchange *exchange, const char *message)
 
 static void pull_gone(void *arg)
 {
-    docker_op_free(arg); /* the daemon stops pulling when its client leaves */
+    fake_docker_op_free(arg); /* the daemon stops pulling when its client leaves */
 }
 
 static void pull_ends(struct op *op)
@@ -209,7 +209,7 @@ static void pull_ends(struct op *op)
         }
         docker_emit_image(docker, "pull", image->name);
     }
-    docker_op_free(op);
+    fake_docker_op_free(op);
     fake_exchange_end(exchange);
 }
 
@@ -277,7 +277,7 @@ static bool fails_now(struct image *image)
     return true;
 }
 
-void docker_pull(struct fake_docker *docker, struct fake_exchange *exchange,
+void fake_docker_serve_pull(struct fake_docker *docker, struct fake_exchange *exchange,
                  struct eca_view version)
 {
     const struct fake_request *request = fake_exchange_request(exchange);
@@ -313,7 +313,7 @@ void docker_pull(struct fake_docker *docker, struct fake_exchange *exchange,
         }
         eca_buf_add_str(&why, image->error);
     }
-    op = docker_op_new(docker, exchange, pull_step);
+    op = fake_docker_op_new(docker, exchange, pull_step);
     op->image = image;
     op->text = why.len > 0 ? eca_buf_take(&why) : NULL;
     fake_exchange_on_gone(exchange, pull_gone, op);
@@ -321,7 +321,7 @@ void docker_pull(struct fake_docker *docker, struct fake_exchange *exchange,
     pull_step(op);
 }
 
-void docker_import(struct fake_docker *docker, struct fake_exchange *exchange)
+void fake_docker_serve_import(struct fake_docker *docker, struct fake_exchange *exchange)
 {
     const struct fake_request *request = fake_exchange_request(exchange);
     eca_auto_buf struct eca_buf name = {0}, tag = {0}, body = {0};

@@ -114,9 +114,9 @@ void docker_image_name(const char *name, struct eca_buf *out); /* normalised */
 struct image *docker_find_image(const struct fake_docker *docker, const char *name_or_id);
 struct image *docker_add_name(struct fake_docker *docker, const char *name);
 void docker_image_free(struct fake_docker *docker, struct image *image);
-void docker_pull(struct fake_docker *docker, struct fake_exchange *exchange,
+void fake_docker_serve_pull(struct fake_docker *docker, struct fake_exchange *exchange,
                  struct eca_view version);
-void docker_import(struct fake_docker *docker, struct fake_exchange *exchange);
+void fake_docker_serve_import(struct fake_docker *docker, struct fake_exchange *exchange);
 void docker_image_inspect(struct fake_docker *docker, struct fake_exchange *exchange,
                           const struct fake_docker_route *route);
 void docker_image_remove(struct fake_docker *docker, struct fake_exchange *exchange,
@@ -150,12 +150,12 @@ void docker_list(struct fake_docker *docker, struct fake_exchange *exchange);
 void docker_emit(struct container *container, const char *status);
 void docker_emit_die(struct container *container);
 void docker_emit_image(struct fake_docker *docker, const char *status, const char *name);
-void docker_events(struct fake_docker *docker, struct fake_exchange *exchange,
+void fake_docker_serve_events(struct fake_docker *docker, struct fake_exchange *exchange,
                    struct eca_view version);
 void docker_events_clear(struct fake_docker *docker);
 
 /* stats.c */
-void docker_stats(struct fake_docker *docker, struct fake_exchange *exchange,
+void fake_docker_serve_stats(struct fake_docker *docker, struct fake_exchange *exchange,
                   const struct fake_docker_route *route);
 void docker_stats_container_ends(struct container *container); /* it is removed */
 
@@ -168,9 +168,9 @@ void docker_json(struct fake_exchange *exchange, int status, const struct eca_bu
 void docker_no_body(struct fake_exchange *exchange, int status);
 bool docker_version_at_least(struct eca_view version, unsigned minor); /* 1.minor; "" = yes */
 int64_t docker_wall_ns(const struct fake_docker *docker);
-struct op *docker_op_new(struct fake_docker *docker, struct fake_exchange *exchange,
+struct op *fake_docker_op_new(struct fake_docker *docker, struct fake_exchange *exchange,
                          void (*run)(struct op *op));
-void docker_op_free(struct op *op); /* the exchange is answered already, or gone */
+void fake_docker_op_free(struct op *op); /* the exchange is answered already, or gone */
 void docker_ref(const struct fake_docker_route *route, struct eca_buf *out);
 
 #endif

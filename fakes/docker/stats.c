@@ -102,10 +102,10 @@ static void stats_run(struct op *op)
 
 static void stats_gone(void *arg)
 {
-    docker_op_free(arg);
+    fake_docker_op_free(arg);
 }
 
-void docker_stats(struct fake_docker *docker, struct fake_exchange *exchange,
+void fake_docker_serve_stats(struct fake_docker *docker, struct fake_exchange *exchange,
                   const struct fake_docker_route *route)
 {
     eca_auto_buf struct eca_buf ref = {0};
@@ -125,7 +125,7 @@ void docker_stats(struct fake_docker *docker, struct fake_exchange *exchange,
         fake_exchange_end(exchange);
         return;
     }
-    op = docker_op_new(docker, exchange, stats_run);
+    op = fake_docker_op_new(docker, exchange, stats_run);
     op->container = container;
     eca_list_push_back(&docker->stats_ops, &op->stats_node);
     fake_exchange_on_gone(exchange, stats_gone, op);
@@ -146,7 +146,7 @@ static size_t end_where(struct fake_docker *docker, const struct container *cont
             continue;
         }
         count++;
-        docker_op_free(op);
+        fake_docker_op_free(op);
         fake_exchange_end(exchange);
     }
     return count;
