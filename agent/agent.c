@@ -62,9 +62,11 @@ static void make_aws(struct eca_agent *agent)
     const struct eca_config_values *config = agent_config(agent);
     struct eca_imds_opts imds_opts = {.endpoint = config->metadata_endpoint,
                                       .blackhole = agent->opts.blackhole_metadata};
+    struct eca_aws_creds_opts creds_opts = {0};
 
     agent->imds = eca_imds_new(ports->sched, ports->http, ports->entropy, ports->log, &imds_opts);
-    agent->creds = eca_aws_creds_new(ports->sched, ports->host, agent->imds, ports->log, NULL);
+    agent->creds =
+        eca_aws_creds_new(ports->sched, ports->host, agent->imds, ports->log, &creds_opts);
 }
 
 static void on_region(void *arg, struct eca_view body, const struct eca_err *err)
@@ -506,6 +508,7 @@ static void start_registration(struct eca_agent *agent)
         .cpu_count = eca_host_cpu_count(ports->host),
         .reserved_memory_mib = config->reserved_memory_mib,
     };
+    struct eca_registration_opts opts = {0};
     struct eca_err err = {0};
 
     for (size_t i = 0; i < agent->capabilities.count; i++) {
@@ -518,7 +521,7 @@ static void start_registration(struct eca_agent *agent)
     agent->phase = AGENT_REGISTRATION;
     agent->registration =
         eca_registration_start(ports->sched, ports->entropy, ports->log, agent->ecs, agent->imds,
-                               &input, NULL, on_registered, agent);
+                               &input, &opts, on_registered, agent);
 }
 
 /* A trial that warns early; every later signature asks again (EC2-307). */
