@@ -34,7 +34,7 @@ static bool link_holds(const struct eca_container *target, enum eca_status desir
 bool eca_graph_holds(const struct eca_container *container, const char **ret_on)
 {
     const struct eca_task *task = container->task;
-    const char *unused;
+    const char *unused = NULL;
     const struct eca_container *on;
 
     ret_on = ret_on != NULL ? ret_on : &unused;

@@ -440,7 +440,9 @@ void eca_reporter_free(struct eca_reporter *reporter)
 
 void eca_reporter_set_owner(struct eca_reporter *reporter, const struct eca_report_owner *owner)
 {
-    reporter->owner = owner == NULL ? (struct eca_report_owner){0} : *owner;
+    static const struct eca_report_owner nobody = {0};
+
+    reporter->owner = owner == NULL ? nobody : *owner;
 }
 
 void eca_reporter_start(struct eca_reporter *reporter)

@@ -11,7 +11,7 @@ const char *eca_status_name(enum eca_status status)
 
 const char *eca_status_backend_name(enum eca_status status)
 {
-    return status >= ECA_STATUS_RUNNING ? names[status] : "PENDING";
+    return status < ECA_STATUS_RUNNING ? "PENDING" : eca_status_name(status);
 }
 
 enum eca_status eca_status_without_pulled(enum eca_status status)

@@ -73,7 +73,7 @@ struct eca_stats_gathering {
 };
 /* Valid until the next call into the engine that changes the watch list; release with _clear. */
 void eca_stats_gather(struct eca_stats *stats, struct eca_stats_gathering *ret);
-void eca_stats_taken(struct eca_stats *stats, const struct eca_stats_task *task);
+void eca_stats_taken(struct eca_stats *stats, const struct eca_stats_task *gathered);
 void eca_stats_gathering_clear(struct eca_stats_gathering *gathering);
 
 #endif

@@ -24,7 +24,7 @@ static const char *env_at(void *impl, size_t index)
     size_t count = 0;
 
     (void)impl;
-    while (environ[count] != NULL && count < index) {
+    while (count < index && environ[count] != NULL) {
         count++;
     }
     return environ[count];

@@ -113,6 +113,7 @@ static bool run_check(struct fake_auth *auth, struct eca_sigv4_check *check,
         memcpy(refusal->type, type, strnlen(type, sizeof(refusal->type) - 1));
     }
     eca_sigv4_refusal_clear(&why);
+    check->lookup_arg = NULL;
     return type == NULL;
 }
 

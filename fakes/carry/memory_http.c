@@ -316,7 +316,7 @@ static int http_start(void *impl, const struct eca_http_opts *opts,
                       struct eca_http_call **ret_call, struct eca_err *err)
 {
     struct fake_memory *memory = impl;
-    struct eca_url url;
+    struct eca_url url = {0};
     struct mem_call *call;
     const char *party;
 

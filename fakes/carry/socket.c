@@ -425,6 +425,7 @@ size_t fake_socket_dispatch(struct fake_socket *carrier)
             accept_all(listener);
             continue;
         }
+        assert(conn != NULL);
         /* A connection that another one's event closed lives on until its deferred work. */
         if (conn->phase != CONN_DEAD && (events[i].events & (uint32_t)EPOLLOUT) != 0) {
             if (conn->phase == CONN_HANDSHAKE) {

@@ -62,7 +62,7 @@ struct fake_docker_image {
     const char *username, *password; /* needed in X-Registry-Auth; NULL = open */
 };
 /* Add or replace what the daemon and its registry know about a name. */
-void fake_docker_add_image(struct fake_docker *docker, const struct fake_docker_image *image);
+void fake_docker_add_image(struct fake_docker *docker, const struct fake_docker_image *spec);
 bool fake_docker_has_image(const struct fake_docker *docker, const char *name);
 /* An operator's docker rmi -f. */
 bool fake_docker_delete_image(struct fake_docker *docker, const char *name);
@@ -103,7 +103,7 @@ struct fake_docker_script {
     uint32_t cpu_milli;        /* 1000 = one core */
     enum fake_docker_stats_shape stats;
 };
-void fake_docker_add_script(struct fake_docker *docker, const struct fake_docker_script *script);
+void fake_docker_add_script(struct fake_docker *docker, const struct fake_docker_script *spec);
 
 /*
  * What happens to a container from outside the agent. `ref`: "task/name", Docker name, id or a

@@ -216,7 +216,7 @@ static void pull_ends(struct op *op)
 static void pull_step(struct op *op)
 {
     const struct fake_docker_image *spec = &op->image->spec;
-    uint32_t layers = spec->layers == 0 ? LAYERS_DEFAULT : spec->layers;
+    uint64_t layers = spec->layers == 0 ? LAYERS_DEFAULT : spec->layers;
     eca_auto_buf struct eca_buf id = {0};
 
     if (spec->pull_silent) {
