@@ -106,7 +106,9 @@ BIN := $(if $(wildcard agent/main.c),$(OUT)/ecs-agent) $(if $(wildcard harness/m
 .PHONY: all
 all: $(BIN) $(LIB_AGENT) $(LIB_FAKES) $(LIB_HARNESS)
 	@mkdir -p build
+ifeq ($(VARIANT),release)
 	@for b in $(notdir $(BIN)); do ln -sfn $(VARIANT)/$$b build/$$b; done
+endif
 
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)

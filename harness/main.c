@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,8 @@ struct options {
     enum hns_mode mode;
     uint64_t seed;
     bool verbose, twice, keep;
-    const char *agent_path, *real_docker, *junit, *json;
+    const char *agent_path, *real_docker, *junit, *json, *log;
+    FILE *log_file;
     char **files;
     size_t file_count;
 };
@@ -45,6 +47,7 @@ static void usage(FILE *to)
             "    --seed N             default 1; same seed, same trace\n"
             "    --twice              run each twice and compare the trace hashes\n"
             "    --keep               leave temporary files of live runs\n"
+            "    --log FILE           the agent's whole log, each line with the time of the run\n"
             "    --junit FILE, --json FILE\n"
             "    -v                   show each run's timeline\n"
             "harness check FILE...    is it a scenario? errors with line and column\n"
@@ -188,12 +191,12 @@ static void play(const struct options *options, const struct hns_scenario *scena
         .agent_path = options->agent_path,
         .real_docker = options->real_docker,
         .keep_files = options->keep,
+        .log_file = options->log_file,
     };
 
-    eca_buf_addf(
-        &command, "build/harness run%s%s%s --seed %llu", options->mode == HNS_LIVE ? " --live" : "",
-        options->agent_path != NULL ? " --agent " : "",
-        options->agent_path != NULL ? options->agent_path : "", (unsigned long long)options->seed);
+    eca_buf_addf(&command, "build/harness run%s%s%s", options->mode == HNS_LIVE ? " --live" : "",
+                 options->agent_path != NULL ? " --agent " : "",
+                 options->agent_path != NULL ? options->agent_path : "");
     opts.command = eca_buf_str(&command);
     report_timeline_init(&timeline, stdout);
     if (options->verbose) {
@@ -274,6 +277,13 @@ static int run(struct options *options)
     struct totals totals = {0};
     bool written = true;
 
+    if (options->log != NULL) {
+        options->log_file = fopen(options->log, "we");
+        if (options->log_file == NULL) {
+            (void)fprintf(stderr, "cannot write %s: %s\n", options->log, strerror(errno));
+            return EXIT_FAILURE;
+        }
+    }
     for (size_t i = 0; i < options->file_count; i++) {
         run_file(options, &totals, options->files[i]);
     }
@@ -283,6 +293,9 @@ static int run(struct options *options)
     }
     if (options->json != NULL) {
         written = write_file(options->json, "[", &totals.json, "]\n") && written;
+    }
+    if (options->log_file != NULL) {
+        written = fclose(options->log_file) == 0 && written;
     }
     eca_buf_clear(&totals.junit);
     eca_buf_clear(&totals.json);
@@ -337,12 +350,15 @@ static bool parse_option(struct options *options, int argc, char **argv, int *at
         options->verbose = true;
     } else if (strcmp(word, "--agent") == 0 || strcmp(word, "--seed") == 0 ||
                strcmp(word, "--docker") == 0 || strcmp(word, "--junit") == 0 ||
-               strcmp(word, "--json") == 0) {
+               strcmp(word, "--json") == 0 || strcmp(word, "--log") == 0) {
         value = value_of(argc, argv, at);
         if (value == NULL) {
             return false;
         }
         switch (word[2]) {
+        case 'l':
+            options->log = value;
+            return true;
         case 'a':
             options->agent_path = value;
             return true;

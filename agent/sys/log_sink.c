@@ -113,8 +113,8 @@ static void make_directory(const char *path)
 {
     eca_auto_free char *copy = eca_xstrdup(path);
 
-    for (char *at = copy + 1; *at != '\0'; at++) {
-        if (*at == '/') {
+    for (char *at = copy; *at != '\0'; at++) {
+        if (*at == '/' && at != copy) {
             *at = '\0';
             (void)mkdir(copy, 0755);
             *at = '/';

@@ -265,17 +265,23 @@ static void remove_tree(const char *path)
     (void)rmdir(path);
 }
 
+static void live_unplug(void *impl)
+{
+    struct live *live = impl;
+
+    hns_child_free(eca_take(live->child));
+    eca_loop_unwatch(eca_take(live->socket_watch));
+    fake_socket_free(eca_take(live->sockets));
+}
+
 static void live_free(void *impl)
 {
     struct live *live = impl;
     size_t cursor = 0;
     void *pair;
 
-    hns_child_free(live->child);
     fake_docker_relay_free(live->relay);
     fake_tcs_free(live->tcs);
-    eca_loop_unwatch(live->socket_watch);
-    fake_socket_free(live->sockets);
     fake_hub_free(live->hub);
     fake_trace_free(live->trace);
     eca_http_curl_free(live->curl);
@@ -491,6 +497,7 @@ int hns_live_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage
                                              .file_read = file_read,
                                              .file_write = file_write,
                                              .durable_text = durable_text,
+                                             .unplug = live_unplug,
                                              .free = live_free};
     struct live *live = eca_xalloc(sizeof(*live));
     struct fake_base base = {0};
@@ -500,6 +507,7 @@ int hns_live_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage
     live->keep_files = opts->keep_files;
     live->env = eca_map_new();
     if (set_stage(live, opts, &base, err) < 0) {
+        live_unplug(live);
         live_free(live);
         return ECA_E_INTERNAL;
     }

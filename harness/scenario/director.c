@@ -108,6 +108,9 @@ void hns_run_log(struct hns_run *run, enum eca_log_level level, struct eca_view 
 {
     eca_auto_free char *text = eca_xstrndup(line.at, line.len);
 
+    if (run->opts->log_file != NULL) {
+        (void)fprintf(run->opts->log_file, "%10.3f %s\n", (double)hns_now_ns(run) / 1e9, text);
+    }
     if (run->line_count == HNS_LOG_LINES_MAX) {
         hns_fail(run, NULL, "the agent wrote more than %d log lines", HNS_LOG_LINES_MAX);
         return;
@@ -792,6 +795,7 @@ static void finish(struct hns_run *run, struct hns_result *result)
         for (size_t i = 0; i < run->cursor_count; i++) {
             end_wait(run->cursors[i]);
         }
+        run->stage.ops->unplug(run->stage.impl);
         hns_cast_close(&run->cast);
         run->stage.ops->free(run->stage.impl);
     }

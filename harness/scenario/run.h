@@ -1,6 +1,8 @@
 #ifndef HARNESS_SCENARIO_RUN_H
 #define HARNESS_SCENARIO_RUN_H
 
+#include <stdio.h>
+
 #include "agent/base/map.h"
 #include "agent/base/log.h"
 #include "agent/ports/http.h"
@@ -44,6 +46,8 @@ struct hns_stage_ops {
     /* Simulation only, else NULL. */
     void (*disk)(void *impl, const char *state, uint32_t times, uint64_t takes_ms);
     void (*clock_step)(void *impl, int64_t by_ms);
+    /* After the agent, before the cast: carriers still tell the fakes of ended connections. */
+    void (*unplug)(void *impl);
     void (*free)(void *impl);
 };
 
@@ -109,6 +113,7 @@ struct hns_run_opts {
     hns_watch_fn *watch; /* every event as it happens, or NULL */
     void *watch_arg;
     bool keep_files;
+    FILE *log_file;      /* gets every line of the agent's log, or NULL */
     uint64_t live_wait_ns_max; /* live: longer steps skip the scenario; 0 = 60 s */
 };
 void hns_run_scenario(const struct hns_run_opts *opts, struct hns_result *result);

@@ -250,13 +250,19 @@ static void set_disk(void *impl, const char *state, uint32_t times, uint64_t tak
 
 /* ---- setting the stage ---------------------------------------------------------------------- */
 
+static void sim_unplug(void *impl)
+{
+    struct sim *sim = impl;
+
+    eca_agent_free(eca_take(sim->agent));
+    fake_memory_free(eca_take(sim->memory));
+}
+
 static void sim_free(void *impl)
 {
     struct sim *sim = impl;
 
-    eca_agent_free(sim->agent);
     fake_tcs_free(sim->tcs);
-    fake_memory_free(sim->memory);
     fake_hub_free(sim->hub);
     fake_trace_free(sim->trace);
     sim_disk_free(sim->disk);
@@ -342,6 +348,7 @@ int hns_sim_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage,
                                              .durable_text = durable_text,
                                              .disk = set_disk,
                                              .clock_step = clock_step,
+                                             .unplug = sim_unplug,
                                              .free = sim_free};
     struct sim *sim = eca_xalloc(sizeof(*sim));
     const struct hns_node *wall = hns_run_world(opts->run, "wall", NULL);
