@@ -167,9 +167,9 @@ static void add_fraction(struct eca_buf *out, uint64_t value, uint64_t unit, con
     eca_buf_addf(out, "%llu", (unsigned long long)(value / unit));
     if (rest > 0) {
         eca_buf_add_char(out, '.');
-        for (uint64_t digit = unit / 10; digit > 0 && rest > 0; digit /= 10) {
-            eca_buf_add_char(out, (char)('0' + rest / digit));
-            rest %= digit;
+        for (; rest > 0; rest %= unit) {
+            rest *= 10;
+            eca_buf_add_char(out, (char)('0' + rest / unit));
         }
     }
     eca_buf_add_str(out, suffix);
