@@ -69,7 +69,9 @@ HARNESS_LIBS := $(call pkg_libs,$(HARNESS_PACKAGES)) $(AGENT_LIBS)
 TEST_LIBS := $(call pkg_libs,$(TEST_PACKAGES)) $(HARNESS_LIBS)
 
 VERSION := 1.13.1
-GIT_HASH := $(shell git rev-parse --short=8 HEAD 2>/dev/null || echo UNKNOWN)
+# With a star when tracked files differ from the commit (PROC-503).
+GIT_HASH := $(shell hash=$$(git rev-parse --short=8 HEAD 2>/dev/null) || hash=UNKNOWN; \
+ [ $$hash = UNKNOWN ] || git diff --quiet HEAD -- || hash="*$$hash"; echo "$$hash")
 CPPFLAGS += -I. -D_GNU_SOURCE $(PKG_CFLAGS)
 CFLAGS += -std=gnu17 $(WARN) $(FLAVOUR)
 LDFLAGS += $(FLAVOUR_LD) -Wl,--as-needed
@@ -114,11 +116,16 @@ $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-# The version is a build constant of exactly one object file (PROC-503).
+# The version is a build constant of exactly one object file (PROC-503). The stamp changes, and the
+# object with it, when the version does.
+VERSION_STAMP := $(OBJ)/version.stamp
+$(shell mkdir -p $(OBJ); [ "$$(cat $(VERSION_STAMP) 2>/dev/null)" = "$(VERSION) $(GIT_HASH)" ] || \
+ echo "$(VERSION) $(GIT_HASH)" >$(VERSION_STAMP))
 $(OBJ)/agent/base/version.o: CPPFLAGS += -DECA_VERSION='"$(VERSION)"' -DECA_GIT_HASH='"$(GIT_HASH)"'
+$(OBJ)/agent/base/version.o: $(VERSION_STAMP)
 
-# One string constant that is as long as the license.
-$(OBJ)/agent/introspection/license.o: CFLAGS += -Wno-overlength-strings
+# Both files are part of the program.
+$(OBJ)/agent/introspection/license.o: LICENSE NOTICE
 
 $(LIB_AGENT): $(call objects,$(AGENT_LIB_SRC))
 $(LIB_FAKES): $(call objects,$(FAKES_LIB_SRC))

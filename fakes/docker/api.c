@@ -78,7 +78,7 @@ static void run_op(void *arg)
 }
 
 struct op *fake_docker_op_new(struct fake_docker *docker, struct fake_exchange *exchange,
-                         void (*run)(struct op *op))
+                              void (*run)(struct op *op))
 {
     struct op *op = eca_xalloc(sizeof(*op));
     struct fake_docker_route route;

@@ -168,7 +168,7 @@ static void replay(struct fake_docker *docker, struct fake_exchange *exchange, i
 }
 
 void fake_docker_serve_events(struct fake_docker *docker, struct fake_exchange *exchange,
-                   struct eca_view version)
+                              struct eca_view version)
 {
     eca_auto_buf struct eca_buf since = {0};
     struct eca_view text;

@@ -278,7 +278,7 @@ static bool fails_now(struct image *image)
 }
 
 void fake_docker_serve_pull(struct fake_docker *docker, struct fake_exchange *exchange,
-                 struct eca_view version)
+                            struct eca_view version)
 {
     const struct fake_request *request = fake_exchange_request(exchange);
     eca_auto_buf struct eca_buf name = {0}, tag = {0}, why = {0};

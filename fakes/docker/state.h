@@ -115,7 +115,7 @@ struct image *docker_find_image(const struct fake_docker *docker, const char *na
 struct image *docker_add_name(struct fake_docker *docker, const char *name);
 void docker_image_free(struct fake_docker *docker, struct image *image);
 void fake_docker_serve_pull(struct fake_docker *docker, struct fake_exchange *exchange,
-                 struct eca_view version);
+                            struct eca_view version);
 void fake_docker_serve_import(struct fake_docker *docker, struct fake_exchange *exchange);
 void docker_image_inspect(struct fake_docker *docker, struct fake_exchange *exchange,
                           const struct fake_docker_route *route);
@@ -151,12 +151,12 @@ void docker_emit(struct container *container, const char *status);
 void docker_emit_die(struct container *container);
 void docker_emit_image(struct fake_docker *docker, const char *status, const char *name);
 void fake_docker_serve_events(struct fake_docker *docker, struct fake_exchange *exchange,
-                   struct eca_view version);
+                              struct eca_view version);
 void docker_events_clear(struct fake_docker *docker);
 
 /* stats.c */
 void fake_docker_serve_stats(struct fake_docker *docker, struct fake_exchange *exchange,
-                  const struct fake_docker_route *route);
+                             const struct fake_docker_route *route);
 void docker_stats_container_ends(struct container *container); /* it is removed */
 
 /* api.c */
@@ -169,7 +169,7 @@ void docker_no_body(struct fake_exchange *exchange, int status);
 bool docker_version_at_least(struct eca_view version, unsigned minor); /* 1.minor; "" = yes */
 int64_t docker_wall_ns(const struct fake_docker *docker);
 struct op *fake_docker_op_new(struct fake_docker *docker, struct fake_exchange *exchange,
-                         void (*run)(struct op *op));
+                              void (*run)(struct op *op));
 void fake_docker_op_free(struct op *op); /* the exchange is answered already, or gone */
 void docker_ref(const struct fake_docker_route *route, struct eca_buf *out);
 

@@ -106,7 +106,7 @@ static void stats_gone(void *arg)
 }
 
 void fake_docker_serve_stats(struct fake_docker *docker, struct fake_exchange *exchange,
-                  const struct fake_docker_route *route)
+                             const struct fake_docker_route *route)
 {
     eca_auto_buf struct eca_buf ref = {0};
     struct container *container;

@@ -113,7 +113,7 @@ struct hns_run_opts {
     hns_watch_fn *watch; /* every event as it happens, or NULL */
     void *watch_arg;
     bool keep_files;
-    FILE *log_file;      /* gets every line of the agent's log, or NULL */
+    FILE *log_file;            /* gets every line of the agent's log, or NULL */
     uint64_t live_wait_ns_max; /* live: longer steps skip the scenario; 0 = 60 s */
 };
 void hns_run_scenario(const struct hns_run_opts *opts, struct hns_result *result);
