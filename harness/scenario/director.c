@@ -835,6 +835,7 @@ void hns_run_scenario(const struct hns_run_opts *opts, struct hns_result *result
 
     run->opts = opts;
     run->scenario = opts->scenario;
+    run->arn_salt = opts->real_docker != NULL ? started : 0;
     run->vars = eca_map_new();
     run->rules = eca_map_new();
     run->sent = eca_map_new();

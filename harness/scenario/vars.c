@@ -26,12 +26,14 @@ void hns_secret(struct hns_run *run, const char *value)
     run->secrets[run->secret_count++] = eca_xstrdup(value);
 }
 
-/* A name always gives the same ARN, so that runs repeat and a restarted scenario finds its tasks.
+/*
+ * A name always gives the same ARN, so that runs repeat and a restarted scenario finds its tasks. A
+ * real daemon still has the containers of former runs: there the ARNs are the run's own.
  */
 const char *hns_task_arn(struct hns_run *run, const char *task)
 {
     eca_auto_free char *name = eca_xasprintf("arn.task.%s", task);
-    uint64_t a = UINT64_C(1469598103934665603), b;
+    uint64_t a = UINT64_C(1469598103934665603) ^ run->arn_salt, b;
     char *arn = eca_map_get(run->vars, name);
 
     if (arn != NULL) {

@@ -8,7 +8,8 @@
 # start waits until the daemon answers and makes these images:
 #   busybox:latest                                       Debian's static busybox, default command sh
 #   netkitten:latest, amazon/amazon-ecs-netkitten:make   the program as only file (NKT-103)
-# Environment: NETKITTEN = the program (default build/netkitten).
+# Environment: NETKITTEN = the program (default build/netkitten);
+# MIRROR = address of a registry that stands in for the public one.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=lib.sh
@@ -26,7 +27,7 @@ docker_cli() {
 try_start() {
     rm -f "$dir/docker.pid"
     setsid dockerd --host "unix://$dir/docker.sock" --data-root "$dir/data" --exec-root "$dir/exec" \
-        --pidfile "$dir/docker.pid" "$@" </dev/null >>"$dir/dockerd.log" 2>&1 &
+        --pidfile "$dir/docker.pid" ${MIRROR:+--registry-mirror "$MIRROR"} "$@" </dev/null >>"$dir/dockerd.log" 2>&1 &
     local pid=$! since=$SECONDS
     until docker_cli version >/dev/null 2>&1; do
         if ! kill -0 "$pid" 2>/dev/null; then
