@@ -35,16 +35,69 @@ static void head(struct report_timeline *timeline)
     timeline->headed = true;
 }
 
-/* "name key=value key=value", cut to a line. */
+static bool says_nothing(eca_json value)
+{
+    switch (eca_json_type(value)) {
+    case ECA_JSON_STRING:
+        return eca_json_str(value)[0] == '\0';
+    case ECA_JSON_ARRAY:
+        return eca_json_first(value) == NULL;
+    default:
+        return false;
+    }
+}
+
+static const char *text_of(eca_json object, const char *key)
+{
+    eca_json value = eca_json_get(object, key);
+
+    return eca_json_type(value) == ECA_JSON_STRING ? eca_json_str(value) : "";
+}
+
+/* The form that scenarios use for a submission: "task RUNNING shop", "container RUNNING shop/web".
+ */
+static bool describe_submission(const struct fake_event *event, eca_json fields,
+                                struct eca_buf *text)
+{
+    bool container = strcmp(event->name, "SubmitContainerStateChange") == 0;
+
+    if (!container && strcmp(event->name, "SubmitTaskStateChange") != 0) {
+        return false;
+    }
+    eca_buf_addf(text, "%s %s %s%s%s", container ? "container" : "task", text_of(fields, "status"),
+                 text_of(fields, "task"), container ? "/" : "", text_of(fields, "container"));
+    return true;
+}
+
+static bool told_by_submission(const char *key)
+{
+    return strcmp(key, "task") == 0 || strcmp(key, "container") == 0 || strcmp(key, "status") == 0;
+}
+
+/* "name key=value key=value" without empty values. */
 static void describe(const struct fake_event *event, struct eca_buf *text)
 {
     eca_auto_json struct eca_json_doc *doc = NULL;
+    eca_json fields;
+    bool submission;
 
-    eca_buf_add_str(text, event->name);
     if (eca_json_parse(eca_view_str(event->fields), &doc, NULL) < 0) {
+        eca_buf_add_str(text, event->name);
         return;
     }
-    for (eca_json m = eca_json_first(eca_json_root(doc)); m != NULL; m = eca_json_next(m)) {
+    fields = eca_json_root(doc);
+    if (strcmp(event->name, "say") == 0) {
+        eca_buf_add_str(text, text_of(fields, "text"));
+        return;
+    }
+    submission = describe_submission(event, fields, text);
+    if (!submission) {
+        eca_buf_add_str(text, event->name);
+    }
+    for (eca_json m = eca_json_first(fields); m != NULL; m = eca_json_next(m)) {
+        if (says_nothing(m) || (submission && told_by_submission(eca_json_key(m)))) {
+            continue;
+        }
         eca_buf_addf(text, " %s=", eca_json_key(m));
         if (eca_json_type(m) == ECA_JSON_STRING) {
             eca_buf_add_str(text, eca_json_str(m));
