@@ -21,7 +21,7 @@ MAY = {
     "fakes": ["agent/base", "agent/ports", "agent/sys", "agent/aws/sigv4.h", "agent/aws/digest.h"],
     "harness": ["agent/base", "agent/ports", "fakes"],
     "harness/sim": ["agent/agent.h"],
-    "harness/wire": ["agent/agent.h", "agent/sys", "harness/sim"],
+    "harness/wire": ["agent/agent.h", "agent/sys"],
     "harness/live": ["agent/sys"],
     "harness/record": ["agent/agent.h", "agent/sys"],
     "netkitten": [],

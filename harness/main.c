@@ -13,6 +13,7 @@
 #include "harness/report/timeline.h"
 #include "harness/scenario/run.h"
 #include "harness/sim/sim.h"
+#include "harness/wire/wire.h"
 
 /* The command line of the harness. */
 
@@ -41,6 +42,8 @@ static void usage(FILE *to)
     (void)fprintf(
         to, "harness run [OPTIONS] FILE-OR-FOLDER...   play scenarios\n"
             "    (default)            simulated: agent in process, virtual time\n"
+            "    --wire               agent in process, its production adapters, real sockets,\n"
+            "                         virtual time\n"
             "    --live               spawn an agent binary, real sockets, real time\n"
             "    --agent PATH         the binary to spawn; default ecs-agent beside this program\n"
             "    --docker real=SOCKET in front of a real daemon instead of the fake one\n"
@@ -180,13 +183,17 @@ static bool write_file(const char *path, const char *before, const struct eca_bu
 static void play(const struct options *options, const struct hns_scenario *scenario,
                  size_t combination, struct hns_result *result)
 {
+    static hns_stage_open_fn *const stages[] = {
+        [HNS_SIM] = hns_sim_open, [HNS_WIRE] = hns_wire_open, [HNS_LIVE] = hns_live_open};
+    static const char *const mode_options[] = {
+        [HNS_SIM] = "", [HNS_WIRE] = " --wire", [HNS_LIVE] = " --live"};
     struct report_timeline timeline;
     eca_auto_buf struct eca_buf command = {0};
     struct hns_run_opts opts = {
         .scenario = scenario,
         .combination = combination,
         .mode = options->mode,
-        .open_stage = options->mode == HNS_LIVE ? hns_live_open : hns_sim_open,
+        .open_stage = stages[options->mode],
         .seed = options->seed,
         .agent_path = options->agent_path,
         .real_docker = options->real_docker,
@@ -194,7 +201,7 @@ static void play(const struct options *options, const struct hns_scenario *scena
         .log_file = options->log_file,
     };
 
-    eca_buf_addf(&command, "build/harness run%s%s%s", options->mode == HNS_LIVE ? " --live" : "",
+    eca_buf_addf(&command, "build/harness run%s%s%s", mode_options[options->mode],
                  options->agent_path != NULL ? " --agent " : "",
                  options->agent_path != NULL ? options->agent_path : "");
     opts.command = eca_buf_str(&command);
@@ -342,6 +349,8 @@ static bool parse_option(struct options *options, int argc, char **argv, int *at
 
     if (strcmp(word, "--live") == 0) {
         options->mode = HNS_LIVE;
+    } else if (strcmp(word, "--wire") == 0) {
+        options->mode = HNS_WIRE;
     } else if (strcmp(word, "--twice") == 0) {
         options->twice = true;
     } else if (strcmp(word, "--keep") == 0) {

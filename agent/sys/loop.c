@@ -1,5 +1,6 @@
 #include "agent/sys/loop.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -38,6 +39,7 @@ struct eca_loop {
     eca_signal_fn *on_signal;
     void *signal_arg;
     size_t dispatched; /* in this round */
+    size_t work;       /* under way in threads */
     uint64_t armed_ns; /* deadline in the timerfd, 0 = none */
 };
 
@@ -194,6 +196,27 @@ struct eca_sched *eca_loop_sched(struct eca_loop *loop)
 struct lws_context *eca_loop_lws(struct eca_loop *loop)
 {
     return loop->lws;
+}
+
+void eca_loop_work_begin(struct eca_loop *loop)
+{
+    loop->work++;
+}
+
+void eca_loop_work_end(struct eca_loop *loop)
+{
+    assert(loop->work > 0);
+    loop->work--;
+}
+
+bool eca_loop_has_work(const struct eca_loop *loop)
+{
+    return loop->work > 0;
+}
+
+bool eca_loop_holds_input(struct eca_loop *loop)
+{
+    return lws_service_adjust_timeout(loop->lws, 1, 0) == 0;
 }
 
 /* ---- descriptors ---------------------------------------------------------------------------- */

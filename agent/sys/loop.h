@@ -37,6 +37,16 @@ void eca_loop_stop(struct eca_loop *loop);
 /* One round; true when anything happened. may_sleep false: never blocks. */
 bool eca_loop_step(struct eca_loop *loop, bool may_sleep);
 
+/*
+ * Work that a thread does for the loop, its result comes through a descriptor. A clock of its own
+ * stands still meanwhile.
+ */
+void eca_loop_work_begin(struct eca_loop *loop);
+void eca_loop_work_end(struct eca_loop *loop);
+bool eca_loop_has_work(const struct eca_loop *loop);
+/* Whether libwebsockets holds input that it read already and did not hand out. */
+bool eca_loop_holds_input(struct eca_loop *loop);
+
 typedef void eca_fd_fn(void *arg, uint32_t epoll_events);
 struct eca_fd_watch;
 /* fd stays the caller's; events as for epoll, level-triggered. */

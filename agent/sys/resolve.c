@@ -125,6 +125,7 @@ struct eca_resolve *eca_resolve_start(struct eca_loop *loop, const char *host,
     question->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     (void)snprintf(question->host, sizeof(question->host), "%s", host);
     resolve->question = question;
+    eca_loop_work_begin(loop);
     resolve->watch = eca_loop_watch(loop, question->event_fd, EPOLLIN, on_event, resolve);
     (void)pthread_attr_init(&detached);
     (void)pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
@@ -147,6 +148,7 @@ void eca_resolve_cancel(struct eca_resolve *resolve)
     eca_deferred_cancel(&resolve->numeric);
     eca_loop_unwatch(resolve->watch);
     if (resolve->question != NULL) {
+        eca_loop_work_end(resolve->loop);
         question_drop(resolve->question);
     }
     eca_free(resolve);

@@ -329,6 +329,15 @@ static void rows_clear(struct store *store)
     store->row_count = 0;
 }
 
+static void end_commit(struct store *store)
+{
+    if (store->in_flight) {
+        store->in_flight = false;
+        eca_loop_work_end(store->owner->loop);
+    }
+    rows_clear(store);
+}
+
 static void on_event(void *arg, uint32_t events)
 {
     struct eca_store_sqlite *sqlite = arg;
@@ -348,8 +357,7 @@ static void on_event(void *arg, uint32_t events)
     result = store->result;
     (void)pthread_mutex_unlock(&store->lock);
     if (finished) {
-        store->in_flight = false;
-        rows_clear(store);
+        end_commit(store);
         store->on_done(store->arg, result.code == ECA_OK ? NULL : &result);
     }
 }
@@ -413,6 +421,7 @@ static int commit(void *impl, const struct eca_record *records, size_t count,
     store->on_done = on_done;
     store->arg = arg;
     store->in_flight = true;
+    eca_loop_work_begin(store->owner->loop);
     (void)pthread_mutex_lock(&store->lock);
     store->has_work = true;
     (void)pthread_cond_signal(&store->wake);
@@ -431,7 +440,7 @@ static void store_close(struct store *store, bool started)
         backup(store);
     }
     close_db(store);
-    rows_clear(store);
+    end_commit(store);
     if (store->lock_fd >= 0) {
         (void)close(store->lock_fd);
     }

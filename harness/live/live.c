@@ -15,38 +15,13 @@
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "agent/sys/clock.h"
-#include "agent/sys/http_curl.h"
 #include "fakes/carry/certs.h"
-#include "fakes/carry/socket.h"
-#include "fakes/docker/relay.h"
-#include "fakes/tcs/tcs.h"
-#include "harness/live/child.h"
+#include "harness/live/inside.h"
 #include "harness/live/netns.h"
 #include "harness/scenario/inside.h"
-#include "harness/sim/rng.h"
 
 #define ENV_MAX 256
 #define ASK_MS 5000
-
-struct live {
-    struct hns_run *run;
-    struct eca_loop *loop;
-    struct eca_sched *sched;
-    struct eca_http_curl *curl;
-    struct sim_rng rng;
-    struct fake_trace *trace;
-    struct fake_hub *hub;
-    struct fake_socket *sockets;
-    struct eca_fd_watch *socket_watch;
-    struct fake_tcs *tcs;
-    struct fake_docker_relay *relay;
-    char *dir, *data_dir, *agent_path;
-    bool foreign; /* not our own binary */
-    bool keep_files;
-    struct eca_map *env; /* name -> owned "NAME=value" */
-    struct hns_child *child;
-    bool ended;
-};
 
 /* ---- the agent ------------------------------------------------------------------------------ */
 
@@ -96,7 +71,7 @@ static void set_env(struct live *live, const char *name, const char *value)
     }
 }
 
-static void agent_env(void *impl, const char *name, const char *value)
+void hns_live_env(void *impl, const char *name, const char *value)
 {
     set_env(impl, name, value);
 }
@@ -176,8 +151,8 @@ static void on_answer(void *arg, const struct eca_http_answer *answer)
     eca_free(ask);
 }
 
-static int ask_http(void *impl, const char *method, uint16_t port, const char *path,
-                    hns_http_fn *on_done, void *arg, struct eca_err *err)
+int hns_live_http(void *impl, const char *method, uint16_t port, const char *path,
+                  hns_http_fn *on_done, void *arg, struct eca_err *err)
 {
     struct live *live = impl;
     struct ask *ask = eca_xalloc(sizeof(*ask));
@@ -203,14 +178,14 @@ static char *full_path(const struct live *live, const char *path)
     return path[0] == '/' ? eca_xstrdup(path) : eca_xasprintf("%s/%s", live->data_dir, path);
 }
 
-static int file_read(void *impl, const char *path, struct eca_buf *out, struct eca_err *err)
+int hns_live_file_read(void *impl, const char *path, struct eca_buf *out, struct eca_err *err)
 {
     eca_auto_free char *full = full_path(impl, path);
 
     return hns_file_read(full, out, err);
 }
 
-static int file_write(void *impl, const char *path, struct eca_view text, struct eca_err *err)
+int hns_live_file_write(void *impl, const char *path, struct eca_view text, struct eca_err *err)
 {
     eca_auto_free char *full = full_path(impl, path);
     FILE *file = fopen(full, "w");
@@ -222,7 +197,7 @@ static int file_write(void *impl, const char *path, struct eca_view text, struct
     return fclose(file) == 0 ? ECA_OK : eca_err_set_sys(err, ECA_E_INTERNAL, errno, "%s", full);
 }
 
-static void durable_text(void *impl, struct eca_buf *out)
+void hns_live_durable_text(void *impl, struct eca_buf *out)
 {
     struct live *live = impl;
     DIR *dir = opendir(live->data_dir);
@@ -265,18 +240,15 @@ static void remove_tree(const char *path)
     (void)rmdir(path);
 }
 
-static void live_unplug(void *impl)
+void hns_live_unplug(struct live *live)
 {
-    struct live *live = impl;
-
     hns_child_free(eca_take(live->child));
     eca_loop_unwatch(eca_take(live->socket_watch));
     fake_socket_free(eca_take(live->sockets));
 }
 
-static void live_free(void *impl)
+void hns_live_free(struct live *live)
 {
-    struct live *live = impl;
     size_t cursor = 0;
     void *pair;
 
@@ -367,7 +339,7 @@ static int open_sockets(struct live *live, bool owns_metadata, struct eca_err *e
     eca_auto_free char *docker_path = eca_xasprintf("%s/docker.sock", live->dir);
     struct fake_socket_listen docker = {.party = "docker", .unix_path = docker_path};
     struct fake_certs_opts certs_opts = {.dir = live->dir,
-                                         .wall_ms = eca_clock_wall_ms(eca_clock_system())};
+                                         .wall_ms = eca_clock_wall_ms(live->clock)};
     struct fake_certs certs;
     uint16_t ecs, acs, tcs, metadata;
     eca_auto_free char *backend = NULL, *metadata_url = NULL, *docker_host = NULL;
@@ -427,21 +399,25 @@ static int write_data(struct live *live, struct eca_err *err)
     const struct hns_node *data = hns_run_world(live->run, "data", NULL);
 
     for (size_t i = 0; data != NULL && i < data->count; i++) {
-        if (file_write(live, data->keys[i]->text,
-                       eca_view_str(hns_run_text(live->run, data->items[i])), err) < 0) {
+        if (hns_live_file_write(live, data->keys[i]->text,
+                                eca_view_str(hns_run_text(live->run, data->items[i])), err) < 0) {
             return ECA_E_INTERNAL;
         }
     }
     return ECA_OK;
 }
 
-static int set_stage(struct live *live, const struct hns_stage_opts *opts, struct fake_base *base,
-                     struct eca_err *err)
+int hns_live_set_stage(struct live *live, const struct hns_stage_opts *opts, bool own_clock,
+                       struct fake_base *base, struct eca_err *err)
 {
-    struct eca_loop_opts loop_opts = {0};
+    struct eca_loop_opts loop_opts = {.clock = own_clock ? &live->clock : NULL};
     struct eca_http_curl_opts curl_opts = {0};
     bool owns_metadata;
 
+    (void)signal(SIGPIPE, SIG_IGN);
+    live->run = opts->run;
+    live->keep_files = opts->keep_files;
+    live->env = eca_map_new();
     if (find_agent(live, opts->agent_path, err) < 0 || make_dirs(live, err) < 0) {
         return ECA_E_INTERNAL;
     }
@@ -484,6 +460,16 @@ static int set_stage(struct live *live, const struct hns_stage_opts *opts, struc
     return write_data(live, err);
 }
 
+static void unplug(void *impl)
+{
+    hns_live_unplug(impl);
+}
+
+static void free_stage(void *impl)
+{
+    hns_live_free(impl);
+}
+
 int hns_live_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage,
                   struct eca_err *err)
 {
@@ -491,24 +477,21 @@ int hns_live_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage
                                              .agent_kill = agent_kill,
                                              .agent_terminate = agent_terminate,
                                              .agent_running = agent_running,
-                                             .agent_env = agent_env,
+                                             .agent_env = hns_live_env,
                                              .turn = turn,
-                                             .http = ask_http,
-                                             .file_read = file_read,
-                                             .file_write = file_write,
-                                             .durable_text = durable_text,
-                                             .unplug = live_unplug,
-                                             .free = live_free};
+                                             .http = hns_live_http,
+                                             .file_read = hns_live_file_read,
+                                             .file_write = hns_live_file_write,
+                                             .durable_text = hns_live_durable_text,
+                                             .unplug = unplug,
+                                             .free = free_stage};
     struct live *live = eca_xalloc(sizeof(*live));
     struct fake_base base = {0};
 
-    (void)signal(SIGPIPE, SIG_IGN);
-    live->run = opts->run;
-    live->keep_files = opts->keep_files;
-    live->env = eca_map_new();
-    if (set_stage(live, opts, &base, err) < 0) {
-        live_unplug(live);
-        live_free(live);
+    live->clock = eca_clock_system();
+    if (hns_live_set_stage(live, opts, false, &base, err) < 0) {
+        hns_live_unplug(live);
+        hns_live_free(live);
         return ECA_E_INTERNAL;
     }
     *ret_stage = (struct hns_stage){.ops = &ops, .impl = live, .base = base};
