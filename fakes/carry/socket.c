@@ -81,7 +81,9 @@ void conn_close(struct conn *conn, bool reset)
     ERR_clear_error();
     SSL_free(conn->ssl);
     conn->ssl = NULL;
-    (void)close(conn->fd); /* also leaves the epoll set */
+    /* Closing is not enough: a forked child may hold a copy until it executes its program. */
+    (void)epoll_ctl(conn->carrier->epoll_fd, EPOLL_CTL_DEL, conn->fd, NULL);
+    (void)close(conn->fd);
     conn->fd = -1;
     conn->phase = CONN_DEAD;
     eca_deferred_queue(&conn->work);
