@@ -506,6 +506,7 @@ static int bind_unix(struct listener *listener, struct eca_err *err)
 static void close_listener(struct listener *listener)
 {
     if (listener->fd >= 0) {
+        (void)epoll_ctl(listener->carrier->epoll_fd, EPOLL_CTL_DEL, listener->fd, NULL);
         (void)close(listener->fd);
         listener->fd = -1;
         if (listener->unix_path != NULL) {
