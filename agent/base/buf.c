@@ -24,11 +24,6 @@ bool eca_view_eq_str(struct eca_view a, const char *text)
     return eca_view_eq(a, eca_view_str(text));
 }
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 bool eca_view_eq_nocase(struct eca_view a, const char *text)
 {
     struct eca_view b = eca_view_str(text);
@@ -37,7 +32,7 @@ bool eca_view_eq_nocase(struct eca_view a, const char *text)
         return false;
     }
     for (size_t i = 0; i < a.len; i++) {
-        if (lower(a.at[i]) != lower(b.at[i])) {
+        if (eca_ascii_lower(a.at[i]) != eca_ascii_lower(b.at[i])) {
             return false;
         }
     }

@@ -21,6 +21,10 @@ struct eca_view eca_view_str(const char *text); /* NULL gives an empty view */
 bool eca_view_eq(struct eca_view a, struct eca_view b);
 bool eca_view_eq_str(struct eca_view a, const char *text);
 bool eca_view_eq_nocase(struct eca_view a, const char *text); /* ASCII */
+static inline char eca_ascii_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
 bool eca_view_starts(struct eca_view a, const char *prefix);
 bool eca_view_ends(struct eca_view a, const char *suffix);
 struct eca_view eca_view_trim(struct eca_view a); /* blanks at both ends, Unicode blanks included */

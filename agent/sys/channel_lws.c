@@ -309,13 +309,28 @@ static void on_peer_close(struct eca_channel_conn *conn, const unsigned char *pa
         conn->peer_reason.bytes_max = REASON_BYTES_MAX;
         eca_utf8_repair(eca_view_of((const char *)payload + 2, len - 2), &conn->peer_reason);
     }
-    set_how(conn, ECA_CHANNEL_CLOSED_BY_PEER, ECA_OK, "");
+    if (conn->peer_code == 1000 || conn->peer_code == 1001 || conn->peer_code == 1005) {
+        set_how(conn, ECA_CHANNEL_CLOSED_BY_PEER, ECA_OK, "");
+    } else {
+        eca_auto_free char *why = eca_xasprintf("websocket: close %d %s", conn->peer_code,
+                                                eca_buf_str(&conn->peer_reason));
+
+        set_how(conn, ECA_CHANNEL_CLOSED_BY_PEER, ECA_E_TRANSIENT, why);
+    }
 }
 
-static void on_connect_error(struct eca_channel_conn *conn, const char *text, size_t len)
+static void on_connect_error(struct eca_channel_conn *conn, struct lws *wsi, const char *text,
+                             size_t len)
 {
+    int status = (int)lws_http_client_http_response(wsi);
     char why[160];
 
+    if (status != 0 && status != 101) { /* an answer that the library did not like, as a 302 */
+        conn->status = status;
+        (void)snprintf(why, sizeof(why), "refused with status %d", status);
+        set_how(conn, ECA_CHANNEL_REFUSED, ECA_E_DENIED, why);
+        return;
+    }
     (void)snprintf(why, sizeof(why), "%.*s", text == NULL ? 0 : (int)(len > 150 ? 150 : len),
                    text == NULL ? "" : text);
     set_how(conn, ECA_CHANNEL_CONNECT_FAILED, ECA_E_TRANSIENT,
@@ -356,7 +371,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         on_peer_close(conn, in, len);
         return 0;
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
-        on_connect_error(conn, in, len);
+        on_connect_error(conn, wsi, in, len);
         return 0;
     case LWS_CALLBACK_WSI_DESTROY: /* the only event that surely comes */
         conn->wsi = NULL;

@@ -14,6 +14,7 @@
 #define ANSWER_HEADERS_MAX 64
 #define ANSWER_HEAD_BYTES_MAX ((size_t)64 << 10)
 #define CACHED_CONNECTIONS_MAX 16L
+#define BACKSTOP_MS 1000L
 
 enum call_state { CALL_NEW, CALL_ACTIVE, CALL_ENDED };
 
@@ -29,7 +30,8 @@ struct eca_http_call {
     struct eca_http_events events;
     void *arg;
     uint64_t idle_ms, body_bytes_max, body_bytes;
-    struct eca_timer total_timer, idle_timer;
+    struct eca_timer connect_timer, total_timer, idle_timer;
+    bool offered;           /* the request has been given to a connection */
     struct eca_err own_err; /* an end that we decided: deadline, limit */
     char curl_text[CURL_ERROR_SIZE];
     int status;
@@ -105,9 +107,7 @@ static void add_header_line(struct eca_http_call *call, struct eca_view line)
         return;
     }
     for (size_t i = 0; i < colon; i++) {
-        char c = line.at[i];
-
-        eca_buf_add_char(&call->head_text, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
+        eca_buf_add_char(&call->head_text, eca_ascii_lower(line.at[i]));
     }
     eca_buf_add_char(&call->head_text, '\0');
     for (size_t i = 0; i < value.len; i++) {
@@ -164,10 +164,33 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
     return call->canceled ? (len == 0 ? 1 : 0) : len;
 }
 
+/*
+ * The connection stands, the request comes next. When a kept connection turns out to be dead, the
+ * library would send the request once more over a fresh one; but the first one may have had its
+ * effect. Whether to repeat is the caller's decision, so the call ends as ambiguous.
+ */
+static int on_connected(void *arg, char *remote, char *local, int remote_port, int local_port)
+{
+    struct eca_http_call *call = arg;
+
+    (void)remote;
+    (void)local;
+    (void)remote_port;
+    (void)local_port;
+    eca_timer_stop(&call->connect_timer);
+    if (call->offered) {
+        give_up(call, ECA_E_AMBIGUOUS, "the kept connection was closed before the answer");
+        return CURL_PREREQFUNC_ABORT;
+    }
+    call->offered = true;
+    return CURL_PREREQFUNC_OK;
+}
+
 /* ---- ends ----------------------------------------------------------------------------------- */
 
 static void call_free(struct eca_http_call *call)
 {
+    eca_timer_stop(&call->connect_timer);
     eca_timer_stop(&call->total_timer);
     eca_timer_stop(&call->idle_timer);
     eca_list_remove(&call->curl->calls, &call->node);
@@ -209,7 +232,7 @@ static void end_call(struct eca_http_call *call, CURLcode result)
 {
     struct eca_http_end end = {.status = call->status, .body_bytes = call->body_bytes};
 
-    end.sent = request_left(call);
+    end.sent = request_left(call) || call->own_err.code == ECA_E_AMBIGUOUS;
     if (call->own_err.code != ECA_OK) {
         end.err = call->own_err;
     } else if (result != CURLE_OK) {
@@ -265,6 +288,11 @@ static void do_work(void *arg)
         }
     }
     collect_done(curl);
+}
+
+static void on_connect_limit(void *arg)
+{
+    give_up(arg, ECA_E_TIMEOUT, "no connection in time");
 }
 
 static void on_total(void *arg)
@@ -464,9 +492,33 @@ static void set_common(struct eca_http_call *call, const struct eca_http_opts *o
     (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
-    /* 0 would be the library's own 300 s. */
+    (void)curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
+    (void)curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
+    /* A backstop behind our timer; 0 would be the library's own 300 s. */
     (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                           opts->connect_ms > 0 ? (long)opts->connect_ms : 86400000L);
+                           opts->connect_ms > 0 ? (long)opts->connect_ms + BACKSTOP_MS : 86400000L);
+}
+
+static int check(const struct eca_http_opts *opts, struct eca_err *err)
+{
+    struct eca_url url;
+
+    if (opts->header_count > ECA_HTTP_HEADERS_MAX) {
+        return eca_err_set(err, ECA_E_INVALID, "more than %d headers", ECA_HTTP_HEADERS_MAX);
+    }
+    if (opts->total_ms == 0 && opts->idle_ms == 0 && !opts->endless) {
+        return eca_err_set(err, ECA_E_INVALID, "a call without any deadline");
+    }
+    if (opts->url == NULL) {
+        return eca_err_set(err, ECA_E_INVALID, "no URL");
+    }
+    if (eca_url_parse(eca_view_str(opts->url), &url, err) < 0) {
+        return ECA_E_INVALID;
+    }
+    if (!eca_view_eq_nocase(url.scheme, "http") && !eca_view_eq_nocase(url.scheme, "https")) {
+        return eca_err_set(err, ECA_E_INVALID, "scheme of %s is neither http nor https", opts->url);
+    }
+    return ECA_OK;
 }
 
 static int start(void *impl, const struct eca_http_opts *opts, const struct eca_http_events *events,
@@ -474,12 +526,8 @@ static int start(void *impl, const struct eca_http_opts *opts, const struct eca_
 {
     struct eca_http_curl *curl = impl;
     struct eca_http_call *call;
-    struct eca_url url;
 
-    if (opts->header_count > ECA_HTTP_HEADERS_MAX) {
-        return eca_err_set(err, ECA_E_INVALID, "more than %d headers", ECA_HTTP_HEADERS_MAX);
-    }
-    if (eca_url_parse(eca_view_str(opts->url), &url, err) < 0) {
+    if (check(opts, err) < 0) {
         return ECA_E_INVALID;
     }
     call = eca_xalloc(sizeof(*call));
@@ -489,6 +537,7 @@ static int start(void *impl, const struct eca_http_opts *opts, const struct eca_
     call->idle_ms = opts->idle_ms;
     call->body_bytes_max = opts->body_bytes_max;
     call->head_text.bytes_max = ANSWER_HEAD_BYTES_MAX;
+    eca_timer_init(&call->connect_timer, curl->sched, on_connect_limit, call);
     eca_timer_init(&call->total_timer, curl->sched, on_total, call);
     eca_timer_init(&call->idle_timer, curl->sched, on_idle, call);
     eca_list_push_back(&curl->calls, &call->node);
@@ -499,6 +548,9 @@ static int start(void *impl, const struct eca_http_opts *opts, const struct eca_
     if (set_proxy(call, opts, err) < 0) {
         call_free(call);
         return ECA_E_INVALID;
+    }
+    if (opts->connect_ms > 0) {
+        eca_timer_start_ms(&call->connect_timer, opts->connect_ms);
     }
     if (opts->total_ms > 0) {
         eca_timer_start_ms(&call->total_timer, opts->total_ms);
@@ -514,6 +566,7 @@ static void cancel(void *impl, struct eca_http_call *call)
     (void)impl;
     if (!call->canceled) {
         call->canceled = true;
+        eca_timer_stop(&call->connect_timer);
         eca_timer_stop(&call->total_timer);
         eca_timer_stop(&call->idle_timer);
         mark_pending(call);

@@ -1,7 +1,6 @@
 #include "fakes/carry/memory.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <string.h>
 
 #include "agent/base/map.h"
@@ -97,7 +96,7 @@ static char *lower(const char *name)
     char *copy = eca_xstrdup(name);
 
     for (char *c = copy; *c != '\0'; c++) {
-        *c = (char)tolower((unsigned char)*c);
+        *c = eca_ascii_lower(*c);
     }
     return copy;
 }

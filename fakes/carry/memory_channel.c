@@ -159,7 +159,7 @@ static void up_cut(struct mem_conn *conn)
 static void protocol_error(struct mem_conn *conn, int code, const char *why)
 {
     up_close(conn, code);
-    finish_how(conn, ECA_CHANNEL_LOST, ECA_E_TRANSIENT, why);
+    finish_how(conn, ECA_CHANNEL_LOST, code == 1009 ? ECA_E_LIMIT : ECA_E_TRANSIENT, why);
 }
 
 static void run_deadline(void *arg)
@@ -652,6 +652,9 @@ static int channel_open(void *impl, const struct eca_channel_opts *opts,
     if (!scheme_is_known(url.scheme)) {
         return eca_err_set(err, ECA_E_INVALID, "scheme of %s is none of https wss http ws",
                            opts->url);
+    }
+    if (url.host.len == 0) {
+        return eca_err_set(err, ECA_E_INVALID, "no host in the endpoint");
     }
     memcpy(all, upgrade, sizeof(upgrade));
     if (opts->header_count > 0) {

@@ -84,19 +84,17 @@ static void finish(struct mem_call *call, enum eca_code code, const char *why)
 {
     struct eca_http_end end = {
         .sent = call->sent, .status = call->status, .body_bytes = call->body_bytes};
-    struct eca_http_events events = call->events;
-    void *arg = call->arg;
 
     if (code != ECA_OK) {
         (void)eca_err_set(&end.err, code, "%s %s: %s", call->method, call->target, why);
     }
     client_stop(call);
+    call->events.on_end(call->arg, &end); /* a cancel from inside finds nothing to do */
     if (call->server_done) {
         call_free(call);
     } else {
         eca_deferred_queue(&call->leave);
     }
-    events.on_end(arg, &end);
 }
 
 static void run_connect(void *arg)
@@ -194,6 +192,17 @@ static size_t put_text(struct mem_head *head, size_t at, const char *text)
     return at + len;
 }
 
+/* The port promises names in lower case. */
+static size_t put_name(struct mem_head *head, size_t at, const char *name)
+{
+    size_t end = put_text(head, at, name);
+
+    for (char *c = head->text + at; *c != '\0'; c++) {
+        *c = eca_ascii_lower(*c);
+    }
+    return end;
+}
+
 static void link_begin(void *link, int status, const struct eca_http_header *headers, size_t count,
                        size_t content_length)
 {
@@ -229,7 +238,7 @@ static void link_begin(void *link, int status, const struct eca_http_header *hea
             value = length;
         }
         head->headers[i].name = head->text + at;
-        at = put_text(head, at, name);
+        at = put_name(head, at, name);
         head->headers[i].value = head->text + at;
         at = put_text(head, at, value);
         head->count++;
@@ -311,6 +320,25 @@ static int check(const struct eca_http_opts *opts, struct eca_url *ret_url, stru
     return ECA_OK;
 }
 
+/* A request with a body, or a method that has one, tells its length as on a socket. */
+static struct eca_http_header *request_headers(const struct eca_http_opts *opts,
+                                               const struct eca_url *url, size_t *ret_count)
+{
+    struct eca_http_header all[ECA_HTTP_HEADERS_MAX + 1];
+    eca_auto_free char *length = eca_xasprintf("%zu", opts->body.len);
+    size_t count = opts->header_count;
+
+    if (count > 0) {
+        memcpy(all, opts->headers, count * sizeof(all[0]));
+    }
+    if (opts->body.at != NULL ||
+        (strcmp(opts->method, "GET") != 0 && strcmp(opts->method, "HEAD") != 0 &&
+         strcmp(opts->method, "DELETE") != 0)) {
+        all[count++] = (struct eca_http_header){"content-length", length};
+    }
+    return fake_memory_headers(all, count, url->authority, ret_count);
+}
+
 static int http_start(void *impl, const struct eca_http_opts *opts,
                       const struct eca_http_events *events, void *arg,
                       struct eca_http_call **ret_call, struct eca_err *err)
@@ -333,8 +361,7 @@ static int http_start(void *impl, const struct eca_http_opts *opts,
     }
     call->method = eca_xstrdup(opts->method);
     call->target = fake_memory_target(url.path, url.query);
-    call->headers =
-        fake_memory_headers(opts->headers, opts->header_count, url.authority, &call->header_count);
+    call->headers = request_headers(opts, &url, &call->header_count);
     eca_buf_add_view(&call->body, opts->body);
     call->events = *events;
     call->arg = arg;
@@ -377,8 +404,12 @@ static void abandon(struct mem_call *call, bool tell_server)
 
 static void http_cancel(void *impl, struct eca_http_call *handle)
 {
+    struct mem_call *call = (struct mem_call *)(void *)handle;
+
     (void)impl;
-    abandon((struct mem_call *)(void *)handle, true);
+    if (!call->client_done) {
+        abandon(call, true);
+    }
 }
 
 const struct eca_http_ops fake_memory_http_ops = {.start = http_start, .cancel = http_cancel};
