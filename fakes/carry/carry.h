@@ -163,6 +163,8 @@ void fake_hub_on_arrive(struct fake_hub *hub, const char *party, fake_arrive_fn 
  * websockets. Order at the end of a run: agent, carriers, fakes, hub, trace.
  */
 void fake_hub_remove(struct fake_hub *hub, const char *party);
+/* Exchanges and websockets that are open: what costs the agent descriptors. */
+size_t fake_hub_open(const struct fake_hub *hub);
 /* "hang-answer", ...; false when unknown. */
 bool fake_fault_parse(struct eca_view name, enum fake_fault_kind *ret_kind);
 /* Shell pattern with '*' and '?'. */

@@ -77,6 +77,11 @@ struct fake_hub *fake_hub_new(struct eca_sched *sched, struct eca_entropy entrop
     return hub;
 }
 
+size_t fake_hub_open(const struct fake_hub *hub)
+{
+    return hub->exchanges.count + hub->sockets.count;
+}
+
 static void rule_free(struct fake_rule *rule)
 {
     eca_free((void *)(uintptr_t)rule->fault.party);

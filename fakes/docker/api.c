@@ -363,6 +363,7 @@ void fake_docker_free(struct fake_docker *docker)
         eca_free(script->container);
         eca_free(script->image);
         eca_free(script->start_error);
+        eca_free(script->samples);
         eca_free(script);
     }
     ECA_LIST_FOREACH(check, &docker->checks)

@@ -151,6 +151,7 @@ static void choose_script(struct container *container)
             (script->image == NULL || fake_glob(script->image, container->image_ref))) {
             container->script = script->spec;
             container->script.start_error = script->start_error;
+            container->script.samples = script->samples;
         }
     }
 }
@@ -939,6 +940,7 @@ void fake_docker_add_script(struct fake_docker *docker, const struct fake_docker
     script->container = eca_xstrdup(spec->container);
     script->image = eca_xstrdup(spec->image);
     script->start_error = eca_xstrdup(spec->start_error);
+    script->samples = eca_xstrdup(spec->samples);
     eca_list_push_back(&docker->scripts, &script->node);
 }
 

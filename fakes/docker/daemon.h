@@ -102,6 +102,7 @@ struct fake_docker_script {
     uint64_t cache_bytes;      /* in memory_stats.stats.cache; 0 = member left out */
     uint32_t cpu_milli;        /* 1000 = one core */
     enum fake_docker_stats_shape stats;
+    const char *samples; /* JSON array: sent in this order, then silence (STAT-701); NULL = none */
 };
 void fake_docker_add_script(struct fake_docker *docker, const struct fake_docker_script *spec);
 

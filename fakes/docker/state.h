@@ -25,7 +25,7 @@ struct image {
 struct script {
     struct eca_list_node node;
     struct fake_docker_script spec;
-    char *container, *image, *start_error; /* owned texts of spec */
+    char *container, *image, *start_error, *samples; /* owned texts of spec */
 };
 
 struct port {

@@ -4,10 +4,13 @@
 #include <string.h>
 
 #include "agent/base/list.h"
+#include "agent/base/map.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 
 #define TASKS_PER_MESSAGE_MAX 10 /* TCS-605 */
+#define CPU_PERCENT_MAX 105.0    /* FB-34.2; beyond 100 for the error of the clocks */
+#define HELD_UPGRADES_MAX 16
 
 struct session {
     struct eca_list_node node;
@@ -16,7 +19,8 @@ struct session {
     uint64_t number;
     uint32_t messages;
     char *path, *query;
-    char *cycle; /* messageId of the cycle under way, or NULL after `fin` */
+    char *cycle;                 /* messageId of the cycle under way, or NULL after `fin` */
+    struct eca_map *cycle_tasks; /* ARNs in it so far; the values say nothing */
 };
 
 struct fake_tcs {
@@ -24,7 +28,11 @@ struct fake_tcs {
     char *party, *region;
     struct session *session;
     struct eca_list all_sessions;
-    uint64_t sessions, messages;
+    uint64_t sessions, messages, cycles;
+    struct eca_map *last_of; /* task ARN -> owned JSON of its containers */
+    struct fake_exchange *held[HELD_UPGRADES_MAX];
+    size_t held_count;
+    bool holding;
     struct eca_timer heartbeat, ack;
     uint32_t acks_due;
     char *last;
@@ -79,12 +87,16 @@ static const char *copy_containers(eca_json list, struct eca_json_writer *w)
     if (eca_json_count(list) == 0) {
         return "a task without containers";
     }
-    eca_jw_array(w, "containers");
+    eca_jw_array(w, NULL);
     for (eca_json it = eca_json_first(list); it != NULL; it = eca_json_next(it)) {
         const char *flaw;
 
         eca_jw_object(w, NULL);
         flaw = copy_set(eca_json_get(it, "cpuStatsSet"), "cpu", w);
+        if (flaw == NULL && eca_json_double(eca_json_get(eca_json_get(it, "cpuStatsSet"), "max")) >
+                                CPU_PERCENT_MAX) {
+            flaw = "more CPU than the machine has (FB-34.2)";
+        }
         if (flaw == NULL) {
             flaw = copy_set(eca_json_get(it, "memoryStatsSet"), "memory", w);
         }
@@ -97,33 +109,56 @@ static const char *copy_containers(eca_json list, struct eca_json_writer *w)
     return NULL;
 }
 
-static const char *copy_tasks(struct fake_tcs *tcs, eca_json list, struct eca_json_writer *w)
+static const char *copy_task(struct session *session, eca_json task, struct eca_json_writer *w,
+                             struct eca_buf *names)
 {
+    struct fake_tcs *tcs = session->tcs;
+    eca_json arn = eca_json_get(task, "taskArn");
+    eca_auto_buf struct eca_buf containers = {0};
+    struct eca_json_writer inner = eca_json_writer_to(&containers);
+    const char *flaw, *name;
+
+    if (eca_json_type(arn) != ECA_JSON_STRING) {
+        return "taskMetrics without taskArn";
+    }
+    if (eca_map_put(session->cycle_tasks, eca_json_str(arn), session) != NULL) {
+        return "a task twice in one cycle";
+    }
+    flaw = copy_containers(eca_json_get(task, "containerMetrics"), &inner);
+    if (flaw != NULL) {
+        return flaw;
+    }
+    name = fake_trace_name_of(trace_of(tcs), eca_json_str(arn));
+    eca_buf_addf(names, "%s%s", names->len > 0 ? " " : "", name);
+    eca_jw_object(w, NULL);
+    eca_jw_str(w, "task", name);
+    eca_jw_raw(w, "containers", eca_buf_view(&containers));
+    eca_jw_end_object(w);
+    eca_free(eca_map_put(tcs->last_of, eca_json_str(arn), eca_xstrdup(eca_buf_str(&containers))));
+    return NULL;
+}
+
+static const char *copy_tasks(struct session *session, eca_json list, struct eca_json_writer *w)
+{
+    eca_auto_buf struct eca_buf tasks = {0};
+    eca_auto_buf struct eca_buf names = {0};
+    struct eca_json_writer inner = eca_json_writer_to(&tasks);
+
     if (eca_json_count(list) > TASKS_PER_MESSAGE_MAX) {
         return "more than 10 tasks in one message";
     }
-    eca_jw_array(w, "tasks");
+    eca_jw_array(&inner, NULL);
     for (eca_json it = eca_json_first(list); it != NULL; it = eca_json_next(it)) {
-        eca_json arn = eca_json_get(it, "taskArn");
-        const char *flaw;
+        const char *flaw = copy_task(session, it, &inner, &names);
 
-        if (eca_json_type(arn) != ECA_JSON_STRING) {
-            return "taskMetrics without taskArn";
-        }
-        for (eca_json other = eca_json_first(list); other != it; other = eca_json_next(other)) {
-            if (strcmp(eca_json_str(eca_json_get(other, "taskArn")), eca_json_str(arn)) == 0) {
-                return "a task twice in one message";
-            }
-        }
-        eca_jw_object(w, NULL);
-        eca_jw_str(w, "task", fake_trace_name_of(trace_of(tcs), eca_json_str(arn)));
-        flaw = copy_containers(eca_json_get(it, "containerMetrics"), w);
         if (flaw != NULL) {
             return flaw;
         }
-        eca_jw_end_object(w);
     }
-    eca_jw_end_array(w);
+    eca_jw_end_array(&inner);
+    eca_jw_u64(w, "taskCount", eca_json_count(list));
+    eca_jw_str(w, "names", eca_buf_str(&names));
+    eca_jw_raw(w, "tasks", eca_buf_view(&tasks));
     return NULL;
 }
 
@@ -139,6 +174,11 @@ static const char *check_cycle(struct session *session, const char *id, bool fin
         flaw = "an idle message is one, final and without taskMetrics";
     } else if (!idle && !has_tasks) {
         flaw = "neither idle nor tasks";
+    }
+    if (session->cycle == NULL || flaw != NULL) {
+        session->tcs->cycles++;
+        eca_map_free(session->cycle_tasks);
+        session->cycle_tasks = eca_map_new();
     }
     eca_free(session->cycle);
     session->cycle = fin ? NULL : eca_xstrdup(id);
@@ -178,9 +218,10 @@ static void on_metrics(struct session *session, eca_json message)
     }
     eca_jw_object(&w, NULL);
     eca_jw_u64(&w, "session", session->number);
+    eca_jw_u64(&w, "cycle", tcs->cycles);
     eca_jw_bool(&w, "idle", idle);
     eca_jw_bool(&w, "fin", fin);
-    flaw = copy_tasks(tcs, tasks, &w);
+    flaw = copy_tasks(session, tasks, &w);
     if (flaw != NULL) {
         violation(tcs, "TCS-904", flaw);
         return;
@@ -276,6 +317,7 @@ static void session_free(struct session *session)
     eca_free(session->path);
     eca_free(session->query);
     eca_free(session->cycle);
+    eca_map_free(session->cycle_tasks);
     eca_free(session);
 }
 
@@ -334,6 +376,7 @@ static void welcome(struct fake_tcs *tcs, struct fake_exchange *exchange)
     }
     session->tcs = tcs;
     session->number = ++tcs->sessions;
+    session->cycle_tasks = eca_map_new();
     session->path = eca_xstrdup(request->path);
     session->query = eca_xstrdup(request->query);
     eca_list_push_back(&tcs->all_sessions, &session->node);
@@ -400,6 +443,8 @@ static void on_upgrade(void *arg, struct fake_exchange *exchange)
     } else if (tcs->refusal.on) {
         refuse_now(tcs, exchange, tcs->refusal.status, tcs->refusal.body);
         tcs->refusal.on = tcs->refusal.left == 0 || --tcs->refusal.left > 0;
+    } else if (tcs->holding && tcs->held_count < HELD_UPGRADES_MAX) {
+        tcs->held[tcs->held_count++] = exchange;
     } else {
         welcome(tcs, exchange);
     }
@@ -450,6 +495,13 @@ uint64_t fake_tcs_messages(const struct fake_tcs *tcs)
 const char *fake_tcs_last(const struct fake_tcs *tcs)
 {
     return tcs->last == NULL ? "" : tcs->last;
+}
+
+const char *fake_tcs_last_of(const struct fake_tcs *tcs, const char *task_arn)
+{
+    const char *json = eca_map_get(tcs->last_of, task_arn);
+
+    return json == NULL ? "null" : json;
 }
 
 void fake_tcs_send_text(struct fake_tcs *tcs, const char *text)
@@ -505,9 +557,17 @@ void fake_tcs_refuse(struct fake_tcs *tcs, uint32_t times, int status, const cha
     tcs->refusal.body = eca_xstrdup(body == NULL ? "" : body);
 }
 
-void fake_tcs_accept(struct fake_tcs *tcs)
+void fake_tcs_accept(struct fake_tcs *tcs, bool hold)
 {
     tcs->refusal.on = false;
+    tcs->holding = hold;
+    while (!hold && tcs->held_count > 0) {
+        struct fake_exchange *exchange = tcs->held[0];
+
+        memmove(&tcs->held[0], &tcs->held[1], (tcs->held_count - 1) * sizeof(tcs->held[0]));
+        tcs->held_count--;
+        welcome(tcs, exchange);
+    }
 }
 
 void fake_tcs_close_after(struct fake_tcs *tcs, uint32_t messages, int code, const char *reason)
@@ -526,6 +586,7 @@ struct fake_tcs *fake_tcs_new(const struct fake_tcs_opts *opts)
     tcs->opts = *opts;
     tcs->party = eca_xstrdup(opts->party == NULL ? "tcs" : opts->party);
     tcs->region = eca_xstrdup(opts->region == NULL ? "us-west-2" : opts->region);
+    tcs->last_of = eca_map_new();
     eca_list_init(&tcs->all_sessions);
     eca_timer_init(&tcs->heartbeat, opts->base.sched, run_heartbeat, tcs);
     eca_timer_init(&tcs->ack, opts->base.sched, run_ack, tcs);
@@ -537,6 +598,9 @@ struct fake_tcs *fake_tcs_new(const struct fake_tcs_opts *opts)
 
 void fake_tcs_free(struct fake_tcs *tcs)
 {
+    size_t cursor = 0;
+    void *json;
+
     if (tcs == NULL) {
         return;
     }
@@ -547,6 +611,10 @@ void fake_tcs_free(struct fake_tcs *tcs)
     {
         session_free(eca_list_entry(it, struct session, node));
     }
+    while (eca_map_next(tcs->last_of, &cursor, NULL, &json)) {
+        eca_free(json);
+    }
+    eca_map_free(tcs->last_of);
     eca_free(tcs->party);
     eca_free(tcs->region);
     eca_free(tcs->last);

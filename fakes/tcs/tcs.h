@@ -9,8 +9,10 @@
  *
  * Trace, lane tcs:
  *   connect {session}   refused {status}   closed {session, code, reason}
- *   metrics {session, idle, fin, tasks:[{task, containers:[{cpu:{...}, memory:{...}}]}]}
+ *   metrics {session, cycle, idle, fin, taskCount, names,
+ *            tasks:[{task, containers:[{cpu:{...}, memory:{...}}]}]}
  *   sent {type}         but acks and heartbeats
+ * "cycle" counts the messageIds of the run; "names" are the tasks, separated by blanks.
  */
 enum fake_tcs_acks {
     FAKE_TCS_ACK_ALL,
@@ -38,6 +40,8 @@ uint64_t fake_tcs_sessions(const struct fake_tcs *tcs);
 uint64_t fake_tcs_messages(const struct fake_tcs *tcs); /* PublishMetricsRequest so far */
 /* JSON of the latest message, "" before. */
 const char *fake_tcs_last(const struct fake_tcs *tcs);
+/* The containers of the latest metrics of a task, [{"cpu":{...},"memory":{...}}]; "null" before. */
+const char *fake_tcs_last_of(const struct fake_tcs *tcs, const char *task_arn);
 
 void fake_tcs_send_text(struct fake_tcs *tcs, const char *text);
 void fake_tcs_send_raw(struct fake_tcs *tcs, struct eca_view bytes);
@@ -47,7 +51,8 @@ void fake_tcs_cut(struct fake_tcs *tcs);
 void fake_tcs_set_reading(struct fake_tcs *tcs, bool reading); /* false: stall (FB-26) */
 /* Answer the next `times` upgrades (0 = until fake_tcs_accept) this way. */
 void fake_tcs_refuse(struct fake_tcs *tcs, uint32_t times, int status, const char *body);
-void fake_tcs_accept(struct fake_tcs *tcs);
+/* Accept again, at once. With `hold`, upgrades wait unanswered until accept(tcs, false). */
+void fake_tcs_accept(struct fake_tcs *tcs, bool hold);
 /* End each session with this code after so many messages; 0 messages = off. */
 void fake_tcs_close_after(struct fake_tcs *tcs, uint32_t messages, int code, const char *reason);
 

@@ -136,6 +136,11 @@ int hns_child_start(struct eca_loop *loop, const char *const *argv, const char *
     return ECA_OK;
 }
 
+pid_t hns_child_pid(const struct hns_child *child)
+{
+    return child->pid;
+}
+
 void hns_child_signal(struct hns_child *child, int signal)
 {
     if (!child->reaped) {

@@ -16,6 +16,7 @@ struct hns_child_events {
 int hns_child_start(struct eca_loop *loop, const char *const *argv, const char *const *envp,
                     const struct hns_child_events *events, void *arg, struct hns_child **ret_child,
                     struct eca_err *err);
+pid_t hns_child_pid(const struct hns_child *child);
 void hns_child_signal(struct hns_child *child, int signal);
 /* SIGKILL, wait, release; no callback. NULL ok. */
 void hns_child_free(struct hns_child *child);

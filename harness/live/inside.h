@@ -4,7 +4,6 @@
 #include "agent/sys/http_curl.h"
 #include "fakes/carry/socket.h"
 #include "fakes/docker/relay.h"
-#include "fakes/tcs/tcs.h"
 #include "harness/live/child.h"
 #include "harness/scenario/run.h"
 #include "harness/sim/rng.h"
@@ -23,7 +22,6 @@ struct live {
     struct fake_hub *hub;
     struct fake_socket *sockets;
     struct eca_fd_watch *socket_watch;
-    struct fake_tcs *tcs;
     struct fake_docker_relay *relay;
     char *dir, *data_dir, *agent_path;
     bool foreign; /* not our own binary */

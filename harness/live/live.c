@@ -125,6 +125,57 @@ static bool agent_running(void *impl)
     return live->child != NULL && !live->ended;
 }
 
+static uint64_t count_entries(const char *path)
+{
+    DIR *dir = opendir(path);
+    uint64_t count = 0;
+
+    for (struct dirent *entry = dir == NULL ? NULL : readdir(dir); entry != NULL;
+         entry = readdir(dir)) {
+        count += entry->d_name[0] != '.' ? 1 : 0;
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+    return count;
+}
+
+/* Resident anonymous memory in KiB: file pages come and go with the page cache. */
+static uint64_t resident_kib(pid_t pid)
+{
+    static const char key[] = "RssAnon:";
+    eca_auto_free char *path = eca_xasprintf("/proc/%d/status", (int)pid);
+    eca_auto_buf struct eca_buf text = {0};
+    size_t at, end;
+    uint64_t kib = 0;
+
+    (void)hns_file_read(path, &text, NULL);
+    at = eca_view_find(eca_buf_view(&text), key, 0);
+    end = at == SIZE_MAX ? SIZE_MAX : eca_view_find(eca_buf_view(&text), " kB", at);
+    if (end != SIZE_MAX) {
+        at += sizeof(key) - 1;
+        (void)eca_parse_u64(eca_view_trim(eca_view_sub(eca_buf_view(&text), at, end - at)),
+                            UINT64_MAX, &kib, NULL);
+    }
+    return kib;
+}
+
+static bool resources(void *impl, struct hns_resources *ret_resources)
+{
+    struct live *live = impl;
+    eca_auto_free char *fds = NULL, *tasks = NULL;
+
+    if (!agent_running(live)) {
+        return false;
+    }
+    fds = eca_xasprintf("/proc/%d/fd", (int)hns_child_pid(live->child));
+    tasks = eca_xasprintf("/proc/%d/task", (int)hns_child_pid(live->child));
+    *ret_resources = (struct hns_resources){.descriptors = count_entries(fds),
+                                            .threads = count_entries(tasks),
+                                            .memory_kib = resident_kib(hns_child_pid(live->child))};
+    return true;
+}
+
 static int turn(void *impl, struct eca_err *err)
 {
     struct live *live = impl;
@@ -253,7 +304,6 @@ void hns_live_free(struct live *live)
     void *pair;
 
     fake_docker_relay_free(live->relay);
-    fake_tcs_free(live->tcs);
     fake_hub_free(live->hub);
     fake_trace_free(live->trace);
     eca_http_curl_free(live->curl);
@@ -446,7 +496,6 @@ int hns_live_set_stage(struct live *live, const struct hns_stage_opts *opts, boo
                                .entropy = sim_rng_port(&live->rng),
                                .hub = live->hub,
                                .trace = live->trace};
-    live->tcs = fake_tcs_new(&(struct fake_tcs_opts){.base = *base});
     if (open_sockets(live, owns_metadata, err) < 0) {
         return ECA_E_INTERNAL;
     }
@@ -483,6 +532,7 @@ int hns_live_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage
                                              .file_read = hns_live_file_read,
                                              .file_write = hns_live_file_write,
                                              .durable_text = hns_live_durable_text,
+                                             .resources = resources,
                                              .unplug = unplug,
                                              .free = free_stage};
     struct live *live = eca_xalloc(sizeof(*live));

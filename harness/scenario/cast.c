@@ -105,6 +105,23 @@ static void open_acs(struct hns_run *run)
     run->cast.acs = fake_acs_new(&opts);
 }
 
+static void open_tcs(struct hns_run *run)
+{
+    static const char *const acks[] = {"all", "none", "once"};
+    struct hns_args args = world_args(run, "tcs");
+    struct hns_args ecs_args = world_args(run, "ecs");
+    struct fake_tcs_opts opts = {
+        .base = run->stage.base,
+        .auth = hns_arg_bool(&ecs_args, "unsigned", false) ? NULL : run->cast.auth,
+        .acks = (enum fake_tcs_acks)word_index(hns_arg_text(&args, "acks", NULL), acks,
+                                               ECA_ARRAY_LEN(acks)),
+        .ack_delay_ms = hns_arg_ms(&args, "ack_takes", 0),
+        .heartbeat_ms = hns_arg_ms(&args, "heartbeat", 0),
+    };
+
+    run->cast.tcs = fake_tcs_new(&opts);
+}
+
 void hns_cast_image(struct hns_run *run, const struct hns_args *args, const char *name)
 {
     struct fake_docker_image image = {
@@ -134,6 +151,7 @@ void hns_cast_behaviour(struct hns_run *run, const struct hns_args *args)
     static const char *const shapes[] = {"normal",    "online-cpus", "zero",
                                          "backwards", "same-time",   "bad-types",
                                          "not-json",  "silent",      "ends"};
+    eca_auto_buf struct eca_buf samples = {0};
     struct fake_docker_script script = {
         .container = hns_arg_text(args, "container", NULL),
         .image = hns_arg_text(args, "image", NULL),
@@ -157,6 +175,10 @@ void hns_cast_behaviour(struct hns_run *run, const struct hns_args *args)
                                                           ECA_ARRAY_LEN(shapes)),
     };
 
+    if (hns_arg_node(args, "samples") != NULL) {
+        hns_node_json(run, hns_arg_node(args, "samples"), &samples);
+        script.samples = eca_buf_str(&samples);
+    }
     fake_docker_add_script(run->cast.docker, &script);
 }
 
@@ -207,6 +229,7 @@ int hns_cast_open(struct hns_run *run, struct eca_err *err)
     open_metadata(run);
     open_ecs(run);
     open_acs(run);
+    open_tcs(run);
     if (run->opts->real_docker == NULL) {
         open_docker(run);
     }
@@ -230,6 +253,7 @@ void hns_cast_close(struct hns_cast *cast)
 {
     fake_docker_free(cast->docker);
     fake_metadata_free(cast->metadata);
+    fake_tcs_free(cast->tcs);
     fake_acs_free(cast->acs);
     fake_ecs_free(cast->ecs);
     fake_auth_free(cast->auth);

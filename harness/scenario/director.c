@@ -705,6 +705,11 @@ static void close_run(struct hns_run *run)
     }
     eca_map_free(run->vars);
     eca_map_free(run->rules);
+    cursor = 0;
+    while (eca_map_next(run->marks, &cursor, NULL, &value)) {
+        eca_free(value);
+    }
+    eca_map_free(run->marks);
     eca_map_free(run->sent);
     for (size_t i = 0; i < run->kept_count; i++) {
         eca_free(run->kept[i]);
@@ -838,6 +843,7 @@ void hns_run_scenario(const struct hns_run_opts *opts, struct hns_result *result
     run->arn_salt = opts->real_docker != NULL ? started : 0;
     run->vars = eca_map_new();
     run->rules = eca_map_new();
+    run->marks = eca_map_new();
     run->sent = eca_map_new();
     name_result(run, result);
     skip = reason_to_skip(run);

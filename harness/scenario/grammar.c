@@ -18,6 +18,7 @@ static const char *const state_words[] = {"none", "created", "running", "paused"
 static const char *const stats_words[] = {"normal",    "online-cpus", "zero",     "backwards",
                                           "same-time", "bad-types",   "not-json", "silent",
                                           "ends",      NULL};
+static const char *const acks_words[] = {"all", "none", "once", NULL};
 static const char *const disk_words[] = {"ok", "fail", "full", NULL};
 
 const struct hns_member hns_container_members[] = {
@@ -100,6 +101,8 @@ static const struct hns_member send_members[] = {
         {"memory_step", HNS_T_INT, "growth per sample", false, NULL, NULL},                        \
         {"cache", HNS_T_INT, "bytes of cache", false, NULL, NULL},                                 \
         {"cpu_milli", HNS_T_INT, "1000 = one core", false, NULL, NULL},                            \
+        {"samples", HNS_T_ANY, "its statistics: a list, sent in order, then silence",              \
+         false,     NULL,      NULL},                                                              \
     {                                                                                              \
         "stats", HNS_T_WORD, "shape of its statistics", false, NULL, stats_words                   \
     }
@@ -185,6 +188,13 @@ static const struct hns_member acs_world[] = {
     {"verbose", HNS_T_BOOL, "heartbeats in the trace", false, NULL, NULL},
     {0},
 };
+static const struct hns_member tcs_world[] = {
+    {"acks", HNS_T_WORD, "which messages are acknowledged; once: the first of a session", false,
+     NULL, acks_words},
+    {"ack_takes", HNS_T_DURATION, "until an acknowledgement; default 0s", false, NULL, NULL},
+    {"heartbeat", HNS_T_DURATION, "interval of heartbeats; default none", false, NULL, NULL},
+    {0},
+};
 static const struct hns_member host_world[] = {
     {"cpus", HNS_T_INT, "default 2 (sim)", false, NULL, NULL},
     {"memory_mib", HNS_T_INT, "default 3768 (sim)", false, NULL, NULL},
@@ -205,6 +215,7 @@ static const struct hns_member world_members[] = {
     {"metadata", HNS_T_OBJECT, "EC2 metadata", false, metadata_world, NULL},
     {"ecs", HNS_T_OBJECT, "the ECS API", false, ecs_world, NULL},
     {"acs", HNS_T_OBJECT, "the agent communication service", false, acs_world, NULL},
+    {"tcs", HNS_T_OBJECT, "the telemetry service", false, tcs_world, NULL},
     {"tasks", HNS_T_NAMED, "tasks that steps name", false, hns_task_members, NULL},
     {0},
 };
@@ -341,6 +352,25 @@ static const struct hns_member refuse_members[] = {
      false, NULL, NULL},
     {0},
 };
+static const struct hns_member tcs_close_members[] = {
+    {"code", HNS_T_INT, "close code; default 1000", false, NULL, NULL},
+    {"reason", HNS_T_TEXT, "text of the frame", false, NULL, NULL},
+    {"after", HNS_T_INT,
+     "not now: each session, after so many messages, until the next step of this kind", false, NULL,
+     NULL},
+    {0},
+};
+static const struct hns_member tcs_refuse_members[] = {
+    {"times", HNS_T_INT, "so many upgrades; default all until tcs.accept", false, NULL, NULL},
+    {"status", HNS_T_INT, "HTTP status; default 400", false, NULL, NULL},
+    {"body", HNS_T_TEXT, "body of the answer", false, NULL, NULL},
+    {0},
+};
+static const struct hns_member tcs_acks_members[] = {
+    {"acks", HNS_T_WORD, "which messages are acknowledged", true, NULL, acks_words},
+    {"takes", HNS_T_DURATION, "until an acknowledgement; default 0s", false, NULL, NULL},
+    {0},
+};
 static const struct hns_member update_members[] = {
     {"location", HNS_T_TEXT, "URL of the image", false, NULL, NULL},
     {"signature", HNS_T_TEXT, "its MD5", false, NULL, NULL},
@@ -428,11 +458,30 @@ static const struct hns_member check_members[] = {
     {"sessions", HNS_T_INT, "ACS sessions so far", false, NULL, NULL},
     {"unacknowledged", HNS_T_INT, "ACS messages without ack", false, NULL, NULL},
     {"instances", HNS_T_INT, "registered instances", false, NULL, NULL},
+    {"telemetry", HNS_T_BOOL, "a TCS session stands", false, NULL, NULL},
+    {"metrics", HNS_T_ANY,
+     "with `task`: its latest metrics, a list of {cpu: {min, max, sum, sampleCount}, memory}; "
+     "null: "
+     "none came",
+     false, NULL, NULL},
     {"agent", HNS_T_WORD, "the agent process", false, NULL,
      (const char *const[]){"running", "ended", NULL}},
     {"body", HNS_T_ANY, "with `container`: part of its create body", false, NULL, NULL},
     {"registration", HNS_T_ANY, "part of the latest registration", false, NULL, NULL},
     {"within", HNS_T_DURATION, "default 0s: now", false, NULL, NULL},
+    {0},
+};
+static const struct hns_member resources_members[] = {
+    {"mark", HNS_T_TEXT, "remember them under this name", false, NULL, NULL},
+    {"as_at", HNS_T_TEXT, "they are as at this mark again (FB-INV.5)", false, NULL, NULL},
+    {"more_descriptors", HNS_T_INT, "with as_at: so many more or fewer are fine; default 5", false,
+     NULL, NULL},
+    {"more_memory_kib", HNS_T_INT, "with as_at: so much more is fine; default 2048", false, NULL,
+     NULL},
+    {"descriptors_max", HNS_T_INT, "never more", false, NULL, NULL},
+    {"for", HNS_T_DURATION, "with descriptors_max: looked at so long; default 0s", false, NULL,
+     NULL},
+    {"within", HNS_T_DURATION, "with as_at; default 10s", false, NULL, NULL},
     {0},
 };
 static const struct hns_member repeat_members[] = {
@@ -480,6 +529,19 @@ const struct hns_verb hns_verbs[] = {
     {"acs.stage_update", HNS_T_OBJECT, "StageUpdateMessage", update_members, "location", true,
      NULL},
     {"acs.perform_update", HNS_T_NONE, "PerformUpdateMessage", NULL, NULL, true, NULL},
+    {"tcs.close", HNS_T_OBJECT, "close the telemetry session", tcs_close_members, "code", true,
+     NULL},
+    {"tcs.cut", HNS_T_NONE, "end of TCP without a Close frame", NULL, NULL, true, NULL},
+    {"tcs.refuse", HNS_T_OBJECT, "refuse upgrades", tcs_refuse_members, "status", true, NULL},
+    {"tcs.accept", HNS_T_NONE, "accept upgrades again, also held ones", NULL, NULL, true, NULL},
+    {"tcs.hold", HNS_T_NONE, "leave upgrades unanswered until tcs.accept", NULL, NULL, true, NULL},
+    {"tcs.reading", HNS_T_BOOL, "false: the service stops reading", NULL, NULL, false, NULL},
+    {"tcs.acks", HNS_T_OBJECT, "acknowledgements from now on", tcs_acks_members, "acks", false,
+     NULL},
+    {"tcs.heartbeats", HNS_T_TEXT, "interval of heartbeats from now on, or off", NULL, NULL, false,
+     NULL},
+    {"tcs.raw", HNS_T_TEXT, "any text as one message", NULL, NULL, false, NULL},
+    {"tcs.ping", HNS_T_TEXT, "a ping with this payload", NULL, NULL, true, NULL},
     {"docker.exit", HNS_T_OBJECT, "a container ends by itself", exit_members, "container", false,
      NULL},
     {"docker.oom", HNS_T_OBJECT, "the kernel kills it for memory", container_ref, "container",
@@ -544,6 +606,10 @@ const struct hns_verb hns_verbs[] = {
      false, NULL},
     {"file", HNS_T_OBJECT, "look at a file", file_members, "path", false, NULL},
     {"check", HNS_T_OBJECT, "ask the fakes how things stand", check_members, NULL, false, NULL},
+    {"resources", HNS_T_OBJECT,
+     "descriptors, threads and memory of the agent (sim: its open "
+     "requests and sessions)",
+     resources_members, NULL, false, NULL},
     {"repeat", HNS_T_OBJECT, "steps several times", repeat_members, NULL, false, NULL},
     {"parallel", HNS_T_BRANCHES, "lists of steps side by side", NULL, NULL, false, NULL},
     {"include", HNS_T_TEXT, "the steps of another file", NULL, NULL, false, NULL},
@@ -563,6 +629,12 @@ const struct hns_event_def hns_events[] = {
     {FAKE_LANE_ACS, "closed", "session code reason", "session over; code 0 = no Close frame"},
     {FAKE_LANE_ACS, "ping", "payload", "a ping to the agent"},
     {FAKE_LANE_ACS, "pong", "payload", "its answer"},
+    {FAKE_LANE_TCS, "connect", "session", "an upgrade was accepted"},
+    {FAKE_LANE_TCS, "refused", "status", "an upgrade was refused"},
+    {FAKE_LANE_TCS, "metrics", "session cycle idle fin taskCount names tasks",
+     "a message of a cycle; names: its tasks, separated by blanks"},
+    {FAKE_LANE_TCS, "sent", "type", "a message to the agent (no acks, no heartbeats)"},
+    {FAKE_LANE_TCS, "closed", "session code reason", "session over; code 0 = no Close frame"},
     {FAKE_LANE_ECS, "CreateCluster", "cluster", "cluster created"},
     {FAKE_LANE_ECS, "RegisterContainerInstance", "cluster instance new", "registered"},
     {FAKE_LANE_ECS, "DiscoverPollEndpoint", "cluster instance", "endpoints asked for"},

@@ -84,6 +84,7 @@ struct hns_run {
     struct hns_cast cast;
     struct eca_map *vars;  /* name -> owned text */
     struct eca_map *sent;  /* task -> its description in an acs.send step (const struct hns_node) */
+    struct eca_map *marks; /* name -> owned struct hns_resources */
     struct eca_map *rules; /* name -> (void *)(uintptr_t)rule id of a named fault */
     char **kept;
     size_t kept_count;
@@ -181,7 +182,7 @@ struct hns_verb_entry {
     const char *name;
     hns_verb_fn *fn;
 };
-extern const struct hns_verb_entry hns_verbs_acs[], hns_verbs_docker[], hns_verbs_other[],
-    hns_verbs_agent[], hns_verbs_expect[];
+extern const struct hns_verb_entry hns_verbs_acs[], hns_verbs_tcs[], hns_verbs_docker[],
+    hns_verbs_other[], hns_verbs_agent[], hns_verbs_expect[];
 
 #endif

@@ -10,6 +10,7 @@
 #include "fakes/docker/daemon.h"
 #include "fakes/ecs/ecs.h"
 #include "fakes/metadata/metadata.h"
+#include "fakes/tcs/tcs.h"
 #include "harness/scenario/load.h"
 
 /*
@@ -22,6 +23,10 @@ struct hns_run;
 /* ---- stage ---------------------------------------------------------------------------------- */
 
 typedef void hns_http_fn(void *arg, int status, struct eca_view body, const char *error);
+
+struct hns_resources {
+    uint64_t descriptors, threads, memory_kib; /* resident and private */
+};
 
 struct hns_stage_ops {
     int (*agent_start)(void *impl, struct eca_err *err);
@@ -43,6 +48,9 @@ struct hns_stage_ops {
     int (*file_write)(void *impl, const char *path, struct eca_view text, struct eca_err *err);
     /* Everything durable, for the search for secrets; may be NULL. */
     void (*durable_text)(void *impl, struct eca_buf *out);
+    /* What the agent holds; false when it does not run. In simulation only descriptors are told:
+     * its open requests and sessions. */
+    bool (*resources)(void *impl, struct hns_resources *ret_resources);
     /* Simulation only, else NULL. */
     void (*disk)(void *impl, const char *state, uint32_t times, uint64_t takes_ms);
     void (*clock_step)(void *impl, int64_t by_ms);
@@ -75,6 +83,7 @@ struct hns_cast {
     struct fake_auth *auth;
     struct fake_ecs *ecs;
     struct fake_acs *acs;
+    struct fake_tcs *tcs;
     struct fake_metadata *metadata;
     struct fake_docker *docker; /* NULL in front of a real daemon */
 };

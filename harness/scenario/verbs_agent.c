@@ -5,6 +5,7 @@
 #include <string.h>
 
 /* Verbs about the agent's process, time, and the flow of steps. */
+#define WITHIN_DEFAULT_NS (UINT64_C(10) * 1000000000)
 #define TERMINATE_DEFAULT_NS (UINT64_C(15) * 1000000000)
 
 static int verb_start(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
@@ -95,6 +96,83 @@ static int verb_advance(struct hns_run *run, struct hns_cursor *cursor, const st
     return ECA_OK;
 }
 
+/* ---- resources ------------------------------------------------------------------------------- */
+
+#define RESOURCES_LOOK_NS (UINT64_C(100) * 1000000)
+
+static void print_resources(const struct hns_resources *have, struct eca_buf *out)
+{
+    eca_buf_addf(out, "%llu descriptors, %llu threads, %llu KiB",
+                 (unsigned long long)have->descriptors, (unsigned long long)have->threads,
+                 (unsigned long long)have->memory_kib);
+}
+
+static bool is_as_at(const struct hns_args *args, const struct hns_resources *have,
+                     const struct hns_resources *mark)
+{
+    uint64_t slack = hns_arg_int(args, "more_descriptors", 5);
+
+    return have->descriptors <= mark->descriptors + slack &&
+           mark->descriptors <= have->descriptors + slack && have->threads == mark->threads &&
+           have->memory_kib <= mark->memory_kib + hns_arg_int(args, "more_memory_kib", 2048);
+}
+
+static int poll_resources(struct hns_run *run, struct hns_cursor *cursor, bool last)
+{
+    const struct hns_node *value = NULL;
+    struct hns_args args = {run, hns_step_verb(NULL, cursor->step, &value), NULL};
+    struct hns_resources have = {0};
+    const struct hns_resources *mark;
+    eca_auto_buf struct eca_buf text = {0};
+
+    args.node = value;
+    if (!run->stage.ops->resources(run->stage.impl, &have)) {
+        hns_fail(run, cursor->step, "the agent does not run");
+        return 0;
+    }
+    print_resources(&have, &text);
+    if (have.descriptors > hns_arg_int(&args, "descriptors_max", UINT64_MAX)) {
+        hns_fail(run, cursor->step, "the agent holds %s", eca_buf_str(&text));
+        return 0;
+    }
+    if (hns_arg_node(&args, "as_at") == NULL) {
+        eca_timer_start(&cursor->timer, RESOURCES_LOOK_NS);
+        return last ? 1 : 0;
+    }
+    mark = eca_map_get(run->marks, hns_arg_text(&args, "as_at", ""));
+    if (mark != NULL && is_as_at(&args, &have, mark)) {
+        return 1;
+    }
+    if (mark == NULL || last) {
+        eca_buf_add_str(&text, mark == NULL ? "; there is no such mark" : "; at the mark ");
+        if (mark != NULL) {
+            print_resources(mark, &text);
+        }
+        hns_fail(run, cursor->step, "the agent holds %s", eca_buf_str(&text));
+    }
+    eca_timer_start(&cursor->timer, RESOURCES_LOOK_NS);
+    return 0;
+}
+
+static int verb_resources(struct hns_run *run, struct hns_cursor *cursor,
+                          const struct hns_args *args)
+{
+    const char *mark = hns_arg_text(args, "mark", NULL);
+    bool compares = hns_arg_node(args, "as_at") != NULL;
+
+    if (mark != NULL) {
+        struct hns_resources *have = eca_xalloc(sizeof *have);
+
+        (void)run->stage.ops->resources(run->stage.impl, have);
+        eca_free(eca_map_put(run->marks, mark, have));
+        return ECA_OK;
+    }
+    hns_wait_poll(run, cursor, poll_resources, NULL,
+                  compares ? hns_arg_ns(args, "within", WITHIN_DEFAULT_NS)
+                           : hns_arg_ns(args, "for", 0));
+    return ECA_OK;
+}
+
 static int verb_repeat(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
 {
     return hns_push_steps(run, cursor, hns_arg_node(args, "steps"), hns_arg_int(args, "times", 1),
@@ -137,6 +215,7 @@ const struct hns_verb_entry hns_verbs_agent[] = {
     {"agent.restart", verb_restart},
     {"agent.env", verb_env},
     {"advance", verb_advance},
+    {"resources", verb_resources},
     {"repeat", verb_repeat},
     {"parallel", verb_parallel},
     {"include", verb_include},

@@ -533,6 +533,22 @@ static void check_docker(struct hns_run *run, const struct hns_args *args, struc
     }
 }
 
+static void check_telemetry(struct hns_run *run, const struct hns_args *args, struct eca_buf *why)
+{
+    const char *task = hns_arg_text(args, "task", NULL);
+    const char *connected = fake_tcs_connected(run->cast.tcs) ? "true" : "false";
+
+    differ(why, "telemetry", connected, hns_arg_text(args, "telemetry", connected));
+    if (hns_arg_node(args, "metrics") == NULL) {
+        return;
+    }
+    if (task == NULL) {
+        hns_fail(run, args->node, "\"metrics\" needs \"task\"");
+        return;
+    }
+    check_json(run, args, "metrics", fake_tcs_last_of(run->cast.tcs, hns_task_arn(run, task)), why);
+}
+
 static int poll_check(struct hns_run *run, struct hns_cursor *cursor, bool last)
 {
     const struct hns_node *value = NULL;
@@ -544,6 +560,7 @@ static int poll_check(struct hns_run *run, struct hns_cursor *cursor, bool last)
     args.node = value;
     check_status(run, &args, &why);
     check_docker(run, &args, &why);
+    check_telemetry(run, &args, &why);
     differ(&why, "connected", connected ? "true" : "false",
            hns_arg_text(&args, "connected", connected ? "true" : "false"));
     differ(&why, "agent", running ? "running" : "ended",

@@ -6,7 +6,6 @@
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "agent/base/timefmt.h"
-#include "fakes/tcs/tcs.h"
 #include "harness/scenario/inside.h"
 #include "harness/sim/disk.h"
 #include "harness/sim/machine.h"
@@ -25,7 +24,6 @@ struct sim {
     struct fake_trace *trace;
     struct fake_hub *hub;
     struct fake_memory *memory;
-    struct fake_tcs *tcs;
     struct sim_disk *disk;
     struct sim_machine machine;
     struct eca_log log;
@@ -238,6 +236,14 @@ static void durable_text(void *impl, struct eca_buf *out)
     sim_disk_text(((struct sim *)impl)->disk, out);
 }
 
+static bool resources(void *impl, struct hns_resources *ret_resources)
+{
+    struct sim *sim = impl;
+
+    *ret_resources = (struct hns_resources){.descriptors = fake_hub_open(sim->hub)};
+    return agent_running(sim);
+}
+
 static void set_disk(void *impl, const char *state, uint32_t times, uint64_t takes_ms)
 {
     struct sim *sim = impl;
@@ -262,7 +268,6 @@ static void sim_free(void *impl)
 {
     struct sim *sim = impl;
 
-    fake_tcs_free(sim->tcs);
     fake_hub_free(sim->hub);
     fake_trace_free(sim->trace);
     sim_disk_free(sim->disk);
@@ -346,6 +351,7 @@ int hns_sim_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage,
                                              .file_read = file_read,
                                              .file_write = file_write,
                                              .durable_text = durable_text,
+                                             .resources = resources,
                                              .disk = set_disk,
                                              .clock_step = clock_step,
                                              .unplug = sim_unplug,
@@ -383,6 +389,5 @@ int hns_sim_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage,
     set_environment(sim);
     set_files(sim);
     set_network(sim);
-    sim->tcs = fake_tcs_new(&(struct fake_tcs_opts){.base = ret_stage->base});
     return ECA_OK;
 }

@@ -233,6 +233,15 @@ static bool agent_running(void *impl)
     return wire->agent != NULL && !wire->agent_ended;
 }
 
+/* As in simulation: the process is the harness's own. */
+static bool resources(void *impl, struct hns_resources *ret_resources)
+{
+    struct live *live = impl;
+
+    *ret_resources = (struct hns_resources){.descriptors = fake_hub_open(live->hub)};
+    return agent_running(live);
+}
+
 /* ---- stage ---------------------------------------------------------------------------------- */
 
 static void unplug(void *impl)
@@ -278,6 +287,7 @@ int hns_wire_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage
                                              .file_read = hns_live_file_read,
                                              .file_write = hns_live_file_write,
                                              .durable_text = hns_live_durable_text,
+                                             .resources = resources,
                                              .clock_step = clock_step,
                                              .unplug = unplug,
                                              .free = free_stage};

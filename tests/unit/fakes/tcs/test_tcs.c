@@ -83,9 +83,9 @@ START_TEST(idle_messages_are_acknowledged)
     publish(MESSAGE(META("true", "true", UUID)));
     ck_assert_str_eq(eca_buf_str(&wire.texts),
                      "{\"type\":\"AckPublishMetric\",\"message\":{\"message\":\"ok\"}}\n");
-    ck_assert_uint_eq(
-        stage_events(&stage, FAKE_LANE_TCS, "metrics", "\"idle\":true,\"fin\":true,\"tasks\":[]"),
-        1);
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_TCS, "metrics",
+                                   "\"cycle\":1,\"idle\":true,\"fin\":true,\"taskCount\":0"),
+                      1);
     ck_assert_str_eq(fake_tcs_last(tcs), MESSAGE(META("true", "true", UUID)));
     fake_tcs_set_acks(tcs, FAKE_TCS_ACK_NONE, 0);
     publish(MESSAGE(META("true", "true", UUID)));
@@ -120,6 +120,9 @@ START_TEST(metrics_are_told_and_checked)
          "TCS-904"},
         {MESSAGE(META("true", "false", UUID) ",\"taskMetrics\":[" TASK("a/t1", "\"x\"") "]"),
          "TCS-904"},
+        {MESSAGE(META("true", "false", UUID) ",\"taskMetrics\":[" TASK("a/t1",
+                                                                       SET("1", "200", "2")) "]"),
+         "TCS-904"},
         {"not json", "TCS-403"},
         {"{\"type\":\"Other\"}", "TCS-501"},
     };
@@ -131,6 +134,10 @@ START_TEST(metrics_are_told_and_checked)
         META("true", "false", UUID) ",\"taskMetrics\":[" TASK("a/t2", SET("1", "2", "2")) "]"));
     ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_TCS, "metrics", "\"task\":\"t1\""), 1);
     ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_TCS, "metrics", "\"sampleCount\":2"), 2);
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_TCS, "metrics", "\"cycle\":1"), 2);
+    ck_assert_str_eq(fake_tcs_last_of(tcs, "a/t1"),
+                     "[{\"cpu\":" SET("1", "2", "2") ",\"memory\":" SET("1", "2", "2") "}]");
+    ck_assert_str_eq(fake_tcs_last_of(tcs, "a/t3"), "null");
     ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 0);
     publish(MESSAGE(
         META("false", "false", UUID) ",\"taskMetrics\":[" TASK("a/t1", SET("1", "2", "2")) "]"));
@@ -144,6 +151,35 @@ START_TEST(metrics_are_told_and_checked)
         ck_assert_msg(stage_events(&stage, FAKE_LANE_TCS, "violation", bad[i].rule) > 0, "row %zu",
                       i);
     }
+}
+END_TEST
+
+/* TCS-605, FB-26.3: also over several messages. */
+START_TEST(a_task_comes_once_in_a_cycle)
+{
+    join();
+    publish(MESSAGE(
+        META("false", "false", UUID) ",\"taskMetrics\":[" TASK("a/t1", SET("1", "2", "2")) "]"));
+    publish(MESSAGE(
+        META("true", "false", UUID) ",\"taskMetrics\":[" TASK("a/t1", SET("1", "2", "2")) "]"));
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_TCS, "violation", "TCS-904"), 1);
+    publish(MESSAGE(
+        META("true", "false", UUID_2) ",\"taskMetrics\":[" TASK("a/t1", SET("1", "2", "2")) "]"));
+    ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 1);
+}
+END_TEST
+
+/* TCS-905: an upgrade that is answered late. */
+START_TEST(held_upgrades_wait_for_accept)
+{
+    fake_tcs_accept(tcs, true);
+    join();
+    run_ms(5000);
+    ck_assert(!wire.open);
+    fake_tcs_accept(tcs, false);
+    run_ms(10);
+    ck_assert(wire.open);
+    ck_assert_uint_eq(fake_tcs_sessions(tcs), 1);
 }
 END_TEST
 
@@ -207,6 +243,8 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, idle_messages_are_acknowledged);
     tcase_add_test(tcase, metrics_are_told_and_checked);
+    tcase_add_test(tcase, a_task_comes_once_in_a_cycle);
+    tcase_add_test(tcase, held_upgrades_wait_for_accept);
     tcase_add_test(tcase, signatures_are_verified_over_the_bytes);
     tcase_add_test(tcase, sessions_are_refused_ended_and_stalled);
     suite_add_tcase(suite, tcase);
