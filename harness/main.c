@@ -12,6 +12,7 @@
 #include "harness/live/live.h"
 #include "harness/report/timeline.h"
 #include "harness/scenario/run.h"
+#include "harness/scenario/schema.h"
 #include "harness/sim/sim.h"
 #include "harness/wire/wire.h"
 
@@ -55,6 +56,8 @@ static void usage(FILE *to)
             "    -v                   show each run's timeline\n"
             "harness check FILE...    is it a scenario? errors with line and column\n"
             "harness demo [--docker real=SOCKET]   a task lives and dies on a timeline\n"
+            "harness reference           the scenario language, as Markdown\n"
+            "harness schema              the same as a JSON Schema\n"
             "harness version\n");
 }
 
@@ -423,26 +426,58 @@ static int demo(struct options *options)
     return run(options);
 }
 
+static int print(void (*to)(struct eca_buf *out))
+{
+    eca_auto_buf struct eca_buf text = {0};
+
+    to(&text);
+    return fputs(eca_buf_str(&text), stdout) >= 0 && fflush(stdout) == 0 ? EXIT_SUCCESS
+                                                                         : EXIT_FAILURE;
+}
+
+static int reference(struct options *options)
+{
+    (void)options;
+    return print(hns_reference_print);
+}
+
+static int schema(struct options *options)
+{
+    (void)options;
+    return print(hns_schema_print);
+}
+
+static int version(struct options *options)
+{
+    (void)options;
+    return puts(eca_version_text) >= 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static const struct command {
+    const char *name;
+    int (*run)(struct options *options);
+    bool needs_files;
+} commands[] = {
+    {"run", run, true},        {"check", check, true},
+    {"demo", demo, false},     {"reference", reference, false},
+    {"schema", schema, false}, {"version", version, false},
+};
+
 int main(int argc, char **argv)
 {
     struct options options = {0};
+    const struct command *command = NULL;
     int code = EXIT_USAGE;
 
-    if (!parse(&options, argc, argv)) {
+    if (parse(&options, argc, argv)) {
+        for (size_t i = 0; i < ECA_ARRAY_LEN(commands); i++) {
+            command = strcmp(options.command, commands[i].name) == 0 ? &commands[i] : command;
+        }
+    }
+    if (command == NULL || (command->needs_files && options.file_count == 0)) {
         usage(stderr);
-    } else if (strcmp(options.command, "version") == 0) {
-        (void)printf("%s\n", eca_version_text);
-        code = EXIT_SUCCESS;
-    } else if (strcmp(options.command, "demo") == 0) {
-        code = demo(&options);
-    } else if (options.file_count == 0) {
-        usage(stderr);
-    } else if (strcmp(options.command, "run") == 0) {
-        code = run(&options);
-    } else if (strcmp(options.command, "check") == 0) {
-        code = check(&options);
     } else {
-        usage(stderr);
+        code = command->run(&options);
     }
     for (size_t i = 0; i < options.file_count; i++) {
         eca_free(options.files[i]);

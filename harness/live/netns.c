@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -59,6 +60,19 @@ static int raise_loopback(int fd)
     return ioctl(fd, SIOCSIFFLAGS, &request);
 }
 
+/* The agent's local ports are in the range from which the kernel takes the ports of connections. */
+static int reserve_ports(void)
+{
+    static const char ports[] = "51670-51680";
+    int fd = open("/proc/sys/net/ipv4/ip_local_reserved_ports", O_WRONLY | O_CLOEXEC);
+    bool written = fd >= 0 && write(fd, ports, sizeof(ports) - 1) == (ssize_t)sizeof(ports) - 1;
+
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return written ? 0 : -1;
+}
+
 int hns_netns_enter(struct eca_err *err)
 {
     int fd, rc;
@@ -74,6 +88,7 @@ int hns_netns_enter(struct eca_err *err)
     if (rc == 0) {
         rc = set_address(fd, "lo:1", HNS_METADATA_ADDRESS, "255.255.255.255");
     }
+    rc = rc < 0 ? rc : reserve_ports();
     if (rc < 0) {
         int sys = errno;
 

@@ -250,12 +250,10 @@ static void unknown_field(struct hns_problems *problems, const struct hns_node *
                           const struct hns_event_def *def)
 {
     const char *names[NAMES_MAX];
-    char words[256];
+    eca_auto_free char *words = eca_xstrdup(def->fields);
     size_t count = 0;
     char *rest = NULL, *word;
 
-    words[0] = '\0';
-    (void)strncat(words, def->fields, sizeof words - 1);
     for (word = strtok_r(words, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
         names[count++] = word;
     }

@@ -814,7 +814,7 @@ const char *hns_nearest(const char *word, const char *const *words, size_t count
         return best;
     }
     for (size_t i = 0; i < count; i++) { /* "kill" of "docker.kill", "container" of "containers" */
-        if (strlen(word) >= 3 && strstr(words[i], word) != NULL) {
+        if (words[i] != NULL && strlen(word) >= 3 && strstr(words[i], word) != NULL) {
             return words[i];
         }
     }

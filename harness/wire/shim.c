@@ -38,6 +38,8 @@ static void split(int64_t ns, struct timespec *ret_time)
     *ret_time = (struct timespec){.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
 }
 
+/* The C library's names of the parameters are not ours to use. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
 int clock_gettime(clockid_t id, struct timespec *ret_time)
 {
     if (active) {
@@ -92,3 +94,4 @@ int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
     }
     return ready;
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

@@ -18,6 +18,8 @@ fi
 # shellcheck disable=SC2016
 exec unshare --net -- bash -euc '
     ip link set lo up
+    # Local ports of agents and registries are not for connections.
+    echo 51670-51680 >/proc/sys/net/ipv4/ip_local_reserved_ports
     ip address add 169.254.169.254/32 dev lo
     ip address add 169.254.170.2/32 dev lo
     exec "$@"' in-netns "$@"
