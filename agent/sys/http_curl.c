@@ -38,6 +38,7 @@ struct eca_http_call {
     bool head_done;
     struct eca_buf head_text; /* header lines, names in lower case, NUL-separated */
     size_t head_count;
+    size_t head_bytes; /* as received, also of lines that are not kept */
 };
 
 struct eca_http_curl {
@@ -130,11 +131,13 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
     if (eca_view_starts(line, "HTTP/")) { /* also after a 100 */
         eca_buf_reset(&call->head_text);
         call->head_count = 0;
+        call->head_bytes = 0;
         (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
         call->status = (int)status;
     } else if (line.len > 0) {
         add_header_line(call, line);
-        if (call->head_text.full) {
+        call->head_bytes += size * count;
+        if (call->head_text.full || call->head_bytes > ANSWER_HEAD_BYTES_MAX) {
             give_up(call, ECA_E_LIMIT, "the answer's head is too long");
             return 0;
         }
@@ -203,14 +206,6 @@ static void call_free(struct eca_http_call *call)
     eca_free(call);
 }
 
-static bool request_left(const struct eca_http_call *call)
-{
-    long bytes = 0;
-
-    (void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &bytes);
-    return bytes > 0;
-}
-
 /* The library's verdict in the port's words. */
 static enum eca_code code_of(CURLcode result, bool sent)
 {
@@ -232,13 +227,15 @@ static void end_call(struct eca_http_call *call, CURLcode result)
 {
     struct eca_http_end end = {.status = call->status, .body_bytes = call->body_bytes};
 
-    end.sent = request_left(call) || call->own_err.code == ECA_E_AMBIGUOUS;
+    end.sent = call->offered;
     if (call->own_err.code != ECA_OK) {
         end.err = call->own_err;
     } else if (result != CURLE_OK) {
         (void)eca_err_set(&end.err, code_of(result, end.sent), "%s",
                           call->curl_text[0] != '\0' ? call->curl_text
                                                      : curl_easy_strerror(result));
+    } else if (!call->head_done) { /* the library is content with half a head */
+        (void)eca_err_set(&end.err, ECA_E_AMBIGUOUS, "the answer ends within its head");
     }
     call->state = CALL_ENDED;
     (void)curl_multi_remove_handle(call->curl->multi, call->easy);
