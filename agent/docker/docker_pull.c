@@ -124,18 +124,16 @@ static void on_body(void *arg, struct eca_view bytes)
     struct pull *pull = op->state;
     struct eca_err err = {0};
 
-    if (pull->begun || pull->import) {
-        eca_timer_start_ms(&pull->idle_timer, op->docker->opts.timing.pull_idle_ms);
-    }
     if (pull->status != 200) { /* an error body */
         eca_buf_add_view(&pull->failure, bytes);
-        return;
-    }
-    if (eca_json_splitter_feed(&pull->splitter, bytes, on_object, pull, &err) < 0 &&
+    } else if (eca_json_splitter_feed(&pull->splitter, bytes, on_object, pull, &err) < 0 &&
         !pull->failed) {
         pull->failed = true;
         eca_buf_reset(&pull->failure);
         eca_buf_add_str(&pull->failure, err.msg);
+    }
+    if (pull->begun || pull->import) { /* from the very line that begins it (FB-29.3) */
+        eca_timer_start_ms(&pull->idle_timer, op->docker->opts.timing.pull_idle_ms);
     }
 }
 

@@ -95,10 +95,23 @@ void docker_image_free(struct fake_docker *docker, struct image *image)
     eca_free(image);
 }
 
+/* The name goes to another image: the one that it was stays on the machine without a name. */
+static void leave_untagged(struct fake_docker *docker, const struct image *image)
+{
+    struct image *old = docker_add_name(docker, image->id);
+
+    memcpy(old->id, image->id, sizeof(old->id));
+    old->spec.size_bytes = image->spec.size_bytes;
+    old->present = true;
+}
+
 void fake_docker_add_image(struct fake_docker *docker, const struct fake_docker_image *spec)
 {
     struct image *image = docker_add_name(docker, spec->name);
 
+    if (image->present && spec->id != NULL && strcmp(image->id, spec->id) != 0) {
+        leave_untagged(docker, image);
+    }
     clear_texts(image);
     image->spec = *spec;
     image->error = eca_xstrdup(spec->pull_error);

@@ -433,6 +433,7 @@ static const struct hns_member log_members[] = {
 static const struct hns_member no_log_members[] = {
     {"text", HNS_T_TEXT, "part of the line, or /regular expression/", true, NULL, NULL},
     {"level", HNS_T_WORD, "of this level", false, NULL, level_words},
+    {"more_than", HNS_T_INT, "so many are fine; default 0", false, NULL, NULL},
     {0},
 };
 static const struct hns_member file_members[] = {
@@ -440,6 +441,7 @@ static const struct hns_member file_members[] = {
     {"exists", HNS_T_BOOL, "default true", false, NULL, NULL},
     {"contains", HNS_T_TEXT, "text", false, NULL, NULL},
     {"lacks", HNS_T_TEXT, "text", false, NULL, NULL},
+    {"bytes_max", HNS_T_INT, "not longer", false, NULL, NULL},
     {"write", HNS_T_TEXT, "write this content instead of looking", false, NULL, NULL},
     {0},
 };
@@ -598,6 +600,8 @@ const struct hns_verb hns_verbs[] = {
     {"advance", HNS_T_DURATION, "let time pass (virtual time jumps)", NULL, NULL, false, NULL},
     {"expect", HNS_T_EVENT, "an event must come", NULL, NULL, false, NULL},
     {"expect.any_order", HNS_T_EVENTS, "all of these must come, in any order", NULL, NULL, false,
+     NULL},
+    {"expect.at_most", HNS_T_EVENT, "not more than `count` such events so far", NULL, NULL, false,
      NULL},
     {"quiet", HNS_T_EVENT, "no such event may come for a while", NULL, NULL, false, NULL},
     {"http", HNS_T_OBJECT, "ask a local endpoint of the agent", http_members, "path", false, NULL},

@@ -104,6 +104,25 @@ static int verb_any_order(struct hns_run *run, struct hns_cursor *cursor,
     return ECA_OK;
 }
 
+static int verb_at_most(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
+{
+    uint64_t most = hns_arg_int(args, "count", 1), seen = 0;
+    struct hns_match match = {0};
+    eca_auto_buf struct eca_buf text = {0};
+
+    hns_match_make(run, args->node, &match);
+    for (size_t i = 0; i < fake_trace_count(run->stage.base.trace); i++) {
+        seen += hns_match_event(&match, fake_trace_at(run->stage.base.trace, i), NULL) ? 1 : 0;
+    }
+    if (seen > most) {
+        hns_match_print(&match, &text);
+        hns_fail(run, cursor->step, "%s came %llu times, at most %llu were expected",
+                 eca_buf_str(&text), (unsigned long long)seen, (unsigned long long)most);
+    }
+    hns_match_clear(&match);
+    return ECA_OK;
+}
+
 static int verb_quiet(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
 {
     cursor->expected = eca_xalloc(sizeof(struct hns_expected));
@@ -200,10 +219,12 @@ static int verb_log_none(struct hns_run *run, struct hns_cursor *cursor,
 {
     const char *text = hns_arg_text(args, "text", "");
     const char *level = hns_arg_text(args, "level", NULL);
+    uint64_t fine = hns_arg_int(args, "more_than", 0), seen = 0;
 
     for (size_t i = 0; i < run->line_count; i++) {
-        if (line_fits(&run->lines[i], text, level)) {
-            hns_fail(run, cursor->step, "the agent logged a line with \"%s\":\n    %s", text,
+        if (line_fits(&run->lines[i], text, level) && ++seen > fine) {
+            hns_fail(run, cursor->step, "the agent logged %s%s line with \"%s\":\n    %s",
+                     fine == 0 ? "a" : "one more", fine == 0 ? "" : " such", text,
                      run->lines[i].text);
             return ECA_E_INVALID;
         }
@@ -431,6 +452,8 @@ static int verb_file(struct hns_run *run, struct hns_cursor *cursor, const struc
                  eca_buf_str(&content));
     } else if (lacks != NULL && eca_view_find(eca_buf_view(&content), lacks, 0) != SIZE_MAX) {
         hns_fail(run, cursor->step, "%s contains \"%s\"", path, lacks);
+    } else if (content.len > hns_arg_int(args, "bytes_max", UINT64_MAX)) {
+        hns_fail(run, cursor->step, "%s has %zu bytes", path, content.len);
     }
     return ECA_OK;
 }
@@ -587,6 +610,7 @@ static int verb_check(struct hns_run *run, struct hns_cursor *cursor, const stru
 const struct hns_verb_entry hns_verbs_expect[] = {
     {"expect", verb_expect},
     {"expect.any_order", verb_any_order},
+    {"expect.at_most", verb_at_most},
     {"quiet", verb_quiet},
     {"log", verb_log},
     {"log.none", verb_log_none},

@@ -50,18 +50,24 @@ static void clock_step(void *impl, int64_t by_ms)
     ((struct sim *)impl)->wall_step_ms += by_ms;
 }
 
-/* Run what is due now; when that is nothing, jump to the next timer. */
-static int turn(void *impl, struct eca_err *err)
+/* An agent that asked for its end is freed between two rounds, never inside its own call. */
+static void bury_agent(struct sim *sim)
 {
-    struct sim *sim = impl;
-    uint64_t deadline;
-
     if (sim->agent_ended) {
         sim->agent_ended = false;
         eca_agent_free(eca_take(sim->agent));
         fake_memory_drop_client(sim->memory);
         sim_disk_crash(sim->disk);
     }
+}
+
+/* Run what is due now; when that is nothing, jump to the next timer. */
+static int turn(void *impl, struct eca_err *err)
+{
+    struct sim *sim = impl;
+    uint64_t deadline;
+
+    bury_agent(sim);
     if (eca_sched_run(sim->sched) > 0) {
         return ECA_OK;
     }
@@ -121,6 +127,7 @@ static int agent_start(void *impl, struct eca_err *err)
     };
 
     (void)err;
+    bury_agent(sim);
     sim->log = (struct eca_log){.level = ECA_LOG_DEBUG,
                                 .sink = on_log_line,
                                 .sink_arg = sim,

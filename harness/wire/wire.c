@@ -84,6 +84,15 @@ static void end_agent(struct wire *wire)
     eca_http_curl_free(eca_take(wire->http));
 }
 
+/* An agent that asked for its end is freed between two rounds, never inside its own call. */
+static void bury_agent(struct wire *wire)
+{
+    if (wire->agent_ended) {
+        wire->agent_ended = false;
+        end_agent(wire);
+    }
+}
+
 static int turn(void *impl, struct eca_err *err)
 {
     struct wire *wire = ((struct live *)impl)->wire;
@@ -91,10 +100,7 @@ static int turn(void *impl, struct eca_err *err)
     bool busy;
 
     (void)err;
-    if (wire->agent_ended) {
-        wire->agent_ended = false;
-        end_agent(wire);
-    }
+    bury_agent(wire);
     busy = eca_loop_step(loop, false);
     busy = hns_shim_polled() > 0 || busy || eca_loop_holds_input(loop);
     if (busy) {
@@ -183,6 +189,7 @@ static int agent_start(void *impl, struct eca_err *err)
                                   .on_exit = on_agent_exit,
                                   .arg = wire};
 
+    bury_agent(wire);
     wire->log = (struct eca_log){.level = ECA_LOG_DEBUG,
                                  .sink = on_log_line,
                                  .sink_arg = wire,
