@@ -22,6 +22,8 @@ static const char *const tables[ECA_RECORD_KINDS] = {
     [ECA_RECORD_UPDATE] = "update_journal",
 };
 
+#define COPY_EVERY_NS (UINT64_C(600) * 1000000000u) /* STATE-123 */
+
 struct row {
     enum eca_record_kind kind;
     char *key, *value; /* value NULL: delete */
@@ -40,6 +42,8 @@ struct store {
     eca_committed_fn *on_done;
     void *arg;
     bool in_flight;
+    bool copy_due; /* a copy of the database is to follow it */
+    uint64_t copied_ns;
     /* Between threads, under the lock. */
     pthread_t thread;
     pthread_mutex_t lock;
@@ -308,11 +312,17 @@ static void *thread_main(void *arg)
         store->has_work = false;
         (void)pthread_mutex_unlock(&store->lock);
         struct eca_err result = {0};
+        bool with_copy = store->copy_due;
         (void)commit_rows(store, &result);
         (void)pthread_mutex_lock(&store->lock);
         store->result = result;
         store->finished = true;
         (void)!write(store->owner->event_fd, &one, sizeof(one));
+        if (with_copy && result.code == ECA_OK) { /* nobody waits for it but the next commit */
+            (void)pthread_mutex_unlock(&store->lock);
+            backup(store);
+            (void)pthread_mutex_lock(&store->lock);
+        }
     }
     (void)pthread_mutex_unlock(&store->lock);
     return NULL;
@@ -402,6 +412,7 @@ static int commit(void *impl, const struct eca_record *records, size_t count,
                   eca_committed_fn *on_done, void *arg, struct eca_err *err)
 {
     struct store *store = impl;
+    uint64_t now_ns = eca_sched_now_ns(eca_loop_sched(store->owner->loop));
 
     if (store->in_flight) {
         return eca_err_set(err, ECA_E_CONFLICT, "a commit is under way");
@@ -418,6 +429,8 @@ static int commit(void *impl, const struct eca_record *records, size_t count,
                          ? NULL
                          : eca_xstrndup(records[i].value.at, records[i].value.len);
     }
+    store->copy_due = now_ns - store->copied_ns >= COPY_EVERY_NS;
+    store->copied_ns = store->copy_due ? now_ns : store->copied_ns;
     store->on_done = on_done;
     store->arg = arg;
     store->in_flight = true;
@@ -464,6 +477,7 @@ static int open_store(void *impl, const char *dir, struct eca_store *ret_store,
     store = eca_xalloc(sizeof(*store));
     store->owner = sqlite;
     store->dir = eca_xstrdup(dir);
+    store->copied_ns = eca_sched_now_ns(eca_loop_sched(sqlite->loop));
     store->lock_fd = -1;
     (void)pthread_mutex_init(&store->lock, NULL);
     (void)pthread_cond_init(&store->wake, NULL);

@@ -3,6 +3,7 @@
 
 #include <check.h>
 
+#include "agent/ports/store.h"
 #include "tests/unit/fakes/stage.h"
 
 /*
@@ -58,6 +59,16 @@ uint64_t contract_slack_ms(void);
 
 /* The latest request named this host. */
 void contract_expect_host(const char *host);
+
+/* The store port has no peer: its rig is a store and a way to let time pass. */
+struct contract_store_rig {
+    void (*open)(void);
+    void (*close)(void);
+    struct eca_store (*store)(void);
+    void (*step)(void);         /* a little time passes */
+    void (*fail_next)(bool on); /* commits fail from now on, or work again */
+};
+void contract_store_add(Suite *suite, const struct contract_store_rig *rig);
 
 /* Add every test of a port; fixtures open and close the rig of contract_set_rig. */
 void contract_http_add(Suite *suite);
