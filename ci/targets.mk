@@ -34,6 +34,11 @@ format-check:
 scenarios: all
 	@$(OUT)/harness run scenarios && $(OUT)/harness run --wire scenarios && $(OUT)/harness run --live scenarios
 
+# Renews the part of docs/SCENARIOS.md that comes from the tables of the language.
+.PHONY: docs
+docs: all
+	@bash ci/docs.sh --write
+
 demo:
 	@bash ci/demo.sh
 

@@ -55,6 +55,7 @@ step format make -s format-check
 step layers make -s layers
 step requirements cover
 step unit-asan unit_asan
+step docs bash ci/docs.sh
 step sim golden_sim
 step wire golden_wire
 step live golden_live

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# What the documents show is true: the reference of the scenario language comes from its tables, and the
+# examples run. docs.sh --write renews the reference.
+set -eu
+cd "$(dirname "$0")/.."
+guide=docs/SCENARIOS.md
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+build/harness reference >"$work/reference.md"
+sed '/^## Reference$/,$d' "$guide" >"$work/guide.md"
+if [ "${1-}" = --write ]; then
+    cat "$work/guide.md" "$work/reference.md" >"$guide"
+    exit 0
+fi
+if ! diff <(sed -n '/^## Reference$/,$p' "$guide") "$work/reference.md" >"$work/diff"; then
+    head -20 "$work/diff"
+    echo "docs: the reference in $guide is not that of build/harness; run: make docs"
+    exit 1
+fi
+# The first YAML block of each document is a whole scenario.
+for document in README.md $guide; do
+    awk '/^```yaml$/ && !seen {seen = inside = 1; next} /^```$/ {inside = 0} inside' "$document" \
+        >"$work/$(basename "$document" .md).yaml"
+done
+build/harness run "$work"
