@@ -140,10 +140,9 @@ static uint64_t count_entries(const char *path)
     return count;
 }
 
-/* Resident anonymous memory in KiB: file pages come and go with the page cache. */
-static uint64_t resident_kib(pid_t pid)
+/* A line of /proc/PID/status: "RssAnon:   1234 kB". */
+static uint64_t status_kib(pid_t pid, const char *key)
 {
-    static const char key[] = "RssAnon:";
     eca_auto_free char *path = eca_xasprintf("/proc/%d/status", (int)pid);
     eca_auto_buf struct eca_buf text = {0};
     size_t at, end;
@@ -153,26 +152,48 @@ static uint64_t resident_kib(pid_t pid)
     at = eca_view_find(eca_buf_view(&text), key, 0);
     end = at == SIZE_MAX ? SIZE_MAX : eca_view_find(eca_buf_view(&text), " kB", at);
     if (end != SIZE_MAX) {
-        at += sizeof(key) - 1;
+        at += strlen(key);
         (void)eca_parse_u64(eca_view_trim(eca_view_sub(eca_buf_view(&text), at, end - at)),
                             UINT64_MAX, &kib, NULL);
     }
     return kib;
 }
 
+/* User and system time: fields 14 and 15 of /proc/PID/stat, counted after the program's name. */
+static uint64_t cpu_ms(pid_t pid)
+{
+    eca_auto_free char *path = eca_xasprintf("/proc/%d/stat", (int)pid);
+    eca_auto_buf struct eca_buf text = {0};
+    unsigned long user = 0, system = 0;
+    const char *after;
+
+    (void)hns_file_read(path, &text, NULL);
+    after = strrchr(eca_buf_str(&text), ')');
+    if (after != NULL && sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+                                &user, &system) != 2) {
+        return 0;
+    }
+    return (user + system) * 1000 / (unsigned long)sysconf(_SC_CLK_TCK);
+}
+
 static bool resources(void *impl, struct hns_resources *ret_resources)
 {
     struct live *live = impl;
     eca_auto_free char *fds = NULL, *tasks = NULL;
+    pid_t pid;
 
     if (!agent_running(live)) {
         return false;
     }
-    fds = eca_xasprintf("/proc/%d/fd", (int)hns_child_pid(live->child));
-    tasks = eca_xasprintf("/proc/%d/task", (int)hns_child_pid(live->child));
+    /* File pages come and go with the page cache, so RssAnon is what is compared. */
+    pid = hns_child_pid(live->child);
+    fds = eca_xasprintf("/proc/%d/fd", (int)pid);
+    tasks = eca_xasprintf("/proc/%d/task", (int)pid);
     *ret_resources = (struct hns_resources){.descriptors = count_entries(fds),
                                             .threads = count_entries(tasks),
-                                            .memory_kib = resident_kib(hns_child_pid(live->child))};
+                                            .memory_kib = status_kib(pid, "RssAnon:"),
+                                            .total_kib = status_kib(pid, "VmRSS:"),
+                                            .cpu_ms = cpu_ms(pid)};
     return true;
 }
 

@@ -686,6 +686,8 @@ const struct hns_event_def hns_events[] = {
     {FAKE_LANE_AGENT, "terminate", "", "SIGTERM"},
     {FAKE_LANE_AGENT, "exit", "code", "the agent ended"},
     {FAKE_LANE_AGENT, "log", "level text", "a log line of level warn and above"},
+    {FAKE_LANE_AGENT, "resources", "mark descriptors threads memoryKiB totalKiB cpuMs",
+     "what the agent's process holds at a mark (live)"},
     {FAKE_LANE_AGENT, "http", "path status", "a local endpoint answered the scenario"},
     {FAKE_LANE_SCENARIO, "step", "verb at", "a step that acts"},
     {FAKE_LANE_SCENARIO, "say", "text", "a remark of the scenario"},

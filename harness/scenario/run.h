@@ -25,7 +25,10 @@ struct hns_run;
 typedef void hns_http_fn(void *arg, int status, struct eca_view body, const char *error);
 
 struct hns_resources {
-    uint64_t descriptors, threads, memory_kib; /* resident and private */
+    uint64_t descriptors, threads;
+    uint64_t memory_kib; /* resident and private */
+    uint64_t total_kib;  /* resident, shared text included; live only */
+    uint64_t cpu_ms;     /* user and system so far; live only */
 };
 
 struct hns_stage_ops {

@@ -154,6 +154,23 @@ static int poll_resources(struct hns_run *run, struct hns_cursor *cursor, bool l
     return 0;
 }
 
+/* Not in simulation, where they would make traces differ. */
+static void trace_resources(struct hns_run *run, const char *mark, const struct hns_resources *have)
+{
+    eca_auto_buf struct eca_buf fields = {0};
+    struct eca_json_writer w = eca_json_writer_to(&fields);
+
+    eca_jw_object(&w, NULL);
+    eca_jw_str(&w, "mark", mark);
+    eca_jw_u64(&w, "descriptors", have->descriptors);
+    eca_jw_u64(&w, "threads", have->threads);
+    eca_jw_u64(&w, "memoryKiB", have->memory_kib);
+    eca_jw_u64(&w, "totalKiB", have->total_kib);
+    eca_jw_u64(&w, "cpuMs", have->cpu_ms);
+    eca_jw_end_object(&w);
+    (void)fake_trace_add(run->stage.base.trace, FAKE_LANE_AGENT, "resources", eca_buf_str(&fields));
+}
+
 static int verb_resources(struct hns_run *run, struct hns_cursor *cursor,
                           const struct hns_args *args)
 {
@@ -163,7 +180,9 @@ static int verb_resources(struct hns_run *run, struct hns_cursor *cursor,
     if (mark != NULL) {
         struct hns_resources *have = eca_xalloc(sizeof *have);
 
-        (void)run->stage.ops->resources(run->stage.impl, have);
+        if (run->stage.ops->resources(run->stage.impl, have) && run->opts->mode == HNS_LIVE) {
+            trace_resources(run, mark, have);
+        }
         eca_free(eca_map_put(run->marks, mark, have));
         return ECA_OK;
     }

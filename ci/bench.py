@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""Figures from the traces that ci/bench.sh left in a folder, printed as JSON."""
+import json
+import statistics
+import sys
+from pathlib import Path
+
+
+def events(path):
+    return [e for e in map(json.loads, path.read_text().splitlines()) if "event" in e]
+
+
+def connects(trace):
+    """Milliseconds from each start to the next ACS session."""
+    found, started = [], None
+    for e in trace:
+        if e["event"] == "start":
+            started = e["at"]
+        elif (e["lane"], e["event"]) == ("acs", "connect") and started is not None:
+            found.append((e["at"] - started) * 1000)
+            started = None
+    return found
+
+
+def deaths(trace):
+    """Milliseconds from a container's end to the accepted submission."""
+    ended, found = {}, []
+    for e in trace:
+        if (e["lane"], e["event"]) == ("docker", "exited"):
+            ended[e["fields"]["container"]] = e["at"]
+        elif e["event"] == "SubmitContainerStateChange" and e["fields"]["status"] == "STOPPED":
+            name = e["fields"]["task"] + "/" + e["fields"]["container"]
+            found.append((e["at"] - ended[name]) * 1000)
+    return found
+
+
+def main(folder):
+    tasks = events(folder / "tasks")
+    marks = {e["fields"]["mark"]: e for e in tasks if e["event"] == "resources"}
+    sent = [e["at"] for e in tasks if e["lane"] == "acs" and e["event"] == "sent"]
+    held = lambda mark, what: marks[mark]["fields"][what]
+    running = [e["at"] for e in tasks
+               if e["event"] == "SubmitTaskStateChange" and e["fields"]["status"] == "RUNNING"]
+    stats_ms = held("tasks-1000-ten-seconds-later", "cpuMs") - held("tasks-1000", "cpuMs")
+    runs = json.loads((folder / "simulated").read_text())
+    virtual = sum(r["virtualNs"] for r in runs)
+    real = sum(r["realNs"] for r in runs)
+    ends = deaths(events(folder / "death"))
+    print(json.dumps({
+        "start_to_acs_connected_ms": round(statistics.median(connects(events(folder / "start"))), 1),
+        "last_800_of_1000_tasks_to_running_s": round(running[-1] - sent[1], 3),
+        "agent_cpu_for_1000_tasks_s": (held("running-1000", "cpuMs") - held("idle", "cpuMs")) / 1000,
+        "anonymous_memory_kib": {m: held(m, "memoryKiB") for m in ("idle", "tasks-200", "tasks-1000")},
+        "total_memory_kib": {m: held(m, "totalKiB") for m in ("idle", "tasks-200", "tasks-1000")},
+        "descriptors": {m: held(m, "descriptors") for m in ("idle", "tasks-1000")},
+        "threads": held("tasks-1000", "threads"),
+        "cpu_with_1000_stats_streams_ms_per_s": stats_ms / 10,
+        "restart_with_1000_tasks_to_acs_connected_ms": round(connects(tasks)[-1], 1),
+        "death_to_stopped_submitted_median_ms": round(statistics.median(ends), 2),
+        "simulated_times_real_time": round(virtual / real) if real else None,
+    }, indent=2))
+
+
+main(Path(sys.argv[1]))

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Measurements as JSON (docs/DESIGN.md, section 9). BENCH_AGENT=PATH measures another agent.
+set -eu
+cd "$(dirname "$0")/.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+agent=(${BENCH_AGENT:+--agent "$BENCH_AGENT"})
+for name in start tasks death; do
+    build/harness run --live "${agent[@]}" --trace "$work/$name" "tests/bench/$name.yaml" >"$work/words" ||
+        { cat "$work/words" >&2; exit 1; }
+done
+build/harness run --json "$work/simulated" scenarios >"$work/words" || { cat "$work/words" >&2; exit 1; }
+exec python3 ci/bench.py "$work"

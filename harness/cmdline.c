@@ -1,0 +1,195 @@
+#include "harness/cmdline.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/base/mem.h"
+#include "agent/base/str.h"
+
+#define FILES_MAX 10000
+
+void hns_usage(FILE *to)
+{
+    (void)fputs(
+        "harness run [OPTIONS] FILE-OR-FOLDER...   play scenarios\n"
+        "    (default)            simulated: agent in process, virtual time\n"
+        "    --wire               agent in process, its production adapters, real sockets,\n"
+        "                         virtual time\n"
+        "    --live               spawn an agent binary, real sockets, real time\n"
+        "    --agent PATH         the binary to spawn; default ecs-agent beside this program\n"
+        "    --docker real=SOCKET in front of a real daemon instead of the fake one\n"
+        "    --seed N             default 1; same seed, same trace\n"
+        "    --twice              run each twice and compare the trace hashes\n"
+        "    --keep               leave temporary files of live runs\n"
+        "    -v                   show each run's timeline\n"
+        "    --log FILE           the agent's whole log, each line with the time of the run\n"
+        "    --trace FILE         every event, as JSON lines\n"
+        "    --html FILE          every event, as a page with a lane for each party\n"
+        "    --junit FILE, --json FILE\n"
+        "harness check FILE...       is it a scenario? errors with line and column\n"
+        "harness demo [OPTIONS] [FILE]   a task lives and dies on a timeline\n"
+        "harness reference           the scenario language, as Markdown\n"
+        "harness schema              the same as a JSON Schema\n"
+        "harness version\n",
+        to);
+}
+
+/* ---- files ---------------------------------------------------------------------------------- */
+
+void hns_options_add_file(struct hns_options *options, const char *path)
+{
+    if (options->file_count < FILES_MAX) {
+        options->files =
+            eca_xrealloc_array(options->files, options->file_count + 1, sizeof(*options->files));
+        options->files[options->file_count++] = eca_xstrdup(path);
+    }
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool is_scenario_name(const char *name)
+{
+    size_t len = strlen(name);
+
+    return len > 5 && strcmp(name + len - 5, ".yaml") == 0 && name[0] != '_';
+}
+
+/* A folder stands for every scenario below it; files that begin with '_' are only included. */
+static void add_path(struct hns_options *options, const char *path)
+{
+    struct stat info;
+    DIR *dir;
+
+    if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)) {
+        hns_options_add_file(options, path);
+        return;
+    }
+    dir = opendir(path);
+    for (struct dirent *entry = dir == NULL ? NULL : readdir(dir); entry != NULL;
+         entry = readdir(dir)) {
+        eca_auto_free char *below = eca_xasprintf("%s/%s", path, entry->d_name);
+
+        if (entry->d_name[0] == '.') {
+            continue;
+        }
+        if (stat(below, &info) == 0 && S_ISDIR(info.st_mode)) {
+            add_path(options, below);
+        } else if (is_scenario_name(entry->d_name)) {
+            hns_options_add_file(options, below);
+        }
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+}
+
+/* ---- options -------------------------------------------------------------------------------- */
+
+static bool set_docker(struct hns_options *options, const char *value)
+{
+    if (strncmp(value, "real", 4) != 0 || (value[4] != '\0' && value[4] != '=')) {
+        (void)fprintf(stderr, "--docker takes real or real=SOCKET\n");
+        return false;
+    }
+    options->real_docker = value[4] == '=' ? value + 5 : "/var/run/docker.sock";
+    return true;
+}
+
+static bool set_number(const char *word, const char *value, uint64_t *ret_number)
+{
+    if (eca_parse_u64(eca_view_str(value), UINT64_MAX, ret_number, NULL) < 0) {
+        (void)fprintf(stderr, "%s takes a number, not \"%s\"\n", word, value);
+        return false;
+    }
+    return true;
+}
+
+static bool parse_valued(struct hns_options *options, const char *word, const char *value)
+{
+    const struct {
+        const char *word, **to;
+    } texts[] = {
+        {"--agent", &options->agent_path}, {"--junit", &options->junit}, {"--json", &options->json},
+        {"--log", &options->log},          {"--trace", &options->trace}, {"--html", &options->html},
+    };
+
+    if (value == NULL) {
+        (void)fprintf(stderr, "%s: unknown, or its value is missing\n", word);
+        return false;
+    }
+    for (size_t i = 0; i < ECA_ARRAY_LEN(texts); i++) {
+        if (strcmp(word, texts[i].word) == 0) {
+            *texts[i].to = value;
+            return true;
+        }
+    }
+    if (strcmp(word, "--docker") == 0) {
+        return set_docker(options, value);
+    }
+    if (strcmp(word, "--seed") == 0) {
+        return set_number(word, value, &options->seed);
+    }
+    if (strcmp(word, "--seeds") == 0) {
+        return set_number(word, value, &options->seeds);
+    }
+    (void)fprintf(stderr, "unknown option %s\n", word);
+    return false;
+}
+
+/* False: not one of the options without a value. */
+static bool parse_switch(struct hns_options *options, const char *word)
+{
+    const struct {
+        const char *word;
+        bool *to;
+    } switches[] = {
+        {"-v", &options->verbose}, {"--twice", &options->twice}, {"--keep", &options->keep}};
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(switches); i++) {
+        if (strcmp(word, switches[i].word) == 0) {
+            *switches[i].to = true;
+            return true;
+        }
+    }
+    if (strcmp(word, "--live") == 0 || strcmp(word, "--wire") == 0) {
+        options->mode = word[2] == 'l' ? HNS_LIVE : HNS_WIRE;
+        return true;
+    }
+    return false;
+}
+
+bool hns_options_parse(struct hns_options *options, int argc, char **argv)
+{
+    options->seed = 1;
+    if (argc < 2) {
+        return false;
+    }
+    options->command = argv[1];
+    for (int i = 2; i < argc; i++) {
+        if (argv[i][0] != '-') {
+            add_path(options, argv[i]);
+        } else if (!parse_switch(options, argv[i])) {
+            if (!parse_valued(options, argv[i], i + 1 < argc ? argv[i + 1] : NULL)) {
+                return false;
+            }
+            i++;
+        }
+    }
+    if (options->file_count > 1) {
+        qsort(options->files, options->file_count, sizeof(*options->files), compare_paths);
+    }
+    return true;
+}
+
+void hns_options_clear(struct hns_options *options)
+{
+    for (size_t i = 0; i < options->file_count; i++) {
+        eca_free(options->files[i]);
+    }
+    eca_free(options->files);
+}

@@ -1,0 +1,29 @@
+#ifndef HARNESS_CMDLINE_H
+#define HARNESS_CMDLINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "harness/scenario/load.h"
+
+/* The command line of the harness. */
+struct hns_options {
+    const char *command;
+    enum hns_mode mode;
+    uint64_t seed, seeds;
+    bool verbose, twice, keep;
+    const char *agent_path, *real_docker;
+    const char *junit, *json, *log, *trace, *html; /* files to write, or NULL */
+    char **files;                                  /* folders are replaced by the scenarios below */
+    size_t file_count;
+};
+
+/* False: what is wrong went to stderr, or nothing when there is no command. */
+bool hns_options_parse(struct hns_options *options, int argc, char **argv);
+void hns_options_add_file(struct hns_options *options, const char *path);
+void hns_options_clear(struct hns_options *options);
+void hns_usage(FILE *to);
+
+#endif
