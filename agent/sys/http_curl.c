@@ -41,6 +41,9 @@ struct eca_http_call {
     size_t head_bytes; /* as received, also of lines that are not kept */
 };
 
+/* libcurl keeps a buffer of this size per transfer, and a thousand containers stream statistics. */
+#define RECEIVE_BYTES 4096L
+
 struct eca_http_curl {
     struct eca_http_curl_opts opts;
     struct eca_sched *sched;
@@ -479,6 +482,7 @@ static void set_common(struct eca_http_call *call, const struct eca_http_opts *o
 
     (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_text);
     (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L); /* API-104 */
