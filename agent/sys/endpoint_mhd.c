@@ -21,7 +21,6 @@
 #define REQUEST_MEMORY_BYTES 20480 /* request line 4 KiB and headers 16 KiB (INTRO-130) */
 #define TARGET_BYTES_MAX 4096
 #define QUIET_LINE_NS (UINT64_C(60) * 1000000000u)
-#define SERVICE_EVERY_MS 1000 /* the library's own timeouts are looked at this often */
 
 struct eca_listener {
     struct eca_endpoint_mhd *owner;
@@ -33,6 +32,7 @@ struct eca_listener {
     struct MHD_Daemon *daemon; /* NULL while the port is busy */
     struct eca_fd_watch *watch;
     struct eca_timer retry_timer, service_timer;
+    struct eca_deferred more_work;
     struct eca_backoff backoff;
     struct eca_log_limit line_limit;
 };
@@ -99,11 +99,20 @@ static enum MHD_Result respond(struct MHD_Connection *connection,
 }
 
 /* The request's target as it came; the library decodes the path and splits the query otherwise. */
+struct target {
+    bool begun; /* the head has been looked at */
+    char text[];
+};
+
 static void *keep_target(void *arg, const char *uri, struct MHD_Connection *connection)
 {
+    size_t bytes = strlen(uri) + 1;
+    struct target *target = eca_xalloc(sizeof(*target) + bytes);
+
     (void)arg;
     (void)connection;
-    return eca_xstrdup(uri);
+    memcpy(target->text, uri, bytes);
+    return target;
 }
 
 static void forget_target(void *arg, struct MHD_Connection *connection, void **state,
@@ -121,7 +130,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
                                   size_t *upload_bytes, void **state)
 {
     struct eca_listener *listener = arg;
-    char *target = *state;
+    struct target *target = *state;
     const char *agent = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "User-Agent");
     struct eca_endpoint_response response = {.status = 500};
     struct eca_endpoint_request request = {.method = method,
@@ -134,20 +143,24 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
     (void)url;
     (void)version;
     (void)upload;
+    if (target == NULL || strlen(target->text) > TARGET_BYTES_MAX) {
+        response.status = 414;
+        return respond(connection, &response);
+    }
+    if (!target->begun) { /* an answer now would make the library close the connection after it */
+        target->begun = true;
+        return MHD_YES;
+    }
     if (*upload_bytes > 0) { /* a body is not read but dropped (INTRO-130) */
         *upload_bytes = 0;
         return MHD_YES;
     }
-    if (target == NULL || strlen(target) > TARGET_BYTES_MAX) {
-        response.status = 414;
-        return respond(connection, &response);
-    }
-    query = strchr(target, '?');
+    query = strchr(target->text, '?');
     if (query != NULL) {
         *query++ = '\0';
     }
     format_remote(connection, remote, sizeof(remote));
-    request.path = target;
+    request.path = target->text;
     request.query = query;
     request.remote = remote;
     listener->handler(listener->arg, &request, &response);
@@ -159,28 +172,31 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 
 /* ---- listening ------------------------------------------------------------------------------ */
 
-static void service(struct eca_listener *listener)
+/*
+ * The library does one step of each connection per call, and works off what it has read already
+ * only when it is called again: its descriptor does not tell. It also drops idle connections only
+ * when it is called. So it says when it wants to be.
+ */
+static void service(void *arg)
 {
+    struct eca_listener *listener = arg;
+    MHD_UNSIGNED_LONG_LONG wait_ms = 0;
+
     (void)MHD_run(listener->daemon);
+    if (MHD_get_timeout(listener->daemon, &wait_ms) != MHD_YES) {
+        eca_timer_stop(&listener->service_timer); /* no connection */
+    } else if (wait_ms == 0) {
+        eca_timer_stop(&listener->service_timer);
+        eca_deferred_queue(&listener->more_work);
+    } else {
+        eca_timer_start_ms(&listener->service_timer, wait_ms + 1);
+    }
 }
 
 static void on_ready(void *arg, uint32_t events)
 {
     (void)events;
     service(arg);
-}
-
-/* The library drops idle connections only when it is called. */
-static void on_service_timer(void *arg)
-{
-    struct eca_listener *listener = arg;
-    const union MHD_DaemonInfo *info =
-        MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-
-    if (info != NULL && info->num_connections > 0) {
-        service(listener);
-    }
-    eca_timer_start_ms(&listener->service_timer, SERVICE_EVERY_MS);
 }
 
 static int open_socket(const struct eca_listener *listener, int family, struct eca_err *err)
@@ -249,7 +265,6 @@ static int start_daemon(struct eca_listener *listener, int fd, struct eca_err *e
     info = MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     listener->watch =
         eca_loop_watch(listener->owner->loop, info->epoll_fd, EPOLLIN, on_ready, listener);
-    eca_timer_start_ms(&listener->service_timer, SERVICE_EVERY_MS);
     return ECA_OK;
 }
 
@@ -288,7 +303,8 @@ static int endpoint_listen(void *impl, const struct eca_endpoint_opts *opts,
     listener->handler = handler;
     listener->arg = arg;
     eca_timer_init(&listener->retry_timer, sched, try_listen, listener);
-    eca_timer_init(&listener->service_timer, sched, on_service_timer, listener);
+    eca_timer_init(&listener->service_timer, sched, service, listener);
+    eca_deferred_init(&listener->more_work, sched, service, listener);
     eca_backoff_init(&listener->backoff,
                      (struct eca_backoff_opts){.min_ms = 1000,
                                                .max_ms = 60 * 1000,
@@ -306,6 +322,7 @@ static void endpoint_close(void *impl, struct eca_listener *listener)
 
     eca_timer_stop(&listener->retry_timer);
     eca_timer_stop(&listener->service_timer);
+    eca_deferred_cancel(&listener->more_work);
     eca_loop_unwatch(listener->watch);
     if (listener->daemon != NULL) {
         MHD_stop_daemon(listener->daemon); /* closes the listening socket as well */
