@@ -110,8 +110,10 @@ static void answer_one_task(const struct eca_introspection *source, const char *
                             const char *docker_id, struct eca_endpoint_response *response)
 {
     struct eca_json_writer w = eca_json_writer_to(&response->body);
-    bool found = arn != NULL ? source->task_by_arn(source->impl, arn, write_task, &w)
-                             : source->task_by_docker_id(source->impl, docker_id, write_task, &w);
+    const char *key = arn != NULL ? arn : docker_id;
+    bool found = key[0] != '\0' && /* a container that Docker does not know yet has an empty id */
+                 (arn != NULL ? source->task_by_arn(source->impl, arn, write_task, &w)
+                              : source->task_by_docker_id(source->impl, docker_id, write_task, &w));
 
     if (!found) { /* the empty T of INTRO-106 */
         response->status = 404;
