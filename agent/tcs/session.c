@@ -7,6 +7,7 @@
 #include "agent/acs/outcome.h"
 #include "agent/aws/sigv4.h"
 #include "agent/base/mem.h"
+#include "agent/base/str.h"
 #include "agent/base/timefmt.h"
 #include "agent/tcs/metrics.h"
 
@@ -14,6 +15,7 @@ static const char module[] = "tcs client";
 
 #define MESSAGE_BYTES_MAX ((size_t)1 << 20)     /* incoming (TCS-405) */
 #define SEND_QUEUE_BYTES_MAX ((size_t)32 << 20) /* 1000 tasks with 60 containers each fit */
+#define REFUSAL_SHOWN_BYTES_MAX 1024            /* TCS-309 */
 #define QUIET_LINE_NS ((uint64_t)60 * 1000000000u)
 
 enum type {
@@ -265,12 +267,28 @@ static bool is_clean(const struct eca_tcs_session *session, const struct eca_bac
                                     channel->close_code == 1005));
 }
 
+/* A typed refusal by its type (TCS-309), any other as for ACS. */
+static void add_refusal(const struct eca_channel_end *channel, struct eca_buf *text)
+{
+    eca_auto_frame struct eca_frame frame = {0};
+
+    if (eca_frame_decode(channel->body, types, TYPES, &frame, NULL) == ECA_OK) {
+        struct eca_view shown = eca_view_str(frame.text == NULL ? "null" : frame.text);
+
+        shown.len = eca_utf8_cut(shown, REFUSAL_SHOWN_BYTES_MAX);
+        eca_buf_addf(text, "%s: ", types[frame.type].name);
+        eca_escape_controls(shown, text);
+    } else {
+        eca_acs_refusal_text(channel->body, channel->status, text);
+    }
+}
+
 static void log_end(struct eca_tcs_session *session, const struct eca_backend_end *end)
 {
     eca_auto_buf struct eca_buf text = {0};
 
     if (end->channel != NULL && end->channel->how == ECA_CHANNEL_REFUSED) {
-        eca_acs_refusal_text(end->channel->body, end->channel->status, &text);
+        add_refusal(end->channel, &text);
     } else {
         eca_buf_add_str(&text, session->inactive ? "no activity" : end->err.msg);
     }
