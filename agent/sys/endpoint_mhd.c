@@ -21,6 +21,7 @@
 #define REQUEST_MEMORY_BYTES 20480 /* request line 4 KiB and headers 16 KiB (INTRO-130) */
 #define TARGET_BYTES_MAX 4096
 #define QUIET_LINE_NS (UINT64_C(60) * 1000000000u)
+#define ACCEPT_PAUSE_MS 100 /* without a descriptor, or at the limit of connections */
 
 struct eca_listener {
     struct eca_endpoint_mhd *owner;
@@ -30,9 +31,10 @@ struct eca_listener {
     eca_endpoint_fn *handler;
     void *arg;
     struct MHD_Daemon *daemon; /* NULL while the port is busy */
-    struct eca_fd_watch *watch;
-    struct eca_timer retry_timer, service_timer;
     struct eca_deferred more_work;
+    int fd; /* listens; -1 while the port is busy */
+    struct eca_fd_watch *watch, *listen_watch;
+    struct eca_timer retry_timer, service_timer, accept_timer;
     struct eca_backoff backoff;
     struct eca_log_limit line_limit;
 };
@@ -199,6 +201,58 @@ static void on_ready(void *arg, uint32_t events)
     service(arg);
 }
 
+static size_t connections(const struct eca_listener *listener)
+{
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+
+    return info == NULL ? 0 : info->num_connections;
+}
+
+static void pause_accept(struct eca_listener *listener)
+{
+    eca_loop_rewatch(listener->listen_watch, 0);
+    eca_timer_start_ms(&listener->accept_timer, ACCEPT_PAUSE_MS);
+}
+
+static void resume_accept(void *arg)
+{
+    struct eca_listener *listener = arg;
+
+    eca_loop_rewatch(listener->listen_watch, EPOLLIN);
+}
+
+/* Clients are accepted here, since the library spins when descriptors have run out (FB-35.4). */
+static void on_client(void *arg, uint32_t events)
+{
+    struct eca_listener *listener = arg;
+    struct sockaddr_storage address;
+    socklen_t len = sizeof(address);
+    int fd;
+
+    (void)events;
+    if (connections(listener) >= listener->opts.connections_max) {
+        pause_accept(listener); /* the others wait in the backlog */
+        return;
+    }
+    fd = accept4(listener->fd, (struct sockaddr *)&address, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0) {
+        /* It closes the descriptor when it refuses the client. */
+        (void)MHD_add_connection(listener->daemon, fd, (struct sockaddr *)&address, len);
+        service(listener);
+    } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+        struct eca_endpoint_mhd *mhd = listener->owner;
+        int sys = errno;
+
+        if (eca_log_limit_pass(&listener->line_limit, eca_sched_now_ns(eca_loop_sched(mhd->loop)),
+                               QUIET_LINE_NS)) {
+            ECA_ERROR(mhd->log, "Handlers", ECA_KV("server", listener->name),
+                      "Cannot accept a client: %s", strerror(sys));
+        }
+        pause_accept(listener);
+    }
+}
+
 static int open_socket(const struct eca_listener *listener, int family, struct eca_err *err)
 {
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(listener->opts.port)};
@@ -250,13 +304,13 @@ static int start_daemon(struct eca_listener *listener, int fd, struct eca_err *e
     const union MHD_DaemonInfo *info;
 
     listener->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL, listener->opts.port, NULL, NULL, on_request, listener,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)listener->opts.connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        (unsigned)listener->opts.connections_per_remote_max, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)((listener->opts.idle_ms + 999) / 1000), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)REQUEST_MEMORY_BYTES, MHD_OPTION_URI_LOG_CALLBACK, keep_target, NULL,
-        MHD_OPTION_NOTIFY_COMPLETED, forget_target, NULL, MHD_OPTION_END);
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, listener,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)listener->opts.connections_max,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)listener->opts.connections_per_remote_max,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((listener->opts.idle_ms + 999) / 1000),
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_MEMORY_BYTES,
+        MHD_OPTION_URI_LOG_CALLBACK, keep_target, NULL, MHD_OPTION_NOTIFY_COMPLETED, forget_target,
+        NULL, MHD_OPTION_END);
     if (listener->daemon == NULL) {
         (void)close(fd);
         return eca_err_set(err, ECA_E_TRANSIENT, "libmicrohttpd refuses port %u",
@@ -265,6 +319,9 @@ static int start_daemon(struct eca_listener *listener, int fd, struct eca_err *e
     info = MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     listener->watch =
         eca_loop_watch(listener->owner->loop, info->epoll_fd, EPOLLIN, on_ready, listener);
+    listener->fd = fd;
+    listener->listen_watch =
+        eca_loop_watch(listener->owner->loop, fd, EPOLLIN, on_client, listener);
     return ECA_OK;
 }
 
@@ -297,6 +354,7 @@ static int endpoint_listen(void *impl, const struct eca_endpoint_opts *opts,
 
     (void)err;
     listener->owner = mhd;
+    listener->fd = -1;
     listener->opts = *opts;
     listener->name = eca_xstrdup(opts->name);
     listener->bind = eca_xstrdup(opts->bind == NULL ? "" : opts->bind);
@@ -305,6 +363,7 @@ static int endpoint_listen(void *impl, const struct eca_endpoint_opts *opts,
     eca_timer_init(&listener->retry_timer, sched, try_listen, listener);
     eca_timer_init(&listener->service_timer, sched, service, listener);
     eca_deferred_init(&listener->more_work, sched, service, listener);
+    eca_timer_init(&listener->accept_timer, sched, resume_accept, listener);
     eca_backoff_init(&listener->backoff,
                      (struct eca_backoff_opts){.min_ms = 1000,
                                                .max_ms = 60 * 1000,
@@ -323,9 +382,14 @@ static void endpoint_close(void *impl, struct eca_listener *listener)
     eca_timer_stop(&listener->retry_timer);
     eca_timer_stop(&listener->service_timer);
     eca_deferred_cancel(&listener->more_work);
+    eca_timer_stop(&listener->accept_timer);
+    eca_loop_unwatch(listener->listen_watch);
     eca_loop_unwatch(listener->watch);
     if (listener->daemon != NULL) {
-        MHD_stop_daemon(listener->daemon); /* closes the listening socket as well */
+        MHD_stop_daemon(listener->daemon);
+    }
+    if (listener->fd >= 0) {
+        (void)close(listener->fd);
     }
     eca_list_remove(&mhd->listeners, &listener->node);
     eca_free(listener->name);

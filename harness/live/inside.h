@@ -5,6 +5,7 @@
 #include "fakes/carry/socket.h"
 #include "fakes/docker/relay.h"
 #include "harness/live/child.h"
+#include "harness/live/process.h"
 #include "harness/scenario/run.h"
 #include "harness/sim/rng.h"
 
@@ -29,6 +30,7 @@ struct live {
     struct eca_map *env; /* name -> owned "NAME=value" */
     struct hns_child *child;
     bool ended;
+    struct hns_idle_clients idle;
     struct eca_clock clock; /* what the run goes by; live: the system's */
     void *wire;             /* of the wire stage */
 };

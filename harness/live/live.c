@@ -125,76 +125,34 @@ static bool agent_running(void *impl)
     return live->child != NULL && !live->ended;
 }
 
-static uint64_t count_entries(const char *path)
-{
-    DIR *dir = opendir(path);
-    uint64_t count = 0;
-
-    for (struct dirent *entry = dir == NULL ? NULL : readdir(dir); entry != NULL;
-         entry = readdir(dir)) {
-        count += entry->d_name[0] != '.' ? 1 : 0;
-    }
-    if (dir != NULL) {
-        (void)closedir(dir);
-    }
-    return count;
-}
-
-/* A line of /proc/PID/status: "RssAnon:   1234 kB". */
-static uint64_t status_kib(pid_t pid, const char *key)
-{
-    eca_auto_free char *path = eca_xasprintf("/proc/%d/status", (int)pid);
-    eca_auto_buf struct eca_buf text = {0};
-    size_t at, end;
-    uint64_t kib = 0;
-
-    (void)hns_file_read(path, &text, NULL);
-    at = eca_view_find(eca_buf_view(&text), key, 0);
-    end = at == SIZE_MAX ? SIZE_MAX : eca_view_find(eca_buf_view(&text), " kB", at);
-    if (end != SIZE_MAX) {
-        at += strlen(key);
-        (void)eca_parse_u64(eca_view_trim(eca_view_sub(eca_buf_view(&text), at, end - at)),
-                            UINT64_MAX, &kib, NULL);
-    }
-    return kib;
-}
-
-/* User and system time: fields 14 and 15 of /proc/PID/stat, counted after the program's name. */
-static uint64_t cpu_ms(pid_t pid)
-{
-    eca_auto_free char *path = eca_xasprintf("/proc/%d/stat", (int)pid);
-    eca_auto_buf struct eca_buf text = {0};
-    unsigned long user = 0, system = 0;
-    const char *after;
-
-    (void)hns_file_read(path, &text, NULL);
-    after = strrchr(eca_buf_str(&text), ')');
-    if (after != NULL && sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-                                &user, &system) != 2) {
-        return 0;
-    }
-    return (user + system) * 1000 / (unsigned long)sysconf(_SC_CLK_TCK);
-}
-
 static bool resources(void *impl, struct hns_resources *ret_resources)
 {
     struct live *live = impl;
-    eca_auto_free char *fds = NULL, *tasks = NULL;
-    pid_t pid;
 
     if (!agent_running(live)) {
         return false;
     }
-    /* File pages come and go with the page cache, so RssAnon is what is compared. */
-    pid = hns_child_pid(live->child);
-    fds = eca_xasprintf("/proc/%d/fd", (int)pid);
-    tasks = eca_xasprintf("/proc/%d/task", (int)pid);
-    *ret_resources = (struct hns_resources){.descriptors = count_entries(fds),
-                                            .threads = count_entries(tasks),
-                                            .memory_kib = status_kib(pid, "RssAnon:"),
-                                            .total_kib = status_kib(pid, "VmRSS:"),
-                                            .cpu_ms = cpu_ms(pid)};
+    hns_process_resources(hns_child_pid(live->child), ret_resources);
     return true;
+}
+
+static int limit_descriptors(void *impl, uint64_t limit, struct eca_err *err)
+{
+    struct live *live = impl;
+
+    return agent_running(live)
+               ? hns_process_limit_descriptors(hns_child_pid(live->child), limit, err)
+               : eca_err_set(err, ECA_E_CONFLICT, "the agent does not run");
+}
+
+static int idle_open(void *impl, uint16_t port, size_t clients, struct eca_err *err)
+{
+    return hns_idle_open(&((struct live *)impl)->idle, port, clients, err);
+}
+
+static size_t idle_count(void *impl)
+{
+    return hns_idle_still_open(&((struct live *)impl)->idle);
 }
 
 static int turn(void *impl, struct eca_err *err)
@@ -324,6 +282,7 @@ void hns_live_free(struct live *live)
     size_t cursor = 0;
     void *pair;
 
+    hns_idle_close(&live->idle);
     fake_docker_relay_free(live->relay);
     fake_hub_free(live->hub);
     fake_trace_free(live->trace);
@@ -554,6 +513,9 @@ int hns_live_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage
                                              .file_write = hns_live_file_write,
                                              .durable_text = hns_live_durable_text,
                                              .resources = resources,
+                                             .limit_descriptors = limit_descriptors,
+                                             .idle_open = idle_open,
+                                             .idle_count = idle_count,
                                              .unplug = unplug,
                                              .free = free_stage};
     struct live *live = eca_xalloc(sizeof(*live));

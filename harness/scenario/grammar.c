@@ -480,10 +480,18 @@ static const struct hns_member resources_members[] = {
      NULL, NULL},
     {"more_memory_kib", HNS_T_INT, "with as_at: so much more is fine; default 2048", false, NULL,
      NULL},
+    {"limit", HNS_T_INT, "the agent gets no more descriptors than this (live)", false, NULL, NULL},
     {"descriptors_max", HNS_T_INT, "never more", false, NULL, NULL},
-    {"for", HNS_T_DURATION, "with descriptors_max: looked at so long; default 0s", false, NULL,
-     NULL},
+    {"cpu_percent_max", HNS_T_INT, "of one processor, over `for` (live)", false, NULL, NULL},
+    {"for", HNS_T_DURATION, "looked at so long; default 0s", false, NULL, NULL},
     {"within", HNS_T_DURATION, "with as_at; default 10s", false, NULL, NULL},
+    {0},
+};
+static const struct hns_member idle_members[] = {
+    {"port", HNS_T_TEXT, "introspection (default), credentials, or a number", false, NULL, NULL},
+    {"clients", HNS_T_INT, "that many connect and say nothing", false, NULL, NULL},
+    {"left", HNS_T_INT, "so many are still connected", false, NULL, NULL},
+    {"within", HNS_T_DURATION, "with left; default 10s", false, NULL, NULL},
     {0},
 };
 static const struct hns_member repeat_members[] = {
@@ -605,6 +613,8 @@ const struct hns_verb hns_verbs[] = {
      NULL},
     {"quiet", HNS_T_EVENT, "no such event may come for a while", NULL, NULL, false, NULL},
     {"http", HNS_T_OBJECT, "ask a local endpoint of the agent", http_members, "path", false, NULL},
+    {"http.idle", HNS_T_OBJECT, "silent clients of a local endpoint (live)", idle_members, NULL,
+     false, NULL},
     {"log", HNS_T_OBJECT, "the agent logs such a line", log_members, "text", false, NULL},
     {"log.none", HNS_T_OBJECT, "the agent has logged no such line so far", no_log_members, "text",
      false, NULL},

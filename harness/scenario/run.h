@@ -54,6 +54,10 @@ struct hns_stage_ops {
     /* What the agent holds; false when it does not run. In simulation only descriptors are told:
      * its open requests and sessions. */
     bool (*resources)(void *impl, struct hns_resources *ret_resources);
+    /* Live only, else NULL. */
+    int (*limit_descriptors)(void *impl, uint64_t limit, struct eca_err *err);
+    int (*idle_open)(void *impl, uint16_t port, size_t clients, struct eca_err *err);
+    size_t (*idle_count)(void *impl); /* clients that the server has not dropped */
     /* Simulation only, else NULL. */
     void (*disk)(void *impl, const char *state, uint32_t times, uint64_t takes_ms);
     void (*clock_step)(void *impl, int64_t by_ms);

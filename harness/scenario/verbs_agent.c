@@ -117,12 +117,27 @@ static bool is_as_at(const struct hns_args *args, const struct hns_resources *ha
            have->memory_kib <= mark->memory_kib + hns_arg_int(args, "more_memory_kib", 2048);
 }
 
+struct resources_wait {
+    uint64_t cpu_ms, since_ns;
+};
+
+static bool burns_too_much(struct hns_run *run, const struct hns_args *args,
+                           const struct resources_wait *wait, const struct hns_resources *have,
+                           uint64_t *ret_percent)
+{
+    uint64_t passed_ms = (hns_now_ns(run) - wait->since_ns) / 1000000;
+
+    *ret_percent = passed_ms == 0 ? 0 : (have->cpu_ms - wait->cpu_ms) * 100 / passed_ms;
+    return *ret_percent > hns_arg_int(args, "cpu_percent_max", UINT64_MAX);
+}
+
 static int poll_resources(struct hns_run *run, struct hns_cursor *cursor, bool last)
 {
     const struct hns_node *value = NULL;
     struct hns_args args = {run, hns_step_verb(NULL, cursor->step, &value), NULL};
     struct hns_resources have = {0};
     const struct hns_resources *mark;
+    uint64_t percent;
     eca_auto_buf struct eca_buf text = {0};
 
     args.node = value;
@@ -136,6 +151,10 @@ static int poll_resources(struct hns_run *run, struct hns_cursor *cursor, bool l
         return 0;
     }
     if (hns_arg_node(&args, "as_at") == NULL) {
+        if (last && burns_too_much(run, &args, cursor->poll_state, &have, &percent)) {
+            hns_fail(run, cursor->step, "the agent took %llu %% of a processor",
+                     (unsigned long long)percent);
+        }
         eca_timer_start(&cursor->timer, RESOURCES_LOOK_NS);
         return last ? 1 : 0;
     }
@@ -176,6 +195,9 @@ static int verb_resources(struct hns_run *run, struct hns_cursor *cursor,
 {
     const char *mark = hns_arg_text(args, "mark", NULL);
     bool compares = hns_arg_node(args, "as_at") != NULL;
+    struct hns_resources now = {0};
+    struct resources_wait *wait;
+    struct eca_err err = {0};
 
     if (mark != NULL) {
         struct hns_resources *have = eca_xalloc(sizeof *have);
@@ -186,7 +208,18 @@ static int verb_resources(struct hns_run *run, struct hns_cursor *cursor,
         eca_free(eca_map_put(run->marks, mark, have));
         return ECA_OK;
     }
-    hns_wait_poll(run, cursor, poll_resources, NULL,
+    if (hns_arg_node(args, "limit") != NULL) {
+        if (run->stage.ops->limit_descriptors == NULL ||
+            run->stage.ops->limit_descriptors(run->stage.impl, hns_arg_int(args, "limit", 0),
+                                              &err) < 0) {
+            hns_fail(run, cursor->step, "limit: %s", err.msg[0] == '\0' ? "live only" : err.msg);
+        }
+        return ECA_OK;
+    }
+    (void)run->stage.ops->resources(run->stage.impl, &now);
+    wait = eca_xalloc(sizeof *wait);
+    *wait = (struct resources_wait){now.cpu_ms, hns_now_ns(run)};
+    hns_wait_poll(run, cursor, poll_resources, wait,
                   compares ? hns_arg_ns(args, "within", WITHIN_DEFAULT_NS)
                            : hns_arg_ns(args, "for", 0));
     return ECA_OK;

@@ -419,6 +419,38 @@ static int verb_http(struct hns_run *run, struct hns_cursor *cursor, const struc
     return http_ask(run, args, wait);
 }
 
+static int poll_idle(struct hns_run *run, struct hns_cursor *cursor, bool last)
+{
+    const struct hns_node *value = NULL;
+    struct hns_args args = {run, hns_step_verb(NULL, cursor->step, &value), NULL};
+    size_t left = run->stage.ops->idle_count(run->stage.impl);
+
+    args.node = value;
+    if (left == hns_arg_int(&args, "left", 0)) {
+        return 1;
+    }
+    if (last) {
+        hns_fail(run, cursor->step, "%zu silent clients are still connected", left);
+    }
+    eca_timer_start(&cursor->timer, HTTP_AGAIN_NS);
+    return 0;
+}
+
+static int verb_idle(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
+{
+    struct eca_err err = {0};
+
+    if (run->stage.ops->idle_open == NULL) {
+        hns_fail(run, cursor->step, "\"http.idle\" works live only");
+    } else if (hns_arg_node(args, "left") != NULL) {
+        hns_wait_poll(run, cursor, poll_idle, NULL, hns_arg_ns(args, "within", WITHIN_DEFAULT_NS));
+    } else if (run->stage.ops->idle_open(run->stage.impl, http_port(args),
+                                         (size_t)hns_arg_int(args, "clients", 1), &err) < 0) {
+        hns_fail(run, cursor->step, "%s", err.msg);
+    }
+    return ECA_OK;
+}
+
 /* ---- file ------------------------------------------------------------------------------------ */
 
 static int verb_file(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
@@ -615,6 +647,7 @@ const struct hns_verb_entry hns_verbs_expect[] = {
     {"log", verb_log},
     {"log.none", verb_log_none},
     {"http", verb_http},
+    {"http.idle", verb_idle},
     {"file", verb_file},
     {"check", verb_check},
     {0},
