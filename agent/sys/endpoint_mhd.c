@@ -21,7 +21,8 @@
 #define REQUEST_MEMORY_BYTES 20480 /* request line 4 KiB and headers 16 KiB (INTRO-130) */
 #define TARGET_BYTES_MAX 4096
 #define QUIET_LINE_NS (UINT64_C(60) * 1000000000u)
-#define ACCEPT_PAUSE_MS 100 /* without a descriptor, or at the limit of connections */
+#define ACCEPT_PAUSE_MS 100 /* without a descriptor */
+#define ACCEPTS_MAX 32      /* in a round of the loop */
 
 struct eca_listener {
     struct eca_endpoint_mhd *owner;
@@ -222,35 +223,54 @@ static void resume_accept(void *arg)
     eca_loop_rewatch(listener->listen_watch, EPOLLIN);
 }
 
+/* The excess gets 503 and is closed (INTRO-130). */
+static void turn_away(int fd)
+{
+    static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
+                                 "Connection: close\r\n\r\n";
+
+    (void)send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL);
+    (void)close(fd);
+}
+
+static void on_no_client(struct eca_listener *listener, int sys)
+{
+    struct eca_endpoint_mhd *mhd = listener->owner;
+
+    if (sys == EAGAIN || sys == EINTR || sys == ECONNABORTED) {
+        return;
+    }
+    if (eca_log_limit_pass(&listener->line_limit, eca_sched_now_ns(eca_loop_sched(mhd->loop)),
+                           QUIET_LINE_NS)) {
+        ECA_ERROR(mhd->log, "Handlers", ECA_KV("server", listener->name),
+                  "Cannot accept a client: %s", strerror(sys));
+    }
+    pause_accept(listener);
+}
+
 /* Clients are accepted here, since the library spins when descriptors have run out (FB-35.4). */
 static void on_client(void *arg, uint32_t events)
 {
     struct eca_listener *listener = arg;
     struct sockaddr_storage address;
-    socklen_t len = sizeof(address);
-    int fd;
 
     (void)events;
-    if (connections(listener) >= listener->opts.connections_max) {
-        pause_accept(listener); /* the others wait in the backlog */
-        return;
-    }
-    fd = accept4(listener->fd, (struct sockaddr *)&address, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd >= 0) {
-        /* It closes the descriptor when it refuses the client. */
-        (void)MHD_add_connection(listener->daemon, fd, (struct sockaddr *)&address, len);
-        service(listener);
-    } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-        struct eca_endpoint_mhd *mhd = listener->owner;
-        int sys = errno;
+    for (int i = 0; i < ACCEPTS_MAX; i++) {
+        socklen_t len = sizeof(address);
+        int fd =
+            accept4(listener->fd, (struct sockaddr *)&address, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-        if (eca_log_limit_pass(&listener->line_limit, eca_sched_now_ns(eca_loop_sched(mhd->loop)),
-                               QUIET_LINE_NS)) {
-            ECA_ERROR(mhd->log, "Handlers", ECA_KV("server", listener->name),
-                      "Cannot accept a client: %s", strerror(sys));
+        if (fd < 0) {
+            on_no_client(listener, errno);
+            break;
         }
-        pause_accept(listener);
+        if (connections(listener) >= listener->opts.connections_max) {
+            turn_away(fd);
+        } else { /* the library closes the descriptor when it refuses the client */
+            (void)MHD_add_connection(listener->daemon, fd, (struct sockaddr *)&address, len);
+        }
     }
+    service(listener);
 }
 
 static int open_socket(const struct eca_listener *listener, int family, struct eca_err *err)
