@@ -496,6 +496,9 @@ static void on_text(void *arg, struct eca_view text)
         on_ack(acs, message, true);
     } else if (strcmp(type, "IAMRoleCredentialsAckRequest") == 0) {
         on_credentials_ack(acs, message);
+    } else if (strcmp(type, "HeartbeatAckRequest") == 0 && text_of(message, "messageId") != NULL) {
+        (void)fake_trace_addv(trace_of(acs), FAKE_LANE_ACS, "heartbeat-ack", "messageId",
+                              text_of(message, "messageId"), NULL); /* L-6 */
     } else {
         violation(acs, "ACS-101", "a message of a type that agents do not send");
     }
