@@ -355,9 +355,8 @@ static const struct hns_member refuse_members[] = {
 static const struct hns_member tcs_close_members[] = {
     {"code", HNS_T_INT, "close code; default 1000", false, NULL, NULL},
     {"reason", HNS_T_TEXT, "text of the frame", false, NULL, NULL},
-    {"after", HNS_T_INT,
-     "not now: each session, after so many messages, until the next step of this kind", false, NULL,
-     NULL},
+    {"after", HNS_T_INT, "not now, but each session after so many messages; 0: not any more", false,
+     NULL, NULL},
     {0},
 };
 static const struct hns_member tcs_refuse_members[] = {

@@ -9,14 +9,15 @@
 static int verb_close(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
 {
     int code = (int)hns_arg_int(args, "code", 1000);
-    uint32_t after = (uint32_t)hns_arg_int(args, "after", 0);
+    const char *reason = hns_arg_text(args, "reason", "");
 
     (void)cursor;
-    hns_points_to_now(run, FAKE_LANE_TCS);
-    fake_tcs_close_after(run->cast.tcs, after, code, hns_arg_text(args, "reason", ""));
-    if (hns_arg_node(args, "after") == NULL) {
-        fake_tcs_close(run->cast.tcs, code, hns_arg_text(args, "reason", ""));
+    if (hns_arg_node(args, "after") != NULL) {
+        fake_tcs_close_after(run->cast.tcs, (uint32_t)hns_arg_int(args, "after", 0), code, reason);
+        return ECA_OK;
     }
+    hns_points_to_now(run, FAKE_LANE_TCS);
+    fake_tcs_close(run->cast.tcs, code, reason);
     return ECA_OK;
 }
 
