@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/base/mem.h"
+#include "agent/base/timefmt.h"
 
 #define STAMP_BYTES 32 /* "2016-11-01-13" */
 
@@ -27,6 +28,7 @@ struct eca_log_writer {
     /* The thread's own. */
     int fd;
     char stamp[STAMP_BYTES];
+    int64_t last_wall_ms; /* of the latest record written; the thread's */
     char *open_path;
 };
 
@@ -166,6 +168,7 @@ static void write_batch(struct eca_log_writer *writer, const struct eca_buf *bat
         memcpy(&record, batch->at + at, sizeof(record));
         at += sizeof(record);
         write_all(STDOUT_FILENO, batch->at + at, record.len);
+        writer->last_wall_ms = record.wall_ms;
         fd = file_for(writer, path, record.wall_ms);
         if (fd >= 0) {
             write_all(fd, batch->at + at, record.len);
@@ -200,9 +203,12 @@ static void *thread_main(void *arg)
         (void)pthread_mutex_unlock(&writer->lock);
         write_batch(writer, &batch, path);
         if (dropped > 0) {
-            char line[96];
-            int len = snprintf(line, sizeof(line), "[WARN] %llu log records were dropped\n",
-                               (unsigned long long)dropped);
+            char line[96], stamp[21];
+            int len;
+
+            eca_time_rfc3339(writer->last_wall_ms, stamp);
+            len = snprintf(line, sizeof(line), "%s [WARN] %llu log records were dropped\n", stamp,
+                           (unsigned long long)dropped);
 
             write_all(STDOUT_FILENO, line, (size_t)len);
             if (writer->fd >= 0) {
@@ -292,8 +298,12 @@ int eca_log_writer_set_file(struct eca_log_writer *writer, const char *path, str
     if (slash != NULL && slash != path) {
         eca_auto_free char *dir = eca_xstrndup(path, (size_t)(slash - path));
 
-        if (access(dir, W_OK) < 0) {
+        struct stat info;
+
+        if (stat(dir, &info) < 0 || access(dir, W_OK) < 0) {
             rc = eca_err_set_sys(err, ECA_E_DENIED, errno, "%s", dir);
+        } else if (!S_ISDIR(info.st_mode)) {
+            rc = eca_err_set_sys(err, ECA_E_DENIED, ENOTDIR, "%s", dir);
         }
     }
     (void)pthread_mutex_lock(&writer->lock);
