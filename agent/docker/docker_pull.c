@@ -127,7 +127,7 @@ static void on_body(void *arg, struct eca_view bytes)
     if (pull->status != 200) { /* an error body */
         eca_buf_add_view(&pull->failure, bytes);
     } else if (eca_json_splitter_feed(&pull->splitter, bytes, on_object, pull, &err) < 0 &&
-        !pull->failed) {
+               !pull->failed) {
         pull->failed = true;
         eca_buf_reset(&pull->failure);
         eca_buf_add_str(&pull->failure, err.msg);

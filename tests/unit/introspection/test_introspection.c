@@ -10,8 +10,11 @@
 /* The handler as a plain function: request in, response out. */
 static const struct eca_view_container containers[] = {
     {.docker_id = "abc123", .docker_name = "ecs-web-1-app", .name = "app", .mapped = true},
-    {.docker_id = "def456", .docker_name = "ecs-web-1-vol", .name = "~internal~ecs~v",
-     .internal = true, .mapped = true},
+    {.docker_id = "def456",
+     .docker_name = "ecs-web-1-vol",
+     .name = "~internal~ecs~v",
+     .internal = true,
+     .mapped = true},
     {.docker_id = "", .docker_name = "", .name = "not yet there"},
 };
 static struct eca_view_task tasks[2];
@@ -81,14 +84,17 @@ static void setup(void)
                                       .known_status = "PENDING",
                                       .desired_status = "RUNNING"};
     task_count = 2;
-    health = (struct eca_view_health){
-        .acs = {.enabled = true, .connected = true, .since_ms = 1000, .last_frame_ms = 2000,
-                .connects = 3, .frames = 7},
-        .docker_reachable = true,
-        .docker_ping_ms = 4,
-        .store_ok = true,
-        .now_ms = 10000000,
-        .started_ms = 500};
+    health = (struct eca_view_health){.acs = {.enabled = true,
+                                              .connected = true,
+                                              .since_ms = 1000,
+                                              .last_frame_ms = 2000,
+                                              .connects = 3,
+                                              .frames = 7},
+                                      .docker_reachable = true,
+                                      .docker_ping_ms = 4,
+                                      .store_ok = true,
+                                      .now_ms = 10000000,
+                                      .started_ms = 500};
     response = (struct eca_endpoint_response){0};
 }
 
@@ -130,9 +136,9 @@ END_TEST
 /* INTRO-103, INTRO-108 */
 START_TEST(metadata_names_cluster_instance_and_version)
 {
-    eca_auto_free char *expected =
-        eca_xasprintf("{\"Cluster\":\"prod\",\"ContainerInstanceArn\":\"arn:ci\",\"Version\":\"%s\"}",
-                      eca_version_text);
+    eca_auto_free char *expected = eca_xasprintf(
+        "{\"Cluster\":\"prod\",\"ContainerInstanceArn\":\"arn:ci\",\"Version\":\"%s\"}",
+        eca_version_text);
 
     ck_assert_str_eq(ask("/v1/metadata", NULL), expected);
     ck_assert_str_eq(response.content_type, "application/json");
@@ -167,10 +173,10 @@ START_TEST(a_desired_status_of_the_past_is_left_out)
     static const struct {
         const char *known, *desired;
         bool shown;
-    } rows[] = {
-        {"PENDING", "RUNNING", true},  {"PENDING", "STOPPED", true}, {"RUNNING", "RUNNING", true},
-        {"RUNNING", "STOPPED", true},  {"STOPPED", "STOPPED", true}, {"RUNNING", "PENDING", false},
-        {"STOPPED", "RUNNING", false}, {"STOPPED", "PENDING", false}};
+    } rows[] = {{"PENDING", "RUNNING", true},  {"PENDING", "STOPPED", true},
+                {"RUNNING", "RUNNING", true},  {"RUNNING", "STOPPED", true},
+                {"STOPPED", "STOPPED", true},  {"RUNNING", "PENDING", false},
+                {"STOPPED", "RUNNING", false}, {"STOPPED", "PENDING", false}};
 
     task_count = 1;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -190,16 +196,11 @@ START_TEST(one_task_by_arn_or_full_docker_id)
         int status;
         const char *body;
     } rows[] = {
-        {"taskarn=arn:t1", 200, T1},
-        {"taskarn=arn%3At1", 200, T1},
-        {"x=y&taskarn=arn:t2", 200, T2},
-        {"dockerid=abc123", 200, T1},
-        {"dockerid=abc", 404, T_EMPTY},
-        {"taskarn=arn:other", 404, T_EMPTY},
-        {"taskarn=", 404, T_EMPTY},
-        {"taskarn", 404, T_EMPTY},
-        {"dockerid=", 404, T_EMPTY},
-        {"taskarn=arn:t1&dockerid=abc123", 400, ""},
+        {"taskarn=arn:t1", 200, T1},     {"taskarn=arn%3At1", 200, T1},
+        {"x=y&taskarn=arn:t2", 200, T2}, {"dockerid=abc123", 200, T1},
+        {"dockerid=abc", 404, T_EMPTY},  {"taskarn=arn:other", 404, T_EMPTY},
+        {"taskarn=", 404, T_EMPTY},      {"taskarn", 404, T_EMPTY},
+        {"dockerid=", 404, T_EMPTY},     {"taskarn=arn:t1&dockerid=abc123", 400, ""},
         {"taskarn=&dockerid=", 400, ""},
     };
 
