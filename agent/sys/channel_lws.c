@@ -12,6 +12,7 @@
 #include "agent/base/str.h"
 #include "agent/sys/resolve.h"
 
+#define BACKSTOP_S 300 /* the library's own limits; ours are timers, and shorter (WS-105) */
 #define RX_BYTES 65536
 #define CLOSE_MS 1000        /* a close never waits longer (STYLE 6, SIG-103) */
 #define REFUSAL_WAIT_MS 300  /* for a body in a later segment; the loop stands meanwhile */
@@ -411,6 +412,7 @@ static struct lws_vhost *vhost_for(struct eca_channel_lws *lws, struct eca_chann
         .vhost_name = "channel",
         .protocols = protocols,
         .options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
+        .connect_timeout_secs = BACKSTOP_S,
     };
     struct lws_vhost *vhost;
 

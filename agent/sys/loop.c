@@ -16,6 +16,7 @@
 
 #define EVENTS_PER_ROUND 64
 #define LWS_DESCRIPTORS 256     /* websockets and our epoll; not RLIMIT_NOFILE (16 MiB) */
+#define LWS_BACKSTOP_S 300      /* its own limits; ours are timers, and shorter (WS-105, TCS-304) */
 #define LWS_SERVICE_BYTES 16384 /* room for a session token among the headers */
 
 struct eca_fd_watch {
@@ -103,6 +104,7 @@ static int make_lws(struct eca_loop *loop, struct eca_err *err)
                    LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
         .fd_limit_per_thread = LWS_DESCRIPTORS,
         .pt_serv_buf_size = LWS_SERVICE_BYTES,
+        .timeout_secs = LWS_BACKSTOP_S,
         .user = loop,
     };
     struct lws_context_creation_info vhost_info = {
