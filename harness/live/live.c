@@ -371,7 +371,7 @@ static int open_sockets(struct live *live, bool owns_metadata, struct eca_err *e
     struct fake_certs_opts certs_opts = {.dir = live->dir,
                                          .wall_ms = eca_clock_wall_ms(live->clock)};
     struct fake_certs certs;
-    uint16_t ecs, acs, tcs, metadata;
+    uint16_t ecs, acs, tcs, ecr, metadata;
     eca_auto_free char *backend = NULL, *metadata_url = NULL, *docker_host = NULL;
 
     if (fake_certs_make(&certs_opts, &certs, err) < 0 ||
@@ -379,6 +379,7 @@ static int open_sockets(struct live *live, bool owns_metadata, struct eca_err *e
         listen_party(live, "ecs", NULL, 0, false, &ecs, err) < 0 ||
         listen_party(live, "acs", NULL, 0, true, &acs, err) < 0 ||
         listen_party(live, "tcs", NULL, 0, true, &tcs, err) < 0 ||
+        listen_party(live, "ecr", NULL, 0, false, &ecr, err) < 0 ||
         listen_party(live, "metadata", NULL, 0, false, &metadata, err) < 0 ||
         (owns_metadata &&
          listen_party(live, "metadata", HNS_METADATA_ADDRESS, 80, false, NULL, err) < 0) ||
@@ -394,6 +395,7 @@ static int open_sockets(struct live *live, bool owns_metadata, struct eca_err *e
     set_env(live, "SSL_CERT_FILE", certs.ca_file);
     set_endpoint_var(live, "acs.url", "https", acs);
     set_endpoint_var(live, "tcs.url", "https", tcs);
+    set_endpoint_var(live, "ecr.url", "http", ecr);
     return ECA_OK;
 }
 

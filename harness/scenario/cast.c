@@ -30,6 +30,14 @@ static size_t word_index(const char *word, const char *const *words, size_t coun
     return 0;
 }
 
+enum fake_ecr_answer hns_ecr_answer(const char *word)
+{
+    static const char *const answers[] = {"one",      "none",       "two",
+                                          "no-colon", "not-base64", "no-expiry"};
+
+    return (enum fake_ecr_answer)word_index(word, answers, ECA_ARRAY_LEN(answers));
+}
+
 static void open_metadata(struct hns_run *run)
 {
     static const char *const tokens[] = {"on", "required", "off", "silent"};
@@ -120,6 +128,21 @@ static void open_tcs(struct hns_run *run)
     };
 
     run->cast.tcs = fake_tcs_new(&opts);
+}
+
+static void open_ecr(struct hns_run *run)
+{
+    struct hns_args args = world_args(run, "ecr");
+    struct fake_ecr_opts opts = {
+        .base = run->stage.base,
+        .auth = run->cast.auth,
+        .password = hns_arg_text(&args, "password", "ecr-password"),
+        .life_ms = hns_arg_ms(&args, "token_life", 0),
+        .answer = hns_ecr_answer(hns_arg_text(&args, "answer", "one")),
+    };
+
+    hns_secret(run, opts.password);
+    run->cast.ecr = fake_ecr_new(&opts);
 }
 
 void hns_cast_image(struct hns_run *run, const struct hns_args *args, const char *name)
@@ -230,6 +253,7 @@ int hns_cast_open(struct hns_run *run, struct eca_err *err)
     open_ecs(run);
     open_acs(run);
     open_tcs(run);
+    open_ecr(run);
     if (run->opts->real_docker == NULL) {
         open_docker(run);
     }
@@ -253,6 +277,7 @@ void hns_cast_close(struct hns_cast *cast)
 {
     fake_docker_free(cast->docker);
     fake_metadata_free(cast->metadata);
+    fake_ecr_free(cast->ecr);
     fake_tcs_free(cast->tcs);
     fake_acs_free(cast->acs);
     fake_ecs_free(cast->ecs);

@@ -287,8 +287,7 @@ static void check_event(struct hns_problems *problems, const struct hns_node *no
         return;
     }
     def = hns_event_find(pattern.lane, pattern.name);
-    if (def == NULL && strchr(pattern.name, '*') == NULL && strstr(pattern.name, "${") == NULL &&
-        pattern.lane != FAKE_LANE_ECR) {
+    if (def == NULL && strchr(pattern.name, '*') == NULL && strstr(pattern.name, "${") == NULL) {
         unknown_event(problems, hns_node_get(node, fake_lane_name(pattern.lane)), pattern.lane);
         return;
     }

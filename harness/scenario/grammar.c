@@ -18,6 +18,8 @@ static const char *const state_words[] = {"none", "created", "running", "paused"
 static const char *const stats_words[] = {"normal",    "online-cpus", "zero",     "backwards",
                                           "same-time", "bad-types",   "not-json", "silent",
                                           "ends",      NULL};
+static const char *const ecr_words[] = {"one",        "none",      "two", "no-colon",
+                                        "not-base64", "no-expiry", NULL};
 static const char *const acks_words[] = {"all", "none", "once", NULL};
 static const char *const disk_words[] = {"ok", "fail", "full", NULL};
 
@@ -195,6 +197,12 @@ static const struct hns_member tcs_world[] = {
     {"heartbeat", HNS_T_DURATION, "interval of heartbeats; default none", false, NULL, NULL},
     {0},
 };
+static const struct hns_member ecr_world[] = {
+    {"password", HNS_T_TEXT, "in its tokens; default ecr-password", false, NULL, NULL},
+    {"token_life", HNS_T_DURATION, "default 12h", false, NULL, NULL},
+    {"answer", HNS_T_WORD, "default one: a token as it should be", false, NULL, ecr_words},
+    {0},
+};
 static const struct hns_member host_world[] = {
     {"cpus", HNS_T_INT, "default 2 (sim)", false, NULL, NULL},
     {"memory_mib", HNS_T_INT, "default 3768 (sim)", false, NULL, NULL},
@@ -216,6 +224,7 @@ static const struct hns_member world_members[] = {
     {"ecs", HNS_T_OBJECT, "the ECS API", false, ecs_world, NULL},
     {"acs", HNS_T_OBJECT, "the agent communication service", false, acs_world, NULL},
     {"tcs", HNS_T_OBJECT, "the telemetry service", false, tcs_world, NULL},
+    {"ecr", HNS_T_OBJECT, "the ECR API, at ${ecr.url}", false, ecr_world, NULL},
     {"tasks", HNS_T_NAMED, "tasks that steps name", false, hns_task_members, NULL},
     {0},
 };
@@ -551,6 +560,8 @@ const struct hns_verb hns_verbs[] = {
      NULL},
     {"tcs.raw", HNS_T_TEXT, "any text as one message", NULL, NULL, false, NULL},
     {"tcs.ping", HNS_T_TEXT, "a ping with this payload", NULL, NULL, true, NULL},
+    {"ecr.answer", HNS_T_WORD, "what ECR answers from now on", NULL, NULL, false, ecr_words},
+    {"ecr.password", HNS_T_TEXT, "in tokens from now on", NULL, NULL, false, NULL},
     {"docker.exit", HNS_T_OBJECT, "a container ends by itself", exit_members, "container", false,
      NULL},
     {"docker.oom", HNS_T_OBJECT, "the kernel kills it for memory", container_ref, "container",
@@ -656,6 +667,8 @@ const struct hns_event_def hns_events[] = {
      "accepted; short: container STOPPED"},
     {FAKE_LANE_ECS, "*.failed", "http type message task container status",
      "an operation failed; http 0 = no answer"},
+    {FAKE_LANE_ECR, "GetAuthorizationToken", "registryId", "a token was given"},
+    {FAKE_LANE_ECR, "*.failed", "http type", "a call failed"},
     {FAKE_LANE_DOCKER, "pull", "image", "asked: pull"},
     {FAKE_LANE_DOCKER, "import", "image", "asked: import of the empty image"},
     {FAKE_LANE_DOCKER, "create", "container name image", "asked: create"},

@@ -149,6 +149,7 @@ void hns_format_s(uint64_t ns, struct eca_buf *out); /* "12.345s" */
 
 /* cast.c */
 int hns_cast_open(struct hns_run *run, struct eca_err *err);
+enum fake_ecr_answer hns_ecr_answer(const char *word);
 void hns_cast_close(struct hns_cast *cast);
 void hns_cast_image(struct hns_run *run, const struct hns_args *args, const char *name);
 void hns_cast_behaviour(struct hns_run *run, const struct hns_args *args);

@@ -8,6 +8,7 @@
 #include "agent/ports/http.h"
 #include "fakes/acs/acs.h"
 #include "fakes/docker/daemon.h"
+#include "fakes/ecr/ecr.h"
 #include "fakes/ecs/ecs.h"
 #include "fakes/metadata/metadata.h"
 #include "fakes/tcs/tcs.h"
@@ -91,6 +92,7 @@ struct hns_cast {
     struct fake_ecs *ecs;
     struct fake_acs *acs;
     struct fake_tcs *tcs;
+    struct fake_ecr *ecr;
     struct fake_metadata *metadata;
     struct fake_docker *docker; /* NULL in front of a real daemon */
 };

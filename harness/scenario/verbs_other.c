@@ -52,6 +52,25 @@ static int verb_cluster(struct hns_run *run, struct hns_cursor *cursor, const st
     return ECA_OK;
 }
 
+static int verb_ecr_answer(struct hns_run *run, struct hns_cursor *cursor,
+                           const struct hns_args *args)
+{
+    (void)cursor;
+    fake_ecr_set_answer(run->cast.ecr, hns_ecr_answer(hns_run_text(run, args->node)));
+    return ECA_OK;
+}
+
+static int verb_ecr_password(struct hns_run *run, struct hns_cursor *cursor,
+                             const struct hns_args *args)
+{
+    const char *password = hns_run_text(run, args->node);
+
+    (void)cursor;
+    hns_secret(run, password);
+    fake_ecr_set_password(run->cast.ecr, password);
+    return ECA_OK;
+}
+
 static int verb_metadata_set(struct hns_run *run, struct hns_cursor *cursor,
                              const struct hns_args *args)
 {
@@ -178,6 +197,8 @@ const struct hns_verb_entry hns_verbs_other[] = {
     {"ecs.fail", verb_fail},
     {"ecs.deactivate", verb_deactivate},
     {"ecs.cluster", verb_cluster},
+    {"ecr.answer", verb_ecr_answer},
+    {"ecr.password", verb_ecr_password},
     {"metadata.set", verb_metadata_set},
     {"metadata.instance", verb_metadata_instance},
     {"metadata.tokens", verb_metadata_tokens},

@@ -341,6 +341,7 @@ static void set_network(struct sim *sim)
     }
     fake_memory_latency(sim->memory, latency / 1000, jitter / 1000);
     hns_vars_set(sim->run, "acs.url", "https://acs.us-west-2.amazonaws.com/");
+    hns_vars_set(sim->run, "ecr.url", "https://ecr.us-west-2.amazonaws.com");
     hns_vars_set(sim->run, "tcs.url", "https://tcs.us-west-2.amazonaws.com/");
 }
 
