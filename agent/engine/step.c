@@ -214,6 +214,12 @@ static void finish(struct step *step)
         step_add(step, ECA_CMD_GATE_CLOSE, NULL)->seq = task->stop_seq;
     }
     (void)step_add(step, ECA_CMD_CLEAN_UP, NULL);
+    for (size_t i = 0; i < task->container_count; i++) {
+        if (task->containers[i].run.left_running) { /* now it must end, too (FB-INV.3) */
+            task->containers[i].run.left_running = false;
+            step_look(step, &task->containers[i], ECA_LOOK_START);
+        }
+    }
 }
 
 static void update(struct step *step)

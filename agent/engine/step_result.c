@@ -82,6 +82,7 @@ static void give_up_stopping(struct step *step, struct eca_container *container)
     settle(step, container);
     step_log(step, container, ECA_LOG_ERROR, "Container could not be stopped; giving up");
     if (container->known == ECA_STATUS_STOPPED) {
+        container->run.left_running = step->task->known != ECA_STATUS_STOPPED;
         return;
     }
     if (error.name == NULL) {
@@ -450,6 +451,7 @@ static void came_back(struct step *step, struct eca_container *container)
 
     if (task->desired != ECA_STATUS_STOPPED && task->known != ECA_STATUS_STOPPED) {
         if (run->came_back_stopped) {
+            run->left_running = true;
             step_log(step, container, ECA_LOG_WARN,
                      "Container that we thought was stopped came back again; left alone");
             return;
@@ -568,7 +570,8 @@ static void facts_unknown(struct step *step, struct eca_container *container, en
         again = true;
         break;
     case ECA_LOOK_START:
-        again = container->known < ECA_STATUS_RUNNING && run->call != ECA_CALL_START;
+        again = container->known == ECA_STATUS_STOPPED ||
+                (container->known < ECA_STATUS_RUNNING && run->call != ECA_CALL_START);
         break;
     case ECA_LOOK_NONE:
     case ECA_LOOK_CHECK:
@@ -638,7 +641,7 @@ void step_docker(struct step *step, struct eca_container *container,
     switch (docker->kind) {
     case ECA_EVENT_START:
         if (container->known == ECA_STATUS_STOPPED) {
-            step_look(step, container, ECA_LOOK_CHECK);
+            step_look(step, container, ECA_LOOK_START);
         } else if (container->known < ECA_STATUS_RUNNING && run->look != ECA_LOOK_DIE) {
             step_look(step, container, ECA_LOOK_START);
         }

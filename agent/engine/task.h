@@ -61,6 +61,7 @@ struct eca_container_run {
     bool start_late;         /* its start may still happen (FB-07) */
     bool die_during_start;   /* the start call's result comes first (TASKM-159) */
     bool came_back_stopped;  /* the one stop of TASKM-161 was spent */
+    bool left_running;       /* STOPPED, but it came back and was left alone until the task ends */
     bool kill_tried;         /* FB-06.2 */
     bool exit_known;         /* a `die` event told the exit code */
     int64_t exit_code;       /* that one */

@@ -430,15 +430,14 @@ START_TEST(crash_at_any_moment_gives_one_container)
     static const struct crash_case {
         uint64_t ms;
     } cases[] = {{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}, {12}, {15}, {20}};
-    const struct crash_case *at = &cases[_i];
+    const struct crash_case *at = &cases[_i / 2];
 
-    w.docker.call_ms = 1;
+    w.docker.cancel_effect = _i % 2 == 1; /* Docker finishes what was in flight, unheard */
     rig_start(&w);
     rig_run(&w, 10);
     rig_add(&w, ARN, "RUNNING", 0, ONE);
     rig_run(&w, at->ms);
     rig_crash(&w);
-    /* What was in flight at Docker ends there, unheard. */
     rig_run(&w, 50);
     rig_start(&w);
     if (eca_engine_find(w.engine, ARN) == NULL) { /* never acknowledged: sent again */
@@ -715,7 +714,7 @@ int main(void)
     tcase_add_test(tcase, failed_removal_is_repeated);
     tcase_add_test(tcase, new_task_waits_for_docker);
     tcase_add_test(tcase, create_waits_for_the_disk_and_stop_does_not);
-    tcase_add_loop_test(tcase, crash_at_any_moment_gives_one_container, 0, 14);
+    tcase_add_loop_test(tcase, crash_at_any_moment_gives_one_container, 0, 28);
     tcase_add_test(tcase, exit_while_away_keeps_its_code);
     tcase_add_test(tcase, slow_docker_at_start_declares_nobody_dead);
     tcase_add_test(tcase, labelled_container_of_an_unknown_task_is_adopted);

@@ -300,7 +300,7 @@ START_TEST(docker_events_of_each_state)
         {RUNNING, ECA_EVENT_OOM, ""},
         {RUNNING, ECA_EVENT_DESTROY, GONE},
         {STOPPED, ECA_EVENT_DIE, ""},
-        {STOPPED, ECA_EVENT_START, "inspect web (check)"},
+        {STOPPED, ECA_EVENT_START, "inspect web (start)"},
         {STOPPED, ECA_EVENT_DESTROY, ""},
     };
 

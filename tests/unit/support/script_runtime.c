@@ -503,6 +503,9 @@ static void do_cancel(void *impl, struct eca_op *op)
     struct script_runtime *docker = impl;
 
     eca_buf_addf(&docker->log, "cancel %s\n", verbs[op->verb]);
+    if (docker->cancel_effect && op->verb != LIST && !op->has_rule) {
+        (void)effect(op);
+    }
     op_free(op);
 }
 

@@ -54,6 +54,7 @@ struct script_runtime {
     bool stop_ends;       /* [true] a stop ends the container with 143 and sends `die` */
     const char *image_id; /* of every image */
     bool images_present;  /* before any pull */
+    bool cancel_effect;   /* the daemon does what was asked although the caller went away */
     bool start_exits;     /* a started container has ended when the inspect looks */
     eca_runtime_event_fn *on_event;
     void *event_arg;
