@@ -11,7 +11,7 @@
  * with everything healthy again, everything must finish. CHAOS_SEED=n runs one seed and prints it,
  * CHAOS_SEEDS=n the first n.
  */
-#define SEEDS 150
+#define SEEDS 100
 #define ROUNDS 60
 #define TASKS 6
 
