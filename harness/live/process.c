@@ -67,16 +67,25 @@ static uint64_t status_kib(pid_t pid, const char *key)
 static uint64_t cpu_ms(pid_t pid)
 {
     eca_auto_buf struct eca_buf text = {0};
-    unsigned long user = 0, system = 0;
-    const char *after;
+    uint64_t ticks = 0, one;
+    const char *at;
 
     read_proc(pid, "stat", &text);
-    after = strrchr(eca_buf_str(&text), ')');
-    if (after != NULL && sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-                                &user, &system) != 2) {
-        return 0;
+    at = strrchr(eca_buf_str(&text), ')');
+    for (int field = 3; at != NULL && field <= 15; field++) {
+        at = strchr(at, ' ');
+        if (at == NULL) {
+            return 0;
+        }
+        at++;
+        if (field >= 14) {
+            if (eca_parse_u64(eca_view_of(at, strcspn(at, " ")), UINT64_MAX, &one, NULL) < 0) {
+                return 0;
+            }
+            ticks += one;
+        }
     }
-    return (user + system) * 1000 / (unsigned long)sysconf(_SC_CLK_TCK);
+    return ticks * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
 }
 
 /* File pages come and go with the page cache, so the anonymous ones are what is compared. */
