@@ -31,6 +31,7 @@ struct live {
     struct hns_child *child;
     bool ended;
     struct hns_idle_clients idle;
+    int silent_fd;          /* 0 = none */
     struct eca_clock clock; /* what the run goes by; live: the system's */
     void *wire;             /* of the wire stage */
 };

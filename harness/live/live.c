@@ -283,6 +283,9 @@ void hns_live_free(struct live *live)
     void *pair;
 
     hns_idle_close(&live->idle);
+    if (live->silent_fd > 0) {
+        (void)close(live->silent_fd);
+    }
     fake_docker_relay_free(live->relay);
     fake_hub_free(live->hub);
     fake_trace_free(live->trace);
@@ -371,7 +374,7 @@ static int open_sockets(struct live *live, bool owns_metadata, struct eca_err *e
     struct fake_certs_opts certs_opts = {.dir = live->dir,
                                          .wall_ms = eca_clock_wall_ms(live->clock)};
     struct fake_certs certs;
-    uint16_t ecs, acs, tcs, ecr, metadata;
+    uint16_t ecs, acs, tcs, ecr, silent, metadata;
     eca_auto_free char *backend = NULL, *metadata_url = NULL, *docker_host = NULL;
 
     if (fake_certs_make(&certs_opts, &certs, err) < 0 ||
@@ -383,7 +386,8 @@ static int open_sockets(struct live *live, bool owns_metadata, struct eca_err *e
         listen_party(live, "metadata", NULL, 0, false, &metadata, err) < 0 ||
         (owns_metadata &&
          listen_party(live, "metadata", HNS_METADATA_ADDRESS, 80, false, NULL, err) < 0) ||
-        fake_socket_listen(live->sockets, &docker, NULL, err) < 0) {
+        fake_socket_listen(live->sockets, &docker, NULL, err) < 0 ||
+        (live->silent_fd = hns_silent_listen(&silent, err)) < 0) {
         return ECA_E_INTERNAL;
     }
     backend = eca_xasprintf("http://127.0.0.1:%u", ecs);
@@ -396,6 +400,7 @@ static int open_sockets(struct live *live, bool owns_metadata, struct eca_err *e
     set_endpoint_var(live, "acs.url", "https", acs);
     set_endpoint_var(live, "tcs.url", "https", tcs);
     set_endpoint_var(live, "ecr.url", "http", ecr);
+    set_endpoint_var(live, "silent.url", "https", silent);
     return ECA_OK;
 }
 

@@ -109,6 +109,26 @@ int hns_process_limit_descriptors(pid_t pid, uint64_t limit, struct eca_err *err
                : eca_err_set_sys(err, ECA_E_INTERNAL, errno, "limit of descriptors");
 }
 
+int hns_silent_listen(uint16_t *ret_port, struct eca_err *err)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) < 0 || listen(fd, 64) < 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &len) < 0) {
+        int sys = errno;
+
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return eca_err_set_sys(err, ECA_E_INTERNAL, sys, "silent port");
+    }
+    *ret_port = ntohs(address.sin_port);
+    return fd;
+}
+
 /* ---- idle clients ---------------------------------------------------------------------------- */
 
 int hns_idle_open(struct hns_idle_clients *clients, uint16_t port, size_t count,

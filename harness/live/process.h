@@ -9,6 +9,10 @@
 void hns_process_resources(pid_t pid, struct hns_resources *ret_resources);
 int hns_process_limit_descriptors(pid_t pid, uint64_t limit, struct eca_err *err);
 
+/* A port of localhost where TCP connects and nobody ever says a word (FB-21 a). Descriptor or
+ * negative. */
+int hns_silent_listen(uint16_t *ret_port, struct eca_err *err);
+
 /* Connections to 127.0.0.1 that never say a word (FB-35.2). */
 #define HNS_IDLE_CLIENTS_MAX 1000
 struct hns_idle_clients {
