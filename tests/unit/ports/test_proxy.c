@@ -31,6 +31,8 @@ START_TEST(the_first_variable_that_is_set_wins)
         {{{"http_proxy", "d"}}, "https://x.test", "d"},
         {{{"HTTPS_PROXY", "a"}, {"http_proxy", "d"}}, "http://x.test", "d"},
         {{{"HTTPS_PROXY", "a"}}, "http://x.test", NULL},
+        {{{"HTTPS_PROXY", "a"}, {"http_proxy", "d"}}, "wss://x.test", "a"},
+        {{{"HTTPS_PROXY", "a"}, {"http_proxy", "d"}}, "ws://x.test", "d"},
         {{{"ALL_PROXY", "e"}}, "https://x.test", NULL},
         {{{NULL, NULL}}, "https://x.test", NULL},
     };

@@ -17,7 +17,6 @@ static struct eca_loop *loop;
 static struct eca_store_sqlite *sqlite;
 static struct eca_store store;
 static struct eca_store_notes notes;
-static sqlite3 *blocker;
 static char dir[32];
 
 static const char *file(const char *name)
@@ -34,7 +33,6 @@ static void open_sqlite(void)
 {
     struct eca_err err = {0};
 
-    blocker = NULL;
     memcpy(dir, "/tmp/store-XXXXXX", sizeof("/tmp/store-XXXXXX"));
     ck_assert_ptr_nonnull(mkdtemp(dir));
     loop = eca_loop_new(&(struct eca_loop_opts){0}, &err);
@@ -54,7 +52,6 @@ static void remove_dir(void)
 
 static void close_sqlite(void)
 {
-    (void)sqlite3_close(blocker);
     eca_store_sqlite_free(sqlite);
     eca_loop_free(loop);
     remove_dir();
@@ -77,15 +74,21 @@ static void step(void)
     (void)eca_loop_step(loop, false);
 }
 
-/* Another writer holds the database: every commit fails, as on a full disk. */
+static void run_sql(const char *sql)
+{
+    sqlite3 *db = NULL;
+
+    ck_assert_int_eq(sqlite3_open(file(ECA_STORE_FILE), &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
+
+/* Images are refused, in the middle of a batch, as when the disk is full there. */
 static void fail_next(bool on)
 {
-    if (on) {
-        ck_assert_int_eq(sqlite3_open(file(ECA_STORE_FILE), &blocker), SQLITE_OK);
-        ck_assert_int_eq(sqlite3_exec(blocker, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-    } else {
-        ck_assert_int_eq(sqlite3_close(eca_take(blocker)), SQLITE_OK);
-    }
+    run_sql(on ? "CREATE TRIGGER full BEFORE INSERT ON image BEGIN "
+                 "SELECT RAISE(ABORT, 'database or disk is full'); END"
+               : "DROP TRIGGER full");
 }
 
 static void on_done(void *arg, const struct eca_err *err)
@@ -210,15 +213,6 @@ START_TEST(a_directory_that_is_none_is_named)
     }
 }
 END_TEST
-
-static void run_sql(const char *sql)
-{
-    sqlite3 *db = NULL;
-
-    ck_assert_int_eq(sqlite3_open(file(ECA_STORE_FILE), &db), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
-}
 
 static void read_whole(const char *path, struct eca_buf *out)
 {
@@ -358,6 +352,32 @@ START_TEST(a_copy_is_made_at_most_every_ten_minutes)
 }
 END_TEST
 
+static void on_failed(void *arg, const struct eca_err *err)
+{
+    ck_assert_msg(err != NULL, "it was committed");
+    *(bool *)arg = true;
+}
+
+/* STATE-122: another writer holds the database: that batch fails, the next one may work. */
+START_TEST(a_locked_database_fails_the_commit)
+{
+    struct eca_record record = {ECA_RECORD_TASK, "a", eca_view_str("1")};
+    sqlite3 *blocker = NULL;
+    bool done = false;
+
+    ck_assert_int_eq(sqlite3_open(file(ECA_STORE_FILE), &blocker), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(blocker, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(eca_store_commit(store, &record, 1, on_failed, &done, NULL), 0);
+    while (!done) {
+        (void)eca_loop_step(loop, true);
+    }
+    ck_assert_int_eq(sqlite3_close(blocker), SQLITE_OK);
+    expect("");
+    keep("a", "2");
+    expect("a=2 ");
+}
+END_TEST
+
 int main(void)
 {
     static const struct contract_store_rig rig = {open_sqlite, close_sqlite, the_store, step,
@@ -376,6 +396,7 @@ int main(void)
     tcase_add_test(tcase, a_damaged_database_is_set_aside_and_its_copy_used);
     tcase_add_test(tcase, without_a_sound_copy_it_starts_afresh);
     tcase_add_test(tcase, a_close_with_a_commit_under_way_is_silent);
+    tcase_add_test(tcase, a_locked_database_fails_the_commit);
     tcase_add_test(tcase, a_copy_is_made_at_most_every_ten_minutes);
     suite_add_tcase(suite, tcase);
     return contract_main(NULL, suite);
