@@ -375,7 +375,7 @@ static int open_sockets(struct live *live, bool owns_metadata, struct eca_err *e
                                          .wall_ms = eca_clock_wall_ms(live->clock)};
     struct fake_certs certs;
     uint16_t ecs, acs, tcs, ecr, silent, metadata;
-    eca_auto_free char *backend = NULL, *metadata_url = NULL, *docker_host = NULL;
+    eca_auto_free char *backend = NULL, *metadata_url = NULL, *docker_host = NULL, *proxy = NULL;
 
     if (fake_certs_make(&certs_opts, &certs, err) < 0 ||
         fake_socket_use_certs(live->sockets, certs.cert_file, certs.key_file, err) < 0 ||
@@ -401,6 +401,8 @@ static int open_sockets(struct live *live, bool owns_metadata, struct eca_err *e
     set_endpoint_var(live, "tcs.url", "https", tcs);
     set_endpoint_var(live, "ecr.url", "http", ecr);
     set_endpoint_var(live, "silent.url", "https", silent);
+    proxy = eca_xasprintf("http://127.0.0.1:%u", silent);
+    hns_vars_set(live->run, "silent.proxy", proxy);
     return ECA_OK;
 }
 

@@ -394,6 +394,9 @@ bool hns_node_is_number(const struct hns_node *node)
     for (; *at >= '0' && *at <= '9'; at++) {
         digits++;
     }
+    if (digits > 0 && *at == '\0') {
+        return true; /* counters go up to 2^64 */
+    }
     if (digits == 0 || *at++ != '.') {
         return false;
     }
