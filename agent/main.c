@@ -9,9 +9,11 @@
 #include "agent/config/cmdline.h"
 #include "agent/config/config.h"
 #include "agent/config/startup.h"
+#include "agent/docker/endpoint.h"
 #include "agent/introspection/introspection.h"
 #include "agent/sys/channel_lws.h"
 #include "agent/sys/clock.h"
+#include "agent/sys/docker_version.h"
 #include "agent/sys/endpoint_mhd.h"
 #include "agent/sys/entropy.h"
 #include "agent/sys/healthcheck.h"
@@ -24,7 +26,8 @@
 /* Wires the adapters to the agent and the process to its signals; decides nothing. */
 
 #define HEALTHCHECK_MS 5000
-#define FLUSH_MS 1000 /* the log's last lines (PROC-303) */
+#define DOCKER_VERSION_MS 2000 /* PROC-502 */
+#define FLUSH_MS 1000          /* the log's last lines (PROC-303) */
 
 struct process {
     struct eca_loop *loop;
@@ -201,12 +204,31 @@ static int run(const struct eca_cmdline *cmdline)
 
 /* ---- the small commands --------------------------------------------------------------------- */
 
+/* The daemon of DOCKER_HOST; false when it cannot be asked within the limit (PROC-502). */
+static bool ask_docker_version(struct eca_buf *ret_version)
+{
+    const char *host = getenv("DOCKER_HOST");
+    struct eca_docker_endpoint endpoint;
+    bool found;
+
+    if (host == NULL || host[0] == '\0') {
+        host = "unix:///var/run/docker.sock";
+    }
+    if (eca_docker_endpoint_parse(host, getenv("DOCKER_TLS_VERIFY") != NULL, &endpoint, NULL) < 0) {
+        return false;
+    }
+    eca_auto_free char *url = eca_xasprintf("%s/version", endpoint.base_url);
+    found = eca_docker_version_ask(url, endpoint.unix_socket, DOCKER_VERSION_MS, ret_version);
+    eca_docker_endpoint_clear(&endpoint);
+    return found;
+}
+
 static int print_version(void)
 {
-    eca_auto_buf struct eca_buf text = {0};
+    eca_auto_buf struct eca_buf text = {0}, docker = {0};
+    bool found = ask_docker_version(&docker);
 
-    /* The daemon is left out when it cannot be asked within the limit (PROC-502). */
-    eca_version_print(eca_version, eca_git_hash, NULL, &text);
+    eca_version_print(eca_version, eca_git_hash, found ? eca_buf_str(&docker) : NULL, &text);
     (void)fputs(eca_buf_str(&text), stdout);
     return ECA_EXIT_SUCCESS;
 }
