@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/mem.h"
 #include "tests/unit/engine/rig.h"
 
 static struct rig w;
@@ -140,7 +141,7 @@ START_TEST(late_start_is_stopped)
 }
 END_TEST
 
-/* FB-08.2, TASKM-308: it has ended when the inspect looks. */
+/* FB-08.2, TASKM-308, ENG-607: it has ended when the inspect looks. */
 START_TEST(short_container_runs_then_stops)
 {
     w.docker.start_exits = true;
@@ -638,7 +639,7 @@ START_TEST(disabled_engine_refuses)
 }
 END_TEST
 
-/* IMG-202, IMG-203, FB-27.1, FB-28.1: an unused image goes after its age, by its name. */
+/* CLN-109, IMG-202, IMG-203, FB-27.1, FB-28.1: an unused image goes after its age, by its name. */
 START_TEST(unused_image_is_removed)
 {
     w.opts.cleanup_wait_ms = 60 * 1000;
@@ -682,6 +683,174 @@ START_TEST(lanes_are_bounded)
 }
 END_TEST
 
+/* CLN-102: the agent was away for longer than the wait: no second wait. */
+START_TEST(overdue_cleanup_is_done_soon)
+{
+    running();
+    script_runtime_die(&w.docker, "web", 0);
+    rig_run(&w, 1000);
+    rig_crash(&w);
+    rig_run(&w, UINT64_C(5) * 3600 * 1000);
+    rig_start(&w);
+    rig_run(&w, 61 * 1000);
+    ck_assert_uint_eq(asked("remove web"), 1);
+    ck_assert_uint_eq(eca_engine_task_count(w.engine), 0);
+}
+END_TEST
+
+/* CLN-103, CLN-107, ENG-207: a task that waits for its removal, or is being removed, is found and
+ * does not begin anew. */
+START_TEST(handover_during_cleanup_is_ignored)
+{
+    w.opts.cleanup_wait_ms = 60 * 1000;
+    running();
+    script_runtime_die(&w.docker, "web", 0);
+    rig_run(&w, 1000);
+    ck_assert_int_eq(rig_known(&w, ARN), ECA_STATUS_STOPPED);
+    rig_add(&w, ARN, "RUNNING", 0, ONE);
+    script_runtime_hang(&w.docker, "remove", "web");
+    rig_run(&w, 70 * 1000);
+    ck_assert_uint_eq(asked("remove web"), 1);
+    rig_add(&w, ARN, "RUNNING", 0, ONE);
+    rig_run(&w, 1000);
+    ck_assert_uint_eq(eca_engine_task_count(w.engine), 1);
+    script_runtime_release(&w.docker);
+    rig_run(&w, 60 * 1000);
+    ck_assert_uint_eq(eca_engine_task_count(w.engine), 0);
+    ck_assert_uint_eq(asked("create"), 1);
+    reports_are("web RUNNING\ntask RUNNING\nweb STOPPED 0\ntask STOPPED\n");
+}
+END_TEST
+
+/* CLN-110: a removal that a crash cut off is repeated; what is gone already is removed. */
+START_TEST(interrupted_cleanup_is_repeated)
+{
+    w.opts.cleanup_wait_ms = 60 * 1000;
+    running();
+    script_runtime_die(&w.docker, "web", 0);
+    script_runtime_hang(&w.docker, "remove", "web");
+    rig_run(&w, 70 * 1000);
+    ck_assert_uint_eq(asked("remove web"), 1);
+    rig_crash(&w);
+    script_runtime_unrule(&w.docker);
+    script_runtime_find(&w.docker, "web")->state = SCRIPT_REMOVED;
+    rig_start(&w);
+    rig_run(&w, 120 * 1000);
+    ck_assert_uint_eq(eca_engine_task_count(w.engine), 0);
+    ck_assert_uint_eq(eca_map_count(w.store.rows[ECA_RECORD_TASK]), 0);
+}
+END_TEST
+
+/* ENG-415: its container was removed while the agent was away. */
+START_TEST(container_gone_at_agent_start_ends_the_task)
+{
+    running();
+    rig_crash(&w);
+    script_runtime_find(&w.docker, "web")->state = SCRIPT_REMOVED;
+    eca_buf_reset(&w.reports);
+    rig_start(&w);
+    rig_run(&w, 1000);
+    reports_are("web STOPPED (ContainerVanishedError: No container matching saved ID found)\n"
+                "task STOPPED\n");
+}
+END_TEST
+
+/* ENG-405: a create that fails; its sibling ends without a reason and was never RUNNING. */
+START_TEST(failed_create_stops_the_task)
+{
+    rig_start(&w);
+    (void)script_runtime_rule(&w.docker, "create", "a", ECA_OUTCOME_REFUSED, UINT32_MAX);
+    rig_add(&w, ARN, "RUNNING", 0,
+            "\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"essential\":true},"
+            "{\"name\":\"b\",\"image\":\"j\",\"essential\":true,\"links\":[\"a\"]}]");
+    rig_run(&w, 60 * 1000);
+    reports_are("a STOPPED (CannotCreateContainerError: scripted refused)\nb STOPPED\n"
+                "task STOPPED\n");
+    ck_assert_uint_eq(asked("pull j"), 0);
+}
+END_TEST
+
+/* ENG-411: Docker's own word for an end. */
+START_TEST(state_error_is_the_reason)
+{
+    running();
+    script_runtime_find(&w.docker, "web")->state_error = eca_xstrdup("no space left");
+    script_runtime_die(&w.docker, "web", 128);
+    rig_run(&w, 100);
+    reports_are("web RUNNING\ntask RUNNING\n"
+                "web STOPPED 128 (DockerStateError: no space left)\ntask STOPPED\n");
+}
+END_TEST
+
+/* TASKM-170: the periodic check finds a silent end, with its exit code. */
+START_TEST(check_finds_a_silent_exit)
+{
+    running();
+    script_runtime_exit_quietly(&w.docker, "web", 4);
+    rig_run(&w, 11 * 60 * 1000);
+    reports_are("web RUNNING\ntask RUNNING\nweb STOPPED 4\ntask STOPPED\n");
+}
+END_TEST
+
+/* TASKM-171: also while a sibling's call keeps the task from a steady state. */
+START_TEST(check_does_not_wait_for_a_steady_state)
+{
+    rig_start(&w);
+    script_runtime_hang(&w.docker, "pull", "j");
+    rig_add(&w, ARN, "RUNNING", 0,
+            "\"containers\":[{\"name\":\"a\",\"image\":\"i\"},{\"name\":\"b\",\"image\":\"j\"}]");
+    rig_run(&w, 100);
+    reports_are("a RUNNING\n");
+    script_runtime_exit_quietly(&w.docker, "a", 4);
+    rig_run(&w, 11 * 60 * 1000);
+    reports_are("a RUNNING\na STOPPED 4\n");
+}
+END_TEST
+
+/* DEP-103: the pull of a dependant begins when its link runs, not before. */
+START_TEST(dependant_is_pulled_when_its_link_runs)
+{
+    rig_start(&w);
+    script_runtime_hang(&w.docker, "start", "db");
+    rig_add(&w, ARN, "RUNNING", 0,
+            "\"containers\":[{\"name\":\"web\",\"image\":\"i\",\"links\":[\"db\"]},"
+            "{\"name\":\"db\",\"image\":\"j\"}]");
+    rig_run(&w, 1000);
+    ck_assert_uint_eq(asked("start db"), 1);
+    ck_assert_uint_eq(asked("pull i"), 0);
+    script_runtime_release(&w.docker);
+    rig_run(&w, 1000);
+    ck_assert_uint_eq(asked("pull i"), 1);
+    reports_are("db RUNNING\nweb RUNNING\ntask RUNNING\n");
+}
+END_TEST
+
+/* TASKM-160, FB-INV.3: a non-essential container that is started again from outside is stopped
+ * once, then left alone; it ends when its task ends. */
+START_TEST(container_left_alone_ends_with_its_task)
+{
+    rig_start(&w);
+    rig_add(&w, ARN, "RUNNING", 0,
+            "\"containers\":[{\"name\":\"web\",\"image\":\"i\",\"essential\":true},"
+            "{\"name\":\"n\",\"image\":\"i\",\"essential\":false}]");
+    rig_run(&w, 100);
+    script_runtime_die(&w.docker, "n", 0);
+    for (uint32_t times = 0; times < 2; times++) {
+        struct script_container *c = script_runtime_find(&w.docker, "n");
+
+        rig_run(&w, 100);
+        c->state = SCRIPT_RUNNING;
+        script_runtime_event(&w.docker, ECA_EVENT_START, c->id);
+        rig_run(&w, 1000);
+        ck_assert_uint_eq(asked("stop n"), 1);
+    }
+    ck_assert_uint_eq(script_runtime_alive(&w.docker), 2);
+    rig_add(&w, ARN, "STOPPED", 0, ONE);
+    rig_run(&w, 1000);
+    ck_assert_uint_eq(script_runtime_alive(&w.docker), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("engine");
@@ -712,6 +881,16 @@ int main(void)
     tcase_add_test(tcase, dead_link_target_ends_the_task);
     tcase_add_test(tcase, cleanup_waits_for_the_acceptance);
     tcase_add_test(tcase, failed_removal_is_repeated);
+    tcase_add_test(tcase, overdue_cleanup_is_done_soon);
+    tcase_add_test(tcase, handover_during_cleanup_is_ignored);
+    tcase_add_test(tcase, interrupted_cleanup_is_repeated);
+    tcase_add_test(tcase, container_gone_at_agent_start_ends_the_task);
+    tcase_add_test(tcase, failed_create_stops_the_task);
+    tcase_add_test(tcase, state_error_is_the_reason);
+    tcase_add_test(tcase, check_finds_a_silent_exit);
+    tcase_add_test(tcase, check_does_not_wait_for_a_steady_state);
+    tcase_add_test(tcase, dependant_is_pulled_when_its_link_runs);
+    tcase_add_test(tcase, container_left_alone_ends_with_its_task);
     tcase_add_test(tcase, new_task_waits_for_docker);
     tcase_add_test(tcase, create_waits_for_the_disk_and_stop_does_not);
     tcase_add_loop_test(tcase, crash_at_any_moment_gives_one_container, 0, 28);
