@@ -190,7 +190,7 @@ START_TEST(frames_glued_to_the_reply_are_not_lost)
 }
 END_TEST
 
-/* WS-110, WS-112 */
+/* WS-110, WS-112, TCS-305: and offers neither a sub-protocol nor an extension. */
 START_TEST(the_upgrade_request_has_its_headers)
 {
     static const struct eca_http_header headers[] = {
@@ -207,6 +207,9 @@ START_TEST(the_upgrade_request_has_its_headers)
         eca_buf_str(&contract.heads),
         "authorization: AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=c\n"));
     ck_assert_ptr_nonnull(strstr(eca_buf_str(&contract.heads), "x-amz-date: 20160901T120000Z\n"));
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&contract.heads), "sec-websocket-version: 13\n"));
+    ck_assert_ptr_null(strstr(eca_buf_str(&contract.heads), "sec-websocket-protocol"));
+    ck_assert_ptr_null(strstr(eca_buf_str(&contract.heads), "sec-websocket-extensions"));
     line_clear(&line);
 }
 END_TEST

@@ -34,7 +34,7 @@ struct how {
     struct eca_http http; /* ops NULL: the rig's */
     struct eca_channel channel;
     uint64_t connect_ms, total_ms;
-    bool insecure;
+    bool insecure, plain_http;
     enum eca_http_proxy proxy;
     const char *method;
     uint64_t body_bytes_max;
@@ -114,6 +114,7 @@ static void dial(const char *url, const struct how *how)
                                     .message_bytes_max = 1 << 20,
                                     .send_queue_bytes_max = 1 << 20,
                                     .insecure = how->insecure,
+                                    .plain_http = how->plain_http,
                                     .proxy = how->proxy,
                                     .party = "word"};
     struct eca_err err = {0};
@@ -202,6 +203,26 @@ START_TEST(only_a_trusted_certificate_with_the_right_name_will_do)
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         (void)unlink(files[i]);
     }
+}
+END_TEST
+
+/* WS-101, WS-102, TCS-302, L-3: TLS for every scheme, but for the test switch; a name and a port of
+ * its own. */
+START_TEST(every_scheme_is_tls_but_for_the_switch)
+{
+    static const char *const schemes[] = {"https", "wss", "http", "ws"};
+
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        dial(tls_url(schemes[i], "localhost"), &(struct how){0});
+        ck_assert_msg(wire.open, "%s: %s", schemes[i], wire.why);
+    }
+    rig_sockets.tls_port = rig_sockets.plain_port; /* nobody speaks TLS there */
+    dial(tls_url("ws", "localhost"), &(struct how){0});
+    ck_assert(wire.ended && wire.how == ECA_CHANNEL_CONNECT_FAILED);
+    dial(tls_url("ws", "localhost"), &(struct how){.plain_http = true});
+    ck_assert_msg(wire.open, "%s", wire.why);
+    dial(tls_url("wss", "localhost"), &(struct how){.plain_http = true});
+    ck_assert(wire.ended && wire.how == ECA_CHANNEL_CONNECT_FAILED);
 }
 END_TEST
 
@@ -340,13 +361,36 @@ START_TEST(broken_answers_have_their_codes)
 }
 END_TEST
 
+/* WS-130, TCS-308: a 101 whose key or headers are wrong is no websocket. */
+START_TEST(a_false_upgrade_is_a_failed_connect)
+{
+    static const char *const answers[] = {
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n", /* of another key */
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+        "nonsense\r\n\r\n",
+    };
+
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        raw_server_say(&raw, answers[i]);
+        dial(raw_url("ws"), &(struct how){.plain_http = true, .connect_ms = 3000});
+        ck_assert_msg(wire.ended && wire.how == ECA_CHANNEL_CONNECT_FAILED, "row %zu: %d %s", i,
+                      (int)wire.how, wire.why);
+        ck_assert_msg(wire.why[0] != '\0', "row %zu", i);
+    }
+}
+END_TEST
+
 static const char *raw_env(char *value, size_t bytes, const char *user)
 {
     (void)snprintf(value, bytes, "http://%s127.0.0.1:%u", user, raw.port);
     return value;
 }
 
-/* WS-120, WS-121, WS-124, WS-125, API-103: through a proxy for names that are not local. */
+/* WS-120, WS-121, WS-124, WS-125, TCS-303, API-103: through a proxy for names that are not local.
+ */
 START_TEST(a_proxy_of_the_environment_carries_both)
 {
     char value[96], connect[128];
@@ -468,6 +512,8 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, only_a_trusted_certificate_with_the_right_name_will_do);
+    tcase_add_test(tcase, every_scheme_is_tls_but_for_the_switch);
+    tcase_add_test(tcase, a_false_upgrade_is_a_failed_connect);
     tcase_add_test(tcase, stops_below_http_end_in_time);
     tcase_add_test(tcase, a_frozen_connection_is_given_up_by_the_writer);
     tcase_add_test(tcase, broken_answers_have_their_codes);
