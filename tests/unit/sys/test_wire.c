@@ -226,7 +226,7 @@ START_TEST(every_scheme_is_tls_but_for_the_switch)
 }
 END_TEST
 
-/* WS-105, WS-133, API-107: wherever the peer stops below HTTP, the connect deadline or the error
+/* WS-105, WS-133, API-102: wherever the peer stops below HTTP, the connect deadline or the error
  * ends it. */
 START_TEST(stops_below_http_end_in_time)
 {
@@ -282,6 +282,23 @@ START_TEST(stops_below_http_end_in_time)
                       "%s: kept open", rows[i].what);
         fake_socket_fault_clear(rig_sockets.carrier);
     }
+}
+END_TEST
+
+/* API-101: a connection is kept for the next call, with and without TLS. */
+START_TEST(connections_are_kept)
+{
+    char url[96];
+
+    (void)snprintf(url, sizeof(url), "%s/word", contract.http);
+    for (int i = 0; i < 5; i++) {
+        get(url, &(struct how){.method = "POST"});
+        ck_assert_int_eq(client.end.err.code, ECA_OK);
+        get(tls_url("https", "127.0.0.1"), &(struct how){.method = "POST"});
+        ck_assert_int_eq(client.end.err.code, ECA_OK);
+    }
+    ck_assert_uint_eq(contract.requests, 10);
+    ck_assert_uint_eq(fake_socket_connections(rig_sockets.carrier, "word"), 2);
 }
 END_TEST
 
@@ -515,6 +532,7 @@ int main(void)
     tcase_add_test(tcase, every_scheme_is_tls_but_for_the_switch);
     tcase_add_test(tcase, a_false_upgrade_is_a_failed_connect);
     tcase_add_test(tcase, stops_below_http_end_in_time);
+    tcase_add_test(tcase, connections_are_kept);
     tcase_add_test(tcase, a_frozen_connection_is_given_up_by_the_writer);
     tcase_add_test(tcase, broken_answers_have_their_codes);
     tcase_add_test(tcase, a_proxy_of_the_environment_carries_both);

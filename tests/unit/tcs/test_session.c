@@ -95,7 +95,7 @@ START_TEST(each_interval_is_told_once)
 }
 END_TEST
 
-/* STAT-412: a container without enough samples keeps what it has. */
+/* STAT-410, STAT-412: a container without enough samples keeps what it has. */
 START_TEST(a_skipped_container_keeps_its_samples)
 {
     struct tele_container *slow;
@@ -107,6 +107,8 @@ START_TEST(a_skipped_container_keeps_its_samples)
     slow->silent = true; /* two samples at most so far, later one per interval */
     tele_run_ms(40000);
     ck_assert_str_ne(fake_tcs_last_of(tele.tcs, "arn:task/slow"), "null");
+    ck_assert_ptr_null(strstr(fake_tcs_last(tele.tcs), "arn:task/slow")); /* nothing new since */
+    ck_assert_ptr_nonnull(strstr(fake_tcs_last(tele.tcs), "arn:task/t0"));
     slow->silent = false;
     tele_run_ms(1000);
     slow->silent = true;
