@@ -183,7 +183,7 @@ static void begin_call(void *arg)
                               .path = call->path,
                               .body = eca_view_str(call->body == NULL ? "" : call->body),
                               .content_type =
-                                  call->body == NULL ? "text/plain" : "application/json",
+                                  call->body == NULL ? "plain/text" : "application/json",
                               .limit_ms = op->limit_ms};
 
     call->result.outcome = ECA_OUTCOME_TIMEOUT; /* until something better is known */

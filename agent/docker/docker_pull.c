@@ -189,7 +189,7 @@ static void send_pull(struct eca_op *op)
         eca_buf_add_str(&path, "/images/create?fromImage=");
         eca_percent_encode(eca_view_str(pull->reference), false, &path);
         request.body = eca_view_str("");
-        request.content_type = "text/plain";
+        request.content_type = "plain/text";
         request.extra_name = "X-Registry-Auth";
         request.extra_value = eca_buf_str(&pull->auth);
     }

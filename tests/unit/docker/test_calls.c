@@ -237,6 +237,8 @@ START_TEST(stop_is_followed_by_an_inspect)
     stop();
     ck_assert_int_eq(got.outcome, ECA_OUTCOME_DONE);
     ck_assert(got.has_info && !got.running);
+    ck_assert_str_eq(script_request_header(script_http_request(http, 0), "Content-Type"),
+                     "plain/text"); /* DKR-110 */
 }
 END_TEST
 
@@ -284,6 +286,53 @@ START_TEST(remove_takes_the_volumes_along)
 }
 END_TEST
 
+static void pull(const char *image)
+{
+    struct eca_pull_opts opts = {.image = image};
+    struct eca_op *op = NULL;
+    struct eca_err err = {0};
+
+    wait_for_end(port.ops->pull(port.impl, &opts, on_done, NULL, &op, &err));
+}
+
+/* DKR-710: what is asked for an image. */
+START_TEST(image_without_a_tag_is_the_latest)
+{
+    static const struct {
+        const char *image, *url;
+    } rows[] = {
+        {"busybox", "*/images/create?fromImage=busybox%3Alatest"},
+        {"a/b:1", "*/images/create?fromImage=a%2Fb%3A1"},
+        {"h:5000/img", "*/images/create?fromImage=h%3A5000%2Fimg%3Alatest"},
+        {"x@sha256:ab", "*/images/create?fromImage=x%40sha256%3Aab"},
+    };
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(rows); i++) {
+        answer("POST", rows[i].url, 200, "{\"status\":\"Pulling\"}\n{\"status\":\"Done\"}\n");
+        pull(rows[i].image);
+        ck_assert_msg(got.outcome == ECA_OUTCOME_DONE, "%s", got.error);
+        forget();
+    }
+}
+END_TEST
+
+/* DKR-716, DKR-717: an error inside a good answer of any type, and a refusal. */
+START_TEST(failed_pull_has_its_words)
+{
+    answer("POST", NULL, 200,
+           "{\"status\":\"Pulling\"}\n{\"errorDetail\":{\"message\":\"manifest unknown\"},"
+           "\"error\":\"manifest unknown\"}\n");
+    pull("i");
+    ck_assert_int_ne(got.outcome, ECA_OUTCOME_DONE);
+    ck_assert_str_eq(got.error, "CannotPullContainerError: manifest unknown");
+    forget();
+    answer("POST", NULL, 500, "boom");
+    pull("i");
+    ck_assert_int_eq(got.outcome, ECA_OUTCOME_FAILED);
+    ck_assert_str_eq(got.error, "CannotPullContainerError: API error (500): boom");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("docker/calls");
@@ -299,6 +348,8 @@ int main(void)
     tcase_add_test(tcase, stop_is_followed_by_an_inspect);
     tcase_add_test(tcase, limits_are_told);
     tcase_add_test(tcase, remove_takes_the_volumes_along);
+    tcase_add_test(tcase, image_without_a_tag_is_the_latest);
+    tcase_add_test(tcase, failed_pull_has_its_words);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

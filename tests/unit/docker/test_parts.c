@@ -404,6 +404,76 @@ START_TEST(unusable_raw_config_is_a_named_error)
 }
 END_TEST
 
+/* One key with a value of a type: taken as it is, or refused by its name. */
+static void check_key(const char *key, bool host, const char *json, bool good)
+{
+    eca_auto_free char *raw = eca_xasprintf("{\"%s\":%s}", key, json);
+    struct eca_container_spec spec = {.image = "i",
+                                      .raw_config = host ? NULL : raw,
+                                      .raw_host_config = host ? raw : NULL,
+                                      .labels = {"", "", "", "", ""}};
+    eca_auto_buf struct eca_buf body = {0};
+    struct eca_named_error error = {0};
+
+    ck_assert_msg((eca_docker_create_body(&spec, false, &body, &error) == 0) == good, "%s: %s %s",
+                  key, json, error.text);
+    ck_assert_msg(good || strstr(error.text, key) != NULL, "%s: %s", key, error.text);
+}
+
+/* DKR-523, DKR-524: every known key takes its own type and no other. */
+START_TEST(known_keys_have_their_types)
+{
+    static const struct {
+        bool host;
+        const char *keys, *good, *bad;
+    } rows[] = {
+        {false,
+         "Hostname Domainname User Cpuset PublishService StopSignal Image VolumeDriver WorkingDir "
+         "MacAddress VolumesFrom",
+         "\"x\"", "7"},
+        {false, "Memory MemorySwap MemoryReservation KernelMemory CpuShares", "7", "\"7\""},
+        {false, "PortSpecs Env Cmd Dns Entrypoint SecurityOpts OnBuild", "[\"a=b\"]", "[7]"},
+        {false,
+         "AttachStdin AttachStdout AttachStderr ArgsEscaped Tty OpenStdin StdinOnce "
+         "NetworkDisabled",
+         "true", "1"},
+        {false, "ExposedPorts Volumes", "{\"80/tcp\":{}}", "[]"},
+        {false, "Labels", "{\"a\":\"b\"}", "[]"},
+        {false, "Healthcheck", "{\"Interval\":1}", "\"x\""},
+        {false, "Mounts", "[{\"Name\":\"n\"}]", "{}"},
+        {true,
+         "ContainerIDFile UsernsMode NetworkMode IpcMode PidMode UTSMode Cgroup CgroupParent "
+         "Cpuset CpusetCpus CpusetMems VolumeDriver",
+         "\"x\"", "7"},
+        {true,
+         "Memory MemoryReservation KernelMemory MemorySwap MemorySwappiness CpuShares CpuQuota "
+         "CpuPeriod BlkioWeight OomScoreAdj PidsLimit ShmSize",
+         "0", "true"},
+        {true, "Privileged PublishAllPorts ReadonlyRootfs OomKillDisable AutoRemove", "false",
+         "\"false\""},
+        {true,
+         "Binds CapAdd CapDrop GroupAdd Links Dns DnsOptions DnsSearch ExtraHosts VolumesFrom "
+         "SecurityOpt",
+         "[\"x\"]", "\"x\""},
+        {true,
+         "LxcConf Devices BlkioWeightDevice BlkioDeviceReadBps BlkioDeviceWriteBps "
+         "BlkioDeviceReadIOps BlkioDeviceWriteIOps Ulimits",
+         "[{}]", "{}"},
+        {true, "PortBindings Tmpfs StorageOpt Sysctls RestartPolicy LogConfig", "{}", "[]"},
+    };
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(rows); i++) {
+        eca_auto_free char *keys = eca_xstrdup(rows[i].keys);
+
+        for (char *save = NULL, *key = strtok_r(keys, " ", &save); key != NULL;
+             key = strtok_r(NULL, " ", &save)) {
+            check_key(key, rows[i].host, rows[i].good, true);
+            check_key(key, rows[i].host, rows[i].bad, false);
+        }
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("docker/parts");
@@ -419,6 +489,7 @@ int main(void)
     tcase_add_test(tcase, body_is_the_example_of_the_specification);
     tcase_add_test(tcase, raw_config_is_laid_over);
     tcase_add_test(tcase, unusable_raw_config_is_a_named_error);
+    tcase_add_test(tcase, known_keys_have_their_types);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
