@@ -1,0 +1,167 @@
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/docker/docker.h"
+#include "tests/unit/support/manual_clock.h"
+#include "tests/unit/support/script_http.h"
+
+/* The event stream: what is understood, and how it comes back. */
+static struct manual_clock wheel;
+static struct manual_entropy dice;
+static struct script_http *http;
+static struct eca_log quiet;
+static struct eca_docker *docker;
+static struct eca_buf seen;
+
+static void setup(void)
+{
+    struct eca_docker_opts opts = {.log = &quiet, .endpoint = "unix:///d.sock"};
+    struct eca_err err = {0};
+
+    manual_clock_init(&wheel);
+    http = script_http_new(wheel.sched);
+    opts.sched = wheel.sched;
+    opts.http = script_http_port(http);
+    opts.entropy = manual_entropy_port(&dice);
+    ck_assert_int_eq(eca_docker_new(&opts, &docker, &err), ECA_OK);
+}
+
+static void teardown(void)
+{
+    eca_docker_free(docker);
+    ck_assert_uint_eq(script_http_open_calls(http), 0);
+    script_http_free(http);
+    manual_clock_clear(&wheel);
+    eca_buf_clear(&seen);
+}
+
+static void on_event(void *arg, const struct eca_runtime_event *event)
+{
+    static const char *const names[] = {
+        [ECA_EVENT_CREATE] = "create",
+        [ECA_EVENT_START] = "start",
+        [ECA_EVENT_DIE] = "die",
+        [ECA_EVENT_DESTROY] = "destroy",
+        [ECA_EVENT_OOM] = "oom",
+        [ECA_EVENT_CONNECTED] = "connected",
+        [ECA_EVENT_DISCONNECTED] = "disconnected",
+    };
+
+    (void)arg;
+    eca_buf_addf(&seen, "%s%s%s", names[event->kind], event->container_id == NULL ? "" : " ",
+                 event->container_id == NULL ? "" : event->container_id);
+    if (event->has_exit_code) {
+        eca_buf_addf(&seen, " %lld", (long long)event->exit_code);
+    }
+    eca_buf_add_str(&seen, ";");
+}
+
+static void subscribe(void)
+{
+    struct eca_runtime port = eca_docker_runtime(docker);
+    struct eca_err err = {0};
+
+    ck_assert_int_eq(port.ops->events(port.impl, on_event, NULL, &err), ECA_OK);
+    manual_clock_advance_ms(&wheel, 1);
+}
+
+static void stream(const char *body, bool hold)
+{
+    script_http_expect(
+        http, (struct script_answer){
+                  .method = "GET", .status = 200, .body = body, .piece_bytes = 7, .hold = hold});
+}
+
+/* DKR-801, DKR-802, DKR-803, DKR-804, DKR-806: both formats, key case, and what means nothing. */
+START_TEST(events_are_normalised)
+{
+    static const struct {
+        const char *text, *want;
+    } rows[] = {
+        {"{\"status\":\"start\",\"id\":\"a\",\"from\":\"i\",\"time\":5}", "start a;"},
+        {"{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":{\"ID\":\"a\",\"Attributes\":"
+         "{\"exitCode\":\"3\"}},\"time\":5}",
+         "die a 3;"},
+        {"{\"STATUS\":\"die\",\"ID\":\"a\",\"TIME\":5}", "die a;"},
+        {"{\"status\":\"stop\",\"id\":\"a\",\"time\":5}", "die a;"},
+        {"{\"status\":\"destroy\",\"id\":\"a\",\"time\":5}", "destroy a;"},
+        {"{\"status\":\"oom\",\"id\":\"a\",\"time\":5}", "oom a;"},
+        {"{\"status\":\"create\",\"id\":\"a\",\"time\":5}{\"status\":\"start\",\"id\":\"a\","
+         "\"time\":5}",
+         "create a;start a;"},
+        {"{\"status\":\"start\",\"id\":\"a\",\"time\":0}", ""},
+        {"{\"status\":\"start\",\"id\":\"a\"}", ""},
+        {"{\"status\":\"start\",\"time\":5}", ""},
+        {"{\"status\":\"delete\",\"id\":\"a\",\"time\":5}", ""},
+        {"{\"status\":\"exec_start: sh\",\"id\":\"a\",\"time\":5}", ""},
+        {"{\"Type\":\"network\",\"Action\":\"destroy\",\"Actor\":{\"ID\":\"a\"},\"time\":5}", ""},
+        {"{\"Type\":\"image\",\"Action\":\"delete\",\"Actor\":{\"ID\":\"a\"},\"time\":5}", ""},
+    };
+
+    stream(rows[_i].text, true);
+    subscribe();
+    ck_assert_ptr_nonnull(strstr(script_http_request(http, 0)->url, "/events"));
+    ck_assert_ptr_null(strstr(script_http_request(http, 0)->url, "/v1"));
+    ck_assert_int_eq(strncmp(eca_buf_str(&seen), "connected;", 10), 0);
+    ck_assert_str_eq(eca_buf_str(&seen) + 10, rows[_i].want);
+}
+END_TEST
+
+/* DKR-820, DKR-830, DKR-803: an end is not the end: again after 200 ms, since the last seen time.
+ */
+START_TEST(ended_stream_comes_back)
+{
+    stream("{\"status\":\"start\",\"id\":\"a\",\"time\":50}{\"status\":\"oom\",\"id\":\"a\","
+           "\"time\":40}",
+           false);
+    subscribe();
+    ck_assert_str_eq(eca_buf_str(&seen), "connected;start a;oom a;disconnected;");
+    stream("", true);
+    manual_clock_advance_ms(&wheel, 198);
+    ck_assert_uint_eq(script_http_count(http), 1);
+    manual_clock_advance_ms(&wheel, 50);
+    ck_assert_uint_eq(script_http_count(http), 2);
+    ck_assert_ptr_nonnull(strstr(script_http_last(http)->url, "/events?since=50"));
+    ck_assert_str_eq(eca_buf_str(&seen), "connected;start a;oom a;disconnected;connected;");
+}
+END_TEST
+
+/* DKR-821: a daemon that answers with an error is asked at most every two seconds; a stream that
+ * cannot be decoded is closed at once. */
+START_TEST(broken_stream_is_not_asked_in_a_loop)
+{
+    script_http_expect(http, (struct script_answer){.times = SCRIPT_FOREVER,
+                                                    .status = 500,
+                                                    .body = "Internal Server Error"});
+    subscribe();
+    manual_clock_advance_ms(&wheel, 60 * 1000);
+    ck_assert_uint_lt(script_http_count(http), 60);
+    ck_assert_uint_gt(script_http_count(http), 25);
+    ck_assert_str_eq(eca_buf_str(&seen), "");
+    script_http_forget(http);
+    stream("nonsense", true);
+    stream("", true);
+    manual_clock_advance_ms(&wheel, 10 * 1000);
+    ck_assert_str_eq(eca_buf_str(&seen), "connected;disconnected;connected;");
+    ck_assert_uint_eq(script_http_open_calls(http), 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("docker/events");
+    TCase *tcase = tcase_create("all");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_loop_test(tcase, events_are_normalised, 0, 14);
+    tcase_add_test(tcase, ended_stream_comes_back);
+    tcase_add_test(tcase, broken_stream_is_not_asked_in_a_loop);
+    suite_add_tcase(suite, tcase);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
