@@ -8,6 +8,8 @@
 static const char module[] = "docker";
 
 /* One pull attempt: credentials, request, progress stream (DKR-710..723). */
+#define PASSWORD_HIDDEN_MIN 4 /* shorter ones are in every text */
+
 struct pull {
     char *reference;
     bool import;
@@ -15,6 +17,7 @@ struct pull {
     bool is_ecr;
     void *ecr_handle;
     struct eca_buf auth; /* X-Registry-Auth: a secret */
+    struct eca_secret password;
     struct eca_json_splitter splitter;
     struct eca_buf failure; /* error object or error body */
     bool failed;            /* an error object stood in the stream */
@@ -35,6 +38,7 @@ static void pull_free(void *state)
     }
     eca_wipe(pull->auth.at, pull->auth.len);
     eca_buf_clear(&pull->auth);
+    eca_secret_clear(&pull->password);
     eca_json_splitter_clear(&pull->splitter);
     eca_buf_clear(&pull->failure);
     eca_free(pull->reference);
@@ -137,6 +141,30 @@ static void on_body(void *arg, struct eca_view bytes)
     }
 }
 
+/* A registry may echo a password, and errors are logged and stored (FB-32.1). */
+static void hide_password(const struct pull *pull, struct eca_buf *text)
+{
+    struct eca_view password = eca_secret_view(&pull->password);
+    eca_auto_buf struct eca_buf clean = {0};
+    const char *at = text->at, *hit;
+    size_t left = text->len;
+
+    if (password.len < PASSWORD_HIDDEN_MIN) {
+        return;
+    }
+    while (left > 0 && (hit = memmem(at, left, password.at, password.len)) != NULL) {
+        eca_buf_add(&clean, at, (size_t)(hit - at));
+        eca_buf_add_str(&clean, "***");
+        left -= (size_t)(hit - at) + password.len;
+        at = hit + password.len;
+    }
+    if (at != text->at) {
+        eca_buf_add(&clean, at, left);
+        eca_buf_reset(text);
+        eca_buf_add_view(text, eca_buf_view(&clean));
+    }
+}
+
 static void on_end(void *arg, const struct eca_http_end *end)
 {
     struct eca_op *op = arg;
@@ -154,6 +182,7 @@ static void on_end(void *arg, const struct eca_http_end *end)
     } else if (result.outcome != ECA_OUTCOME_DONE) {
         docker_error_text(end, pull->status, eca_buf_view(&pull->failure), &text);
     }
+    hide_password(pull, &text);
     if (result.outcome != ECA_OUTCOME_DONE) {
         eca_named_error_set(&result.error, error_name(pull), "%s%s",
                             pull->import ? "CreateEmptyVolumeError: Could not create empty volume "
@@ -219,6 +248,7 @@ static void on_ecr(void *arg, const struct eca_docker_login *login, const struct
         return;
     }
     eca_docker_auth_header(login, &pull->auth);
+    eca_secret_set(&pull->password, login->password);
     send_pull(op);
 }
 
@@ -235,6 +265,9 @@ static void begin_pull(void *arg)
             !pull->import && eca_docker_auth_find(op->docker->opts.auth, pull->reference, &login);
 
         eca_docker_auth_header(found ? &login : NULL, &pull->auth);
+        if (found) {
+            eca_secret_set(&pull->password, login.password);
+        }
         send_pull(op);
         return;
     }
