@@ -453,7 +453,7 @@ START_TEST(crash_at_any_moment_gives_one_container)
 }
 END_TEST
 
-/* FB-11.1, ENG-718, ENG-841: it ended while the agent was away. */
+/* FB-11.1, ENG-718, DKR-841: it ended while the agent was away. */
 START_TEST(exit_while_away_keeps_its_code)
 {
     running();
