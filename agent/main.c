@@ -1,3 +1,5 @@
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +13,8 @@
 #include "agent/config/startup.h"
 #include "agent/docker/endpoint.h"
 #include "agent/introspection/introspection.h"
+#include "agent/state/import.h"
+#include "agent/state/show.h"
 #include "agent/sys/channel_lws.h"
 #include "agent/sys/clock.h"
 #include "agent/sys/docker_version.h"
@@ -259,6 +263,54 @@ static int print_config(void)
     return code;
 }
 
+static int write_text(const char *path, const struct eca_buf *text, struct eca_err *err)
+{
+    FILE *file = path == NULL ? stdout : NULL;
+    size_t written;
+    int fd;
+
+    if (file == NULL) { /* as private as the file of v1.13.1 (STATE-101) */
+        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        file = fd < 0 ? NULL : fdopen(fd, "w");
+    }
+    if (file == NULL) {
+        return eca_err_set_sys(err, ECA_E_INTERNAL, errno, "%s", path);
+    }
+    written = fwrite(eca_buf_str(text), 1, text->len, file);
+    if ((path == NULL ? fflush(file) : fclose(file)) != 0 || written != text->len) {
+        return eca_err_set_sys(err, ECA_E_INTERNAL, errno, "write %s",
+                               path == NULL ? "the output" : path);
+    }
+    return ECA_OK;
+}
+
+/* STATE-128: nothing is written to the data directory, an agent may run on it. */
+static int look_at_state(const struct eca_cmdline *cmdline)
+{
+    eca_auto_buf struct eca_buf text = {0};
+    struct eca_config *config = eca_config_load(eca_host_linux());
+    struct eca_store store = {0};
+    struct eca_err err = {0};
+    size_t damaged = 0;
+    int rc = eca_store_reader_open(eca_config_values(config)->data_dir, &store, &err);
+
+    if (rc == ECA_OK) {
+        rc = cmdline->action == ECA_ACTION_STATE_EXPORT
+                 ? eca_state_export(store, &text, &err)
+                 : eca_state_show(store, &text, &damaged, &err);
+    }
+    if (rc == ECA_OK) {
+        rc = write_text(cmdline->state_file, &text, &err);
+    }
+    if (rc < 0) {
+        (void)fprintf(stderr, "state: %s\n", err.msg);
+    }
+    eca_store_reader_close(store);
+    eca_config_free(config);
+    return rc < 0 || (cmdline->action == ECA_ACTION_STATE_CHECK && damaged > 0) ? ECA_EXIT_ERROR
+                                                                                : ECA_EXIT_SUCCESS;
+}
+
 static int print_usage(const char *error)
 {
     eca_auto_buf struct eca_buf text = {0};
@@ -291,8 +343,7 @@ int main(int argc, char **argv)
     case ECA_ACTION_STATE_SHOW:
     case ECA_ACTION_STATE_CHECK:
     case ECA_ACTION_STATE_EXPORT:
-        break;
+        return look_at_state(&cmdline);
     }
-    (void)fputs("state: not available in this build\n", stderr);
     return ECA_EXIT_ERROR;
 }

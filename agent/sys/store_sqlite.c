@@ -14,6 +14,7 @@
 #include <sqlite3.h>
 
 #include "agent/base/mem.h"
+#include "agent/base/str.h"
 #include "agent/base/timefmt.h"
 
 static const char *const tables[ECA_RECORD_KINDS] = {
@@ -536,4 +537,69 @@ struct eca_store_opener eca_store_sqlite_opener(struct eca_store_sqlite *sqlite)
     static const struct eca_store_opener_ops ops = {open_store, close_store};
 
     return (struct eca_store_opener){&ops, sqlite};
+}
+
+/* ---- looking only -----------------------------------------------------------------------------
+ */
+
+static int refuse_commit(void *impl, const struct eca_record *records, size_t count,
+                         eca_committed_fn *on_done, void *arg, struct eca_err *err)
+{
+    (void)impl;
+    (void)records;
+    (void)count;
+    (void)on_done;
+    (void)arg;
+    return eca_err_set(err, ECA_E_DENIED, "the store is open for reading only");
+}
+
+static int check_reader(sqlite3 *db, const char *path, struct eca_err *err)
+{
+    char text[64] = "";
+    uint64_t schema = 0;
+
+    if (!query_text(db, "PRAGMA user_version", text, sizeof(text))) {
+        return eca_err_set(err, ECA_E_INVALID, "%s: %s", path, sqlite3_errmsg(db));
+    }
+    if (eca_parse_u64(eca_view_str(text), UINT64_MAX, &schema, NULL) < 0 ||
+        schema > ECA_STORE_SCHEMA) {
+        return eca_err_set(err, ECA_E_DENIED, "%s: schema version %s, this agent knows %d", path,
+                           text, ECA_STORE_SCHEMA);
+    }
+    if (!query_text(db, "PRAGMA quick_check", text, sizeof(text)) || strcmp(text, "ok") != 0) {
+        return eca_err_set(err, ECA_E_INVALID, "%s: damaged: %s", path, text);
+    }
+    return run_sql(db, "BEGIN", err); /* all tables at one moment */
+}
+
+int eca_store_reader_open(const char *dir, struct eca_store *ret_store, struct eca_err *err)
+{
+    static const struct eca_store_ops ops = {load, refuse_commit};
+    eca_auto_free char *path = eca_xasprintf("%s/%s", dir, ECA_STORE_FILE);
+    struct store *store = eca_xalloc(sizeof(*store));
+    struct stat info;
+    int rc;
+
+    if (stat(path, &info) < 0) {
+        rc = eca_err_set_sys(err, ECA_E_NOT_FOUND, errno, "%s", path);
+    } else if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX,
+                               NULL) != SQLITE_OK) {
+        rc = eca_err_set(err, ECA_E_INTERNAL, "%s: %s", path, sqlite3_errmsg(store->db));
+    } else {
+        rc = check_reader(store->db, path, err);
+    }
+    *ret_store = (struct eca_store){&ops, store};
+    if (rc < 0) {
+        eca_store_reader_close(*ret_store);
+        *ret_store = (struct eca_store){0};
+    }
+    return rc;
+}
+
+void eca_store_reader_close(struct eca_store port)
+{
+    if (port.ops != NULL) {
+        close_db(port.impl);
+        eca_free(port.impl);
+    }
 }

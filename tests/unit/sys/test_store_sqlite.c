@@ -123,6 +123,44 @@ static void expect(const char *text)
     ck_assert_str_eq(eca_buf_str(&all), text);
 }
 
+/* STATE-128: read while an agent holds the directory; one moment, and not a word written. */
+START_TEST(a_reader_beside_a_running_agent_sees_one_moment)
+{
+    struct eca_record record = {ECA_RECORD_TASK, "b", eca_view_str("2")};
+    eca_auto_buf struct eca_buf before = {0}, after = {0};
+    struct eca_store reader = {0};
+    struct eca_err err = {0};
+    bool done = false;
+
+    keep("a", "1");
+    ck_assert_msg(eca_store_reader_open(dir, &reader, &err) == 0, "%s", err.msg);
+    ck_assert_int_eq(eca_store_load(reader, collect, &before, &err), 0);
+    ck_assert_str_eq(eca_buf_str(&before), "a=1 ");
+    keep("c", "3");
+    ck_assert_int_eq(eca_store_load(reader, collect, &after, &err), 0);
+    ck_assert_str_eq(eca_buf_str(&after), "a=1 ");
+    ck_assert_int_eq(eca_store_commit(reader, &record, 1, on_done, &done, &err), ECA_E_DENIED);
+    eca_store_reader_close(reader);
+    expect("a=1 c=3 ");
+}
+END_TEST
+
+/* STATE-128, STATE-124: what cannot be read is refused, and nothing is made. */
+START_TEST(a_reader_refuses_what_it_cannot_read)
+{
+    struct eca_store reader = {0};
+    struct eca_err err = {0};
+
+    ck_assert_int_eq(eca_store_reader_open("/nonexistent", &reader, &err), ECA_E_NOT_FOUND);
+    ck_assert_ptr_null(reader.ops);
+    eca_store_close(eca_store_sqlite_opener(sqlite), store);
+    run_sql("PRAGMA user_version=99");
+    ck_assert_int_eq(eca_store_reader_open(dir, &reader, &err), ECA_E_DENIED);
+    ck_assert_ptr_nonnull(strstr(err.msg, "99"));
+    ck_assert_ptr_null(reader.ops);
+}
+END_TEST
+
 /* STATE-120: the next process finds everything; nobody else may read the files. */
 START_TEST(what_was_committed_is_there_after_a_restart)
 {
@@ -388,6 +426,8 @@ int main(void)
     contract_store_add(suite, &rig);
     tcase_add_checked_fixture(tcase, open_sqlite, close_sqlite);
     tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, a_reader_beside_a_running_agent_sees_one_moment);
+    tcase_add_test(tcase, a_reader_refuses_what_it_cannot_read);
     tcase_add_test(tcase, what_was_committed_is_there_after_a_restart);
     tcase_add_test(tcase, a_committed_record_survives_a_kill);
     tcase_add_test(tcase, a_second_agent_is_refused_and_told_who_holds_it);
