@@ -284,7 +284,7 @@ static int write_text(const char *path, const struct eca_buf *text, struct eca_e
     return ECA_OK;
 }
 
-/* STATE-128: nothing is written to the data directory, an agent may run on it. */
+/* STATE-128: the database is not changed, an agent may run on it. */
 static int look_at_state(const struct eca_cmdline *cmdline)
 {
     eca_auto_buf struct eca_buf text = {0};

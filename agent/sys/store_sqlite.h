@@ -14,9 +14,10 @@ void eca_store_sqlite_free(struct eca_store_sqlite *sqlite); /* closes what is o
 struct eca_store_opener eca_store_sqlite_opener(struct eca_store_sqlite *sqlite);
 
 /*
- * Look at a directory's database without a word written, also while an agent runs on it
- * (STATE-128): one snapshot; commit is refused. ECA_E_NOT_FOUND: no database; ECA_E_DENIED: newer
- * schema; ECA_E_INVALID: damaged. Close with eca_store_reader_close.
+ * Look at a directory's database without changing it, also while an agent runs on it (STATE-128):
+ * one snapshot; commit is refused. SQLite itself may leave an empty -wal and a -shm beside it.
+ * ECA_E_NOT_FOUND: no database; ECA_E_DENIED: newer schema; ECA_E_INVALID: damaged. Close with
+ * eca_store_reader_close.
  */
 int eca_store_reader_open(const char *dir, struct eca_store *ret_store, struct eca_err *err);
 void eca_store_reader_close(struct eca_store store); /* ops NULL ok */
