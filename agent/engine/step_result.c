@@ -640,9 +640,8 @@ void step_docker(struct step *step, struct eca_container *container,
 
     switch (docker->kind) {
     case ECA_EVENT_START:
-        if (container->known == ECA_STATUS_STOPPED) {
-            step_look(step, container, ECA_LOOK_START);
-        } else if (container->known < ECA_STATUS_RUNNING && run->look != ECA_LOOK_DIE) {
+        if (container->known == ECA_STATUS_STOPPED ||
+            (container->known < ECA_STATUS_RUNNING && run->look != ECA_LOOK_DIE)) {
             step_look(step, container, ECA_LOOK_START);
         }
         break;
