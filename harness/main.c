@@ -83,6 +83,9 @@ static void add_result(struct totals *totals, const char *file, const struct hns
     eca_jw_u64(&w, "realNs", result->real_ns);
     eca_jw_str(&w, "hash", result->hash);
     eca_jw_str(&w, "text", eca_buf_str(&result->text));
+    if (result->reference != NULL) {
+        eca_jw_str(&w, "reference", result->reference);
+    }
     eca_jw_end_object(&w);
 }
 

@@ -846,6 +846,7 @@ void hns_run_scenario(const struct hns_run_opts *opts, struct hns_result *result
     run->marks = eca_map_new();
     run->sent = eca_map_new();
     name_result(run, result);
+    result->reference = run->scenario->reference;
     skip = reason_to_skip(run);
     if (skip != NULL) {
         result->outcome = HNS_SKIPPED;

@@ -109,8 +109,9 @@ enum hns_outcome {
 
 struct hns_result {
     enum hns_outcome outcome;
-    struct eca_buf text; /* why failed or skipped, several lines */
-    char name[256];      /* with the combination */
+    struct eca_buf text;   /* why failed or skipped, several lines */
+    char name[256];        /* with the combination */
+    const char *reference; /* why v1.13.1 fails here, or NULL; the scenario's */
     uint64_t virtual_ns, real_ns;
     size_t events;
     char hash[65];

@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""docs/COMPATIBILITY.md from the results of a live run of another agent (ci/compatibility.sh)."""
+import json
+import re
+import sys
+from pathlib import Path
+
+HEAD = """# Compatibility
+
+The unmodified amazon-ecs-agent v1.13.1 through the live scenarios: the proof that the fakes are faithful,
+and the list of what it does wrong. Written by `ci/compatibility.sh PATH-OF-THAT-AGENT`.
+
+It passes {passed} of the {played} runs that are played live. Each failure is explained by a field bug
+([spec 08](spec/08-field-bugs.md)) or another requirement where v1.13.1 is wrong; our agent passes all.
+
+| scenario | v1.13.1 | why |
+|---|---|---|
+"""
+
+
+def why(result):
+    """The scenario's own explanation; otherwise the first line of the failure."""
+    if result["outcome"] != "failed":
+        return ""
+    if result.get("reference"):
+        return result["reference"]
+    return "**unexplained**: " + result["text"].splitlines()[0].split(": ", 1)[-1]
+
+
+def main(results_file, guide):
+    results = [r for r in json.loads(Path(results_file).read_text()) if r["outcome"] != "skipped"]
+    passed = [r for r in results if r["outcome"] == "passed"]
+    rows = []
+    for r in results:
+        name = re.sub(r"^scenarios/|\.yaml$", "", r["file"])
+        variant = re.search(r" (\[.*\])$", r["name"])
+        rows.append("| {}{} | {} | {} |".format(name, " " + variant[1] if variant else "", r["outcome"],
+                                                why(r).replace("|", "\\|")))
+    Path(guide).write_text(HEAD.format(passed=len(passed), played=len(results)) + "\n".join(rows) + "\n")
+    unexplained = sum("**unexplained**" in row for row in rows)
+    print(f"{len(results)} played, {len(passed)} passed, {unexplained} failures unexplained")
+    return 1 if unexplained else 0
+
+
+sys.exit(main(*sys.argv[1:]))
