@@ -265,11 +265,11 @@ static int print_config(void)
 
 static int write_text(const char *path, const struct eca_buf *text, struct eca_err *err)
 {
-    FILE *file = path == NULL ? stdout : NULL;
+    FILE *file = stdout;
     size_t written;
     int fd;
 
-    if (file == NULL) { /* as private as the file of v1.13.1 (STATE-101) */
+    if (path != NULL) { /* as private as the file of v1.13.1 (STATE-101) */
         fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         file = fd < 0 ? NULL : fdopen(fd, "w");
     }

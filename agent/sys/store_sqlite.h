@@ -20,7 +20,7 @@ struct eca_store_opener eca_store_sqlite_opener(struct eca_store_sqlite *sqlite)
  * eca_store_reader_close.
  */
 int eca_store_reader_open(const char *dir, struct eca_store *ret_store, struct eca_err *err);
-void eca_store_reader_close(struct eca_store store); /* ops NULL ok */
+void eca_store_reader_close(struct eca_store port); /* ops NULL ok */
 
 #define ECA_STORE_FILE "agent.db"
 #define ECA_STORE_BACKUP "agent.db.bak"
