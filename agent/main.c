@@ -22,7 +22,9 @@
 #include "agent/sys/entropy.h"
 #include "agent/sys/healthcheck.h"
 #include "agent/sys/host_linux.h"
+#include "agent/record/record.h"
 #include "agent/sys/http_curl.h"
+#include "agent/sys/record_file.h"
 #include "agent/sys/log_sink.h"
 #include "agent/sys/loop.h"
 #include "agent/sys/store_sqlite.h"
@@ -42,6 +44,8 @@ struct process {
     struct eca_log_writer *log_writer, *audit_writer;
     struct eca_log log;
     struct eca_agent *agent;
+    struct eca_recorder *recorder; /* NULL: nothing is recorded */
+    struct eca_record_file *record_file;
     int exit_code;
     bool abort_wanted; /* SIGQUIT: dump, then die loudly */
 };
@@ -79,12 +83,51 @@ static void audit_write(void *impl, const char *line)
     eca_log_writer_add(process->audit_writer, wall_now(NULL), eca_buf_view(&text));
 }
 
+/* ---- flight recording (docs/RECORDING.md) ---------------------------------------------------- */
+
+static void enter(struct process *process, const char *what)
+{
+    if (process->recorder != NULL) {
+        eca_recorder_enter(process->recorder, what);
+    }
+}
+
+static void leave(struct process *process)
+{
+    if (process->recorder != NULL) {
+        eca_recorder_leave(process->recorder);
+    }
+}
+
+/* From the environment alone: the recorder stands before the agent reads its configuration. */
+static void start_recording(struct process *process, struct eca_agent_opts *opts)
+{
+    const char *path = getenv("ECS_FLIGHT_RECORDING");
+    struct eca_err err = {0};
+
+    if (path == NULL || path[0] == '\0') {
+        return;
+    }
+    process->record_file = eca_record_file_open(path, ECA_RECORD_FILE_BYTES_MAX, &err);
+    if (process->record_file == NULL) {
+        ECA_ERROR(&process->log, NULL, ECA_NO_KV, "Nothing is recorded: %s", err.msg);
+        return;
+    }
+    process->recorder = eca_recorder_new(
+        &opts->ports, (struct eca_record_sink){eca_record_file_line, process->record_file});
+    eca_recorder_head(process->recorder, opts);
+    opts->ports = *eca_recorder_ports(process->recorder);
+}
+
 /* ---- the run -------------------------------------------------------------------------------- */
 
 static void on_exit_wanted(void *arg, int code)
 {
     struct process *process = arg;
 
+    if (process->recorder != NULL) {
+        eca_recorder_exit(process->recorder, code);
+    }
     process->exit_code = code;
     eca_loop_stop(process->loop);
 }
@@ -103,7 +146,9 @@ static void on_signal(void *arg, int number)
         eca_loop_stop(process->loop);
         return;
     default:
+        enter(process, "terminate");
         eca_agent_terminate(process->agent);
+        leave(process);
         return;
     }
 }
@@ -192,10 +237,15 @@ static int run(const struct eca_cmdline *cmdline)
             .audit = {&audit_ops, &process},
             .log = &process.log,
         };
+        start_recording(&process, &opts);
         process.agent = eca_agent_new(&opts);
+        enter(&process, "start");
         eca_agent_start(process.agent);
+        leave(&process);
         eca_loop_run(process.loop);
         eca_agent_free(process.agent);
+        eca_recorder_free(process.recorder);
+        eca_record_file_close(process.record_file);
     }
     free_adapters(&process);
     eca_log_writer_free(process.audit_writer, FLUSH_MS);

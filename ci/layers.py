@@ -16,14 +16,15 @@ MAY = {
     "agent/base": [],
     "agent/ports": ["agent/base"],
     "agent/sys": ["agent/base", "agent/ports"],
-    "agent": ["agent/base", "agent/ports", "agent/sys"] + [f"agent/{m}" for m in CORE],
+    "agent/record": ["agent/base", "agent/ports", "agent/agent.h"],
+    "agent": ["agent/base", "agent/ports", "agent/sys", "agent/record"] + [f"agent/{m}" for m in CORE],
     # Signatures are checked by the fakes with the verifier beside the signer.
     "fakes": ["agent/base", "agent/ports", "agent/sys", "agent/aws/sigv4.h", "agent/aws/digest.h"],
     "harness": ["agent/base", "agent/ports", "fakes"],
     "harness/sim": ["agent/agent.h"],
     "harness/wire": ["agent/agent.h", "agent/sys"],
     "harness/live": ["agent/sys"],
-    "harness/record": ["agent/agent.h", "agent/sys"],
+    "harness/record": ["agent/agent.h", "agent/record"],
     "netkitten": [],
 }
 for module in CORE:

@@ -33,7 +33,7 @@ step() {
     if [ "$f" -gt 0 ]; then
         failures+=("$name")
         echo "---- last lines of $log"
-        tail -n 60 "$log"
+        if grep -q '^FAILED ' "$log"; then grep -A 40 '^FAILED ' "$log" | head -n 200; else tail -n 60 "$log"; fi
         echo "----"
     fi
     grep -h '^SKIPPED' "$log" && notes+=("$name: $(grep -hc '^SKIPPED' "$log") skipped")
@@ -46,7 +46,7 @@ unit_asan() { make -s -j"$jobs" VARIANT=asan unit-build && make -s VARIANT=asan 
 unit_valgrind() { make -s -j"$jobs" VARIANT=debug unit-build && VALGRIND=1 ci/run-unit.sh build/debug; }
 golden_sim() { build/harness run scenarios; }
 golden_wire() { build/harness run --wire scenarios; }
-golden_live() { build/harness run --live scenarios; }
+golden_live() { ci/live.sh; }
 asan_sim() { make -s -j"$jobs" VARIANT=asan all && build/asan/harness run scenarios; }
 real_docker() { build_release && tests/real-docker/run.sh; }
 cover() { python3 ci/requirements.py --fail-under "$(cat ci/requirements.floor)"; }

@@ -30,6 +30,7 @@ void hns_usage(FILE *to)
         "    --junit FILE, --json FILE\n"
         "harness check FILE...       is it a scenario? errors with line and column\n"
         "harness demo [OPTIONS] [FILE]   a task lives and dies on a timeline\n"
+        "harness replay FILE...      a flight recording through the same core; first divergence\n"
         "harness reference           the scenario language, as Markdown\n"
         "harness schema              the same as a JSON Schema\n"
         "harness version\n",

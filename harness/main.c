@@ -8,6 +8,7 @@
 #include "agent/base/version.h"
 #include "harness/cmdline.h"
 #include "harness/live/live.h"
+#include "harness/record/replay.h"
 #include "harness/report/html.h"
 #include "harness/report/timeline.h"
 #include "harness/report/trace_file.h"
@@ -346,14 +347,39 @@ static int version(struct hns_options *options)
     return puts(eca_version_text) >= 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static int replay(struct hns_options *options)
+{
+    size_t failed = 0;
+
+    for (size_t i = 0; i < options->file_count; i++) {
+        struct hns_replay_result result;
+        struct eca_err err = {0};
+
+        if (hns_replay(options->files[i], &result, &err) < 0) {
+            (void)printf("%s\n", err.msg);
+            failed++;
+        } else if (result.diverged) {
+            (void)printf("%s", eca_buf_str(&result.text));
+            failed++;
+        } else {
+            (void)printf("%s: no divergence in %zu lines, %.3f s%s\n", options->files[i],
+                         result.lines, (double)result.duration_ns / 1e9,
+                         result.ended ? ", to the agent's end" : "");
+        }
+        hns_replay_result_clear(&result);
+    }
+    (void)printf("%zu passed, %zu failed\n", options->file_count - failed, failed);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 static const struct command {
     const char *name;
     int (*run)(struct hns_options *options);
     bool needs_files;
 } commands[] = {
-    {"run", run, true},        {"check", check, true},
-    {"demo", demo, false},     {"reference", reference, false},
-    {"schema", schema, false}, {"version", version, false},
+    {"run", run, true},          {"replay", replay, true},        {"check", check, true},
+    {"demo", demo, false},       {"reference", reference, false}, {"schema", schema, false},
+    {"version", version, false},
 };
 
 int main(int argc, char **argv)

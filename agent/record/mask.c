@@ -1,0 +1,226 @@
+#include "agent/record/mask.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "agent/base/mem.h"
+#include "agent/base/str.h"
+
+#define MASK "masked-"
+
+enum form {
+    FORM_PLAIN,
+    FORM_BASIC, /* base64 of "user:password": the reader decodes it */
+};
+
+static const struct {
+    const char *key;
+    enum form form;
+} secret_keys[] = {
+    {"SecretAccessKey", FORM_PLAIN},
+    {"SessionToken", FORM_PLAIN},
+    {"Token", FORM_PLAIN},
+    {"password", FORM_PLAIN},
+    {"identitytoken", FORM_PLAIN},
+    {"registrytoken", FORM_PLAIN},
+    {"auth", FORM_BASIC},
+    {"authorizationToken", FORM_BASIC},
+};
+
+static const char *const secret_lines[] = {"aws_secret_access_key", "aws_session_token"};
+
+static const char *const secret_headers[] = {"authorization", "x-amz-security-token",
+                                             "x-registry-auth", "x-aws-ec2-metadata-token",
+                                             "proxy-authorization"};
+
+static const char *const secret_variables[] = {"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"};
+
+void eca_mask_init(struct eca_mask *mask)
+{
+    mask->names = eca_map_new();
+}
+
+void eca_mask_clear(struct eca_mask *mask)
+{
+    size_t cursor = 0;
+    void *name;
+
+    while (mask->names != NULL && eca_map_next(mask->names, &cursor, NULL, &name)) {
+        eca_free(name);
+    }
+    eca_map_free(eca_take(mask->names));
+}
+
+const char *eca_mask_secret(struct eca_mask *mask, struct eca_view secret)
+{
+    eca_auto_free char *text = eca_xstrndup(secret.at, secret.len);
+    char *name;
+
+    if (secret.len == 0) {
+        return "";
+    }
+    name = eca_map_get(mask->names, text);
+    if (name == NULL) {
+        name = strncmp(text, MASK, strlen(MASK)) == 0
+                   ? eca_xstrdup(text)
+                   : eca_xasprintf(MASK "%zu", eca_map_count(mask->names) + 1);
+        (void)eca_map_put(mask->names, text, name);
+    }
+    return name;
+}
+
+static void put_secret(struct eca_mask *mask, enum form form, struct eca_view secret,
+                       struct eca_buf *out)
+{
+    eca_auto_buf struct eca_buf decoded = {0};
+    eca_auto_buf struct eca_buf masked = {0};
+
+    if (form == FORM_PLAIN || eca_base64_decode(secret, &decoded, NULL) < 0) {
+        eca_buf_add_str(out, eca_mask_secret(mask, secret));
+        return;
+    }
+    if (eca_view_find(eca_buf_view(&decoded), ":" MASK, 0) != SIZE_MAX) {
+        eca_buf_add(out, secret.at, secret.len);
+        return;
+    }
+    eca_buf_addf(&masked, "user:%s", eca_mask_secret(mask, secret));
+    eca_base64(eca_buf_str(&masked), masked.len, false, out);
+}
+
+static size_t skip(struct eca_view text, size_t at, const char *set)
+{
+    while (at < text.len && strchr(set, text.at[at]) != NULL && text.at[at] != '\0') {
+        at++;
+    }
+    return at;
+}
+
+static bool stands_at(struct eca_view text, size_t at, const char *word)
+{
+    size_t len = strlen(word);
+
+    return at + len <= text.len && strncasecmp(text.at + at, word, len) == 0;
+}
+
+/* The string ends at a quote behind as many backslashes as its opening one has. */
+static size_t end_of_string(struct eca_view text, size_t from, size_t slashes)
+{
+    size_t run = 0;
+
+    for (size_t at = from; at < text.len; at++) {
+        if (text.at[at] == '"' && run == slashes) {
+            return at - run;
+        }
+        run = text.at[at] == '\\' ? run + 1 : 0;
+    }
+    return text.len;
+}
+
+/*
+ * "key": "value" with any number of backslashes before each quote. On a match the value's bounds.
+ * `at` is the byte after the key's opening quote.
+ */
+static bool find_member(struct eca_view text, size_t at, size_t *ret_from, size_t *ret_to,
+                        enum form *ret_form)
+{
+    for (size_t i = 0; i < ECA_ARRAY_LEN(secret_keys); i++) {
+        size_t end = at + strlen(secret_keys[i].key), colon, slashes, quote;
+
+        if (!stands_at(text, at, secret_keys[i].key)) {
+            continue;
+        }
+        colon = skip(text, end, "\\");
+        if (colon >= text.len || text.at[colon] != '"') {
+            continue;
+        }
+        colon = skip(text, colon + 1, " \t\r\n");
+        if (colon >= text.len || text.at[colon] != ':') {
+            continue;
+        }
+        slashes = skip(text, colon + 1, " \t\r\n");
+        quote = skip(text, slashes, "\\");
+        if (quote >= text.len || text.at[quote] != '"') {
+            continue;
+        }
+        *ret_from = quote + 1;
+        *ret_to = end_of_string(text, quote + 1, quote - slashes);
+        *ret_form = secret_keys[i].form;
+        return true;
+    }
+    return false;
+}
+
+/* "Authorization: value", as a message of TCS begins */
+static bool find_header(struct eca_view text, size_t at, size_t *ret_from, size_t *ret_to)
+{
+    for (size_t i = 0; i < ECA_ARRAY_LEN(secret_headers); i++) {
+        size_t colon = at + strlen(secret_headers[i]);
+
+        if (stands_at(text, at, secret_headers[i]) && colon < text.len && text.at[colon] == ':') {
+            *ret_from = *ret_to = skip(text, colon + 1, " ");
+            while (*ret_to < text.len && text.at[*ret_to] != '\r' && text.at[*ret_to] != '\n') {
+                (*ret_to)++;
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+/* aws_secret_access_key = value */
+static bool find_line(struct eca_view text, size_t at, size_t *ret_from, size_t *ret_to)
+{
+    for (size_t i = 0; i < ECA_ARRAY_LEN(secret_lines); i++) {
+        size_t equals = skip(text, at + strlen(secret_lines[i]), " \t");
+
+        if (stands_at(text, at, secret_lines[i]) && equals < text.len && text.at[equals] == '=') {
+            *ret_from = *ret_to = skip(text, equals + 1, " \t");
+            while (*ret_to < text.len && strchr(" \t\r\n", text.at[*ret_to]) == NULL) {
+                (*ret_to)++;
+            }
+            return true;
+        }
+    }
+    return find_header(text, at, ret_from, ret_to);
+}
+
+void eca_mask_text(struct eca_mask *mask, struct eca_view text, struct eca_buf *out)
+{
+    size_t copied = 0;
+
+    for (size_t at = 0; at < text.len; at++) {
+        size_t from = 0, to = 0;
+        enum form form = FORM_PLAIN;
+        bool found = text.at[at] == '"'
+                         ? find_member(text, at + 1, &from, &to, &form)
+                         : (at == 0 || text.at[at - 1] == '\n') && find_line(text, at, &from, &to);
+
+        if (found) {
+            eca_buf_add(out, text.at + copied, from - copied);
+            put_secret(mask, form, eca_view_sub(text, from, to - from), out);
+            copied = to;
+            at = to == 0 ? 0 : to - 1;
+        }
+    }
+    eca_buf_add(out, text.at + copied, text.len - copied);
+}
+
+static bool is_among(const char *const *words, size_t count, const char *word)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcasecmp(words[i], word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool eca_mask_is_secret_header(const char *name)
+{
+    return is_among(secret_headers, ECA_ARRAY_LEN(secret_headers), name);
+}
+
+bool eca_mask_is_secret_variable(const char *name)
+{
+    return is_among(secret_variables, ECA_ARRAY_LEN(secret_variables), name);
+}

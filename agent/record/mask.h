@@ -1,0 +1,28 @@
+#ifndef ECA_RECORD_MASK_H
+#define ECA_RECORD_MASK_H
+
+#include "agent/base/buf.h"
+#include "agent/base/map.h"
+
+/*
+ * Secrets of a recording (rule 6 of docs/DESIGN.md, FB-INV.6). Each becomes "masked-1", "masked-2",
+ * ... in the order of appearance, so that equal secrets stay equal. What is masked already stays as
+ * it is: a replay records what a recording made it say.
+ */
+struct eca_mask {
+    struct eca_map *names; /* secret -> owned mask */
+};
+
+void eca_mask_init(struct eca_mask *mask);
+void eca_mask_clear(struct eca_mask *mask);
+/* The mask of one secret; borrowed until eca_mask_clear. "" stays "". */
+const char *eca_mask_secret(struct eca_mask *mask, struct eca_view secret);
+/*
+ * Text with the values of secret members masked: JSON, JSON inside JSON strings, and the lines of
+ * an AWS credentials file.
+ */
+void eca_mask_text(struct eca_mask *mask, struct eca_view text, struct eca_buf *out);
+bool eca_mask_is_secret_header(const char *name); /* any case */
+bool eca_mask_is_secret_variable(const char *name);
+
+#endif

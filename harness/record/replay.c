@@ -1,0 +1,832 @@
+#include "harness/record/replay.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/base/json.h"
+#include "agent/base/list.h"
+#include "agent/base/map.h"
+#include "agent/base/mem.h"
+#include "agent/base/str.h"
+#include "agent/record/record.h"
+#include "harness/scenario/doc.h"
+
+#define HEADERS_MAX 64
+#define LINE_SHOWN 600
+
+/* A call of the core, answered by later lines. */
+struct eca_http_call {
+    struct eca_list_node node;
+    uint64_t number;
+    struct eca_http_events events;
+    void *arg;
+};
+
+struct eca_channel_conn {
+    struct eca_list_node node;
+    uint64_t number;
+    struct eca_channel_events events;
+    void *arg;
+};
+
+struct eca_listener {
+    struct eca_list_node node;
+    uint64_t number;
+    eca_endpoint_fn *handler;
+    void *arg;
+};
+
+struct replay {
+    const char *file;
+    struct eca_view *lines;
+    size_t line_count, at; /* at: the next line to come */
+    struct hns_replay_result *result;
+    struct eca_err *err;
+    bool broken; /* a line cannot be read */
+    uint64_t mono_ns, first_ns;
+    int64_t wall_ms;
+    struct eca_sched *sched;
+    struct eca_log log;
+    struct eca_recorder *recorder;
+    struct eca_agent *agent;
+    bool agent_ended;
+    uint64_t calls, conns, listeners;
+    struct eca_list open_calls, open_conns, open_listeners;
+    eca_committed_fn *on_committed;
+    void *committed_arg;
+    struct eca_json_doc *peeked; /* of line `at` */
+    struct eca_map *kept;        /* texts that the core borrows: text -> owned text */
+};
+
+/* ---- lines ---------------------------------------------------------------------------------- */
+
+static bool stopped(const struct replay *replay)
+{
+    return replay->broken || replay->result->diverged;
+}
+
+static void diverge(struct replay *replay, const char *core, struct eca_view core_line)
+{
+    struct eca_buf *out = &replay->result->text;
+    struct eca_view recorded = replay->at < replay->line_count
+                                   ? replay->lines[replay->at]
+                                   : eca_view_str("(the recording ends here)");
+
+    if (stopped(replay)) {
+        return;
+    }
+    replay->result->diverged = true;
+    eca_buf_addf(out, "%s:%zu: divergence at %.3f s\n  recorded: %.*s\n  %s%.*s\n", replay->file,
+                 replay->at + 1, (double)(replay->mono_ns - replay->first_ns) / 1e9,
+                 (int)(recorded.len < LINE_SHOWN ? recorded.len : LINE_SHOWN), recorded.at, core,
+                 (int)(core_line.len < LINE_SHOWN ? core_line.len : LINE_SHOWN), core_line.at);
+}
+
+/* The first byte where two lines differ, shown with its surroundings when the lines are long. */
+static void show_difference(struct replay *replay, struct eca_view recorded, struct eca_view core)
+{
+    size_t at = 0, from;
+
+    while (at < recorded.len && at < core.len && recorded.at[at] == core.at[at]) {
+        at++;
+    }
+    from = at < 60 ? 0 : at - 60;
+    recorded = eca_view_sub(recorded, from, 160);
+    core = eca_view_sub(core, from, 160);
+    eca_buf_addf(&replay->result->text,
+                 "  they differ from byte %zu on:\n    recorded: ...%.*s\n    core:     ...%.*s\n",
+                 at, (int)recorded.len, recorded.at, (int)core.len, core.at);
+}
+
+static void on_line(void *impl, struct eca_view line)
+{
+    struct replay *replay = impl;
+    struct eca_view recorded;
+
+    if (stopped(replay)) {
+        return;
+    }
+    if (replay->at >= replay->line_count) {
+        return; /* the recording was cut inside an entry */
+    }
+    recorded = replay->lines[replay->at];
+    if (recorded.len != line.len || memcmp(recorded.at, line.at, line.len) != 0) {
+        diverge(replay, "core:     ", line);
+        show_difference(replay, recorded, line);
+        return;
+    }
+    replay->at++;
+    replay->result->lines++;
+}
+
+/* The next line as JSON; lives until the next call. NULL at the end or when it cannot be read. */
+static eca_json peek(struct replay *replay)
+{
+    struct eca_err err = {0};
+
+    eca_json_free(eca_take(replay->peeked));
+    if (stopped(replay) || replay->at >= replay->line_count) {
+        return NULL;
+    }
+    if (eca_json_parse(replay->lines[replay->at], &replay->peeked, &err) < 0 ||
+        eca_json_type(eca_json_root(replay->peeked)) != ECA_JSON_OBJECT) {
+        replay->broken = true;
+        (void)eca_err_set(replay->err, ECA_E_INVALID, "%s:%zu: %s", replay->file, replay->at + 1,
+                          err.code == ECA_OK ? "not a JSON object" : err.msg);
+        return NULL;
+    }
+    return eca_json_root(replay->peeked);
+}
+
+/* The next line if it is this query; otherwise the recorder's line will not fit, and say so. */
+static eca_json peek_query(struct replay *replay, const char *name)
+{
+    eca_json line = peek(replay);
+    const char *query = NULL;
+
+    (void)eca_json_read_str(line, "", "query", &query, NULL);
+    return query != NULL && strcmp(query, name) == 0 ? line : NULL;
+}
+
+static int64_t number_of(eca_json line, const char *key)
+{
+    int64_t value = 0;
+
+    (void)eca_json_read_i64(line, "", key, &value, NULL);
+    return value;
+}
+
+static bool truth_of(eca_json line, const char *key)
+{
+    bool value = false;
+
+    (void)eca_json_read_bool(line, "", key, &value, NULL);
+    return value;
+}
+
+static const char *text_of(eca_json line, const char *key)
+{
+    const char *text = NULL;
+
+    (void)eca_json_read_str(line, "", key, &text, NULL);
+    return text;
+}
+
+static void bytes_of(eca_json line, const char *key, struct eca_buf *out)
+{
+    eca_auto_free char *key64 = eca_xasprintf("%s64", key);
+    const char *text = text_of(line, key), *text64 = text_of(line, key64);
+
+    if (text != NULL) {
+        eca_buf_add_str(out, text);
+    } else if (text64 != NULL) {
+        (void)eca_base64_decode(eca_view_str(text64), out, NULL);
+    }
+}
+
+static const char *keep(struct replay *replay, const char *text)
+{
+    char *kept;
+
+    if (text == NULL) {
+        return NULL;
+    }
+    kept = eca_map_get(replay->kept, text);
+    if (kept == NULL) {
+        kept = eca_xstrdup(text);
+        (void)eca_map_put(replay->kept, text, kept);
+    }
+    return kept;
+}
+
+static void err_of(eca_json line, const char *key, struct eca_err *ret_err)
+{
+    eca_json object = eca_json_get(line, key);
+    const char *msg = text_of(object, "msg");
+
+    *ret_err = (struct eca_err){.code = (enum eca_code)number_of(object, "code"),
+                                .sys = (int)number_of(object, "sys"),
+                                .http_status = (int)number_of(object, "http")};
+    (void)snprintf(ret_err->msg, sizeof(ret_err->msg), "%s", msg == NULL ? "" : msg);
+}
+
+/* What the recorded call answered at once. */
+static int answer_of(eca_json line, struct eca_err *err)
+{
+    struct eca_err answer;
+
+    err_of(line, "answer", &answer);
+    if (answer.code != ECA_OK && err != NULL) {
+        *err = answer;
+    }
+    return answer.code;
+}
+
+/* ---- ports: answers of the recording --------------------------------------------------------- */
+
+static int http_start(void *impl, const struct eca_http_opts *opts,
+                      const struct eca_http_events *events, void *arg,
+                      struct eca_http_call **ret_call, struct eca_err *err)
+{
+    struct replay *replay = impl;
+    struct eca_http_call *call;
+    int rc = answer_of(peek(replay), err);
+
+    (void)opts;
+    replay->calls++;
+    if (rc < 0) {
+        return rc;
+    }
+    call = eca_xalloc(sizeof(*call));
+    *call = (struct eca_http_call){.number = replay->calls, .events = *events, .arg = arg};
+    eca_list_push_back(&replay->open_calls, &call->node);
+    *ret_call = call;
+    return ECA_OK;
+}
+
+static void http_cancel(void *impl, struct eca_http_call *call)
+{
+    struct replay *replay = impl;
+
+    eca_list_remove(&replay->open_calls, &call->node);
+    eca_free(call);
+}
+
+static int channel_open(void *impl, const struct eca_channel_opts *opts,
+                        const struct eca_channel_events *events, void *arg,
+                        struct eca_channel_conn **ret_conn, struct eca_err *err)
+{
+    struct replay *replay = impl;
+    struct eca_channel_conn *conn;
+    int rc = answer_of(peek(replay), err);
+
+    (void)opts;
+    replay->conns++;
+    if (rc < 0) {
+        return rc;
+    }
+    conn = eca_xalloc(sizeof(*conn));
+    *conn = (struct eca_channel_conn){.number = replay->conns, .events = *events, .arg = arg};
+    eca_list_push_back(&replay->open_conns, &conn->node);
+    *ret_conn = conn;
+    return ECA_OK;
+}
+
+static int channel_send(void *impl, struct eca_channel_conn *conn, struct eca_view text,
+                        struct eca_err *err)
+{
+    (void)conn;
+    (void)text;
+    return answer_of(peek(impl), err);
+}
+
+static void channel_close(void *impl, struct eca_channel_conn *conn, int code)
+{
+    (void)impl;
+    (void)conn;
+    (void)code; /* its end is a line of its own */
+}
+
+static void channel_abort(void *impl, struct eca_channel_conn *conn)
+{
+    struct replay *replay = impl;
+
+    eca_list_remove(&replay->open_conns, &conn->node);
+    eca_free(conn);
+}
+
+static int endpoint_listen(void *impl, const struct eca_endpoint_opts *opts,
+                           eca_endpoint_fn *handler, void *arg, struct eca_listener **ret_listener,
+                           struct eca_err *err)
+{
+    struct replay *replay = impl;
+    struct eca_listener *listener;
+    int rc = answer_of(peek(replay), err);
+
+    (void)opts;
+    replay->listeners++;
+    if (rc < 0) {
+        return rc;
+    }
+    listener = eca_xalloc(sizeof(*listener));
+    *listener = (struct eca_listener){.number = replay->listeners, .handler = handler, .arg = arg};
+    eca_list_push_back(&replay->open_listeners, &listener->node);
+    *ret_listener = listener;
+    return ECA_OK;
+}
+
+static void endpoint_close(void *impl, struct eca_listener *listener)
+{
+    struct replay *replay = impl;
+
+    eca_list_remove(&replay->open_listeners, &listener->node);
+    eca_free(listener);
+}
+
+static int store_load(void *impl, eca_record_fn *on_record, void *arg, struct eca_err *err)
+{
+    struct replay *replay = impl;
+    struct eca_json_doc *doc = NULL;
+    eca_json line = peek_query(replay, "store.load");
+    int rc = ECA_OK;
+
+    if (line == NULL) {
+        return ECA_OK;
+    }
+    doc = eca_take(replay->peeked); /* the callback may ask other things */
+    for (eca_json one = eca_json_first(eca_json_get(line, "records")); one != NULL && rc == ECA_OK;
+         one = eca_json_next(one)) {
+        eca_auto_buf struct eca_buf value = {0};
+        struct eca_record record = {.kind = (enum eca_record_kind)number_of(one, "kind"),
+                                    .key = text_of(one, "key")};
+
+        bytes_of(one, "value", &value);
+        record.value = eca_buf_view(&value);
+        rc = on_record(arg, &record, err);
+    }
+    rc = rc == ECA_OK ? answer_of(line, err) : rc;
+    eca_json_free(doc);
+    return rc;
+}
+
+static int store_commit(void *impl, const struct eca_record *records, size_t count,
+                        eca_committed_fn *on_done, void *arg, struct eca_err *err)
+{
+    struct replay *replay = impl;
+    int rc = answer_of(peek(replay), err);
+
+    (void)records;
+    (void)count;
+    if (rc == ECA_OK) {
+        replay->on_committed = on_done;
+        replay->committed_arg = arg;
+    }
+    return rc;
+}
+
+static int store_open(void *impl, const char *dir, struct eca_store *ret_store,
+                      struct eca_store_notes *ret_notes, struct eca_err *err)
+{
+    static const struct eca_store_ops ops = {store_load, store_commit};
+    eca_json line = peek_query(impl, "store.open");
+    const char *path = text_of(line, "path");
+    int rc = answer_of(line, err);
+
+    (void)dir;
+    if (rc < 0) {
+        return rc;
+    }
+    *ret_notes = (struct eca_store_notes){.fresh = truth_of(line, "fresh"),
+                                          .set_aside = truth_of(line, "set_aside"),
+                                          .restored_backup = truth_of(line, "restored")};
+    (void)snprintf(ret_notes->set_aside_path, sizeof(ret_notes->set_aside_path), "%s",
+                   path == NULL ? "" : path);
+    *ret_store = truth_of(line, "none") ? (struct eca_store){0} : (struct eca_store){&ops, impl};
+    return ECA_OK;
+}
+
+static void store_close(void *impl, struct eca_store port)
+{
+    (void)impl;
+    (void)port;
+}
+
+static const char *host_env(void *impl, const char *name)
+{
+    (void)name;
+    return keep(impl, text_of(peek_query(impl, "env"), "value"));
+}
+
+static const char *host_env_at(void *impl, size_t index)
+{
+    eca_json line = peek_query(impl, "env.at");
+    const char *name = text_of(line, "name"), *value = text_of(line, "value");
+    eca_auto_free char *pair = NULL;
+
+    (void)index;
+    if (name == NULL) {
+        return NULL;
+    }
+    pair = value == NULL ? eca_xstrdup(name) : eca_xasprintf("%s=%s", name, value);
+    return keep(impl, pair);
+}
+
+static uint32_t host_cpu_count(void *impl)
+{
+    return (uint32_t)number_of(peek_query(impl, "cpus"), "value");
+}
+
+static int host_memory_mib(void *impl, uint64_t *ret_mib, struct eca_err *err)
+{
+    eca_json line = peek_query(impl, "memory");
+
+    *ret_mib = (uint64_t)number_of(line, "value");
+    return answer_of(line, err);
+}
+
+static int host_read_file(void *impl, const char *path, size_t bytes_max, struct eca_buf *out,
+                          struct eca_err *err)
+{
+    eca_json line = peek_query(impl, "file");
+
+    (void)path;
+    (void)bytes_max;
+    bytes_of(line, "value", out);
+    return answer_of(line, err);
+}
+
+static bool host_is_directory(void *impl, const char *path)
+{
+    (void)path;
+    return truth_of(peek_query(impl, "is-directory"), "value");
+}
+
+static struct eca_host_usage host_usage(void *impl)
+{
+    eca_json line = peek_query(impl, "usage");
+
+    return (struct eca_host_usage){.rss_bytes = (uint64_t)number_of(line, "rss"),
+                                   .descriptors = (uint32_t)number_of(line, "descriptors"),
+                                   .threads = (uint32_t)number_of(line, "threads")};
+}
+
+static void entropy_fill(void *impl, void *bytes, size_t len)
+{
+    eca_auto_buf struct eca_buf recorded = {0};
+    const char *text = text_of(peek_query(impl, "entropy"), "value");
+
+    memset(bytes, 0, len);
+    if (text != NULL && eca_base64_decode(eca_view_str(text), &recorded, NULL) == ECA_OK) {
+        memcpy(bytes, eca_buf_str(&recorded), recorded.len < len ? recorded.len : len);
+    }
+}
+
+/* ---- inputs --------------------------------------------------------------------------------- */
+
+static struct eca_http_call *find_call(struct replay *replay, uint64_t number)
+{
+    ECA_LIST_FOREACH(it, &replay->open_calls)
+    {
+        struct eca_http_call *call = eca_list_entry(it, struct eca_http_call, node);
+
+        if (call->number == number) {
+            return call;
+        }
+    }
+    return NULL;
+}
+
+static struct eca_channel_conn *find_conn(struct replay *replay, uint64_t number)
+{
+    ECA_LIST_FOREACH(it, &replay->open_conns)
+    {
+        struct eca_channel_conn *conn = eca_list_entry(it, struct eca_channel_conn, node);
+
+        if (conn->number == number) {
+            return conn;
+        }
+    }
+    return NULL;
+}
+
+static void play_head(struct eca_http_call *call, eca_json line)
+{
+    struct eca_http_header headers[HEADERS_MAX];
+    struct eca_http_head head = {.status = (int)number_of(line, "status"), .headers = headers};
+
+    for (eca_json pair = eca_json_first(eca_json_get(line, "headers"));
+         pair != NULL && head.header_count < HEADERS_MAX; pair = eca_json_next(pair)) {
+        eca_json name = eca_json_first(pair), value = eca_json_next(name);
+
+        if (eca_json_type(name) == ECA_JSON_STRING && eca_json_type(value) == ECA_JSON_STRING) {
+            headers[head.header_count++] =
+                (struct eca_http_header){eca_json_str(name), eca_json_str(value)};
+        }
+    }
+    call->events.on_head(call->arg, &head);
+}
+
+static void play_http(struct replay *replay, const char *what, eca_json line)
+{
+    struct eca_http_call *call = find_call(replay, (uint64_t)number_of(line, "n"));
+    eca_auto_buf struct eca_buf body = {0};
+    struct eca_http_end end = {.sent = truth_of(line, "sent"),
+                               .status = (int)number_of(line, "status"),
+                               .body_bytes = (uint64_t)number_of(line, "bytes")};
+
+    if (call == NULL) {
+        diverge(replay, "core:     has no such call open", ECA_VIEW_NONE);
+        return;
+    }
+    bytes_of(line, "body", &body);
+    if (strcmp(what, "http.head") == 0) {
+        play_head(call, line);
+    } else if (strcmp(what, "http.body") == 0) {
+        call->events.on_body(call->arg, eca_buf_view(&body));
+    } else {
+        struct eca_http_events events = call->events;
+        void *arg = call->arg;
+
+        err_of(line, "err", &end.err);
+        if (body.len > 0) {
+            events.on_body(arg, eca_buf_view(&body));
+        }
+        eca_list_remove(&replay->open_calls, &call->node);
+        eca_free(call);
+        events.on_end(arg, &end);
+    }
+}
+
+static void play_channel(struct replay *replay, const char *what, eca_json line)
+{
+    struct eca_channel_conn *conn = find_conn(replay, (uint64_t)number_of(line, "n"));
+    eca_auto_buf struct eca_buf body = {0};
+    eca_auto_buf struct eca_buf reason = {0};
+
+    if (conn == NULL) {
+        diverge(replay, "core:     has no such connection open", ECA_VIEW_NONE);
+        return;
+    }
+    bytes_of(line, "body", &body);
+    bytes_of(line, "reason", &reason);
+    if (strcmp(what, "channel.open") == 0) {
+        conn->events.on_open(conn->arg);
+    } else if (strcmp(what, "channel.text") == 0) {
+        conn->events.on_text(conn->arg, eca_buf_view(&body));
+    } else {
+        struct eca_channel_events events = conn->events;
+        void *arg = conn->arg;
+        struct eca_channel_end end = {
+            .how = (enum eca_channel_how)number_of(line, "how"),
+            .close_code = (int)number_of(line, "close_code"),
+            .close_reason =
+                eca_json_get(line, "reason") == NULL ? ECA_VIEW_NONE : eca_buf_view(&reason),
+            .status = (int)number_of(line, "status"),
+            .body = eca_json_get(line, "body") == NULL ? ECA_VIEW_NONE : eca_buf_view(&body)};
+
+        err_of(line, "err", &end.err);
+        eca_list_remove(&replay->open_conns, &conn->node);
+        eca_free(conn);
+        events.on_end(arg, &end);
+    }
+}
+
+static void play_request(struct replay *replay, eca_json line)
+{
+    uint64_t number = (uint64_t)number_of(line, "n");
+    struct eca_endpoint_request request = {.method = text_of(line, "method"),
+                                           .path = text_of(line, "path"),
+                                           .query = text_of(line, "query"),
+                                           .user_agent = text_of(line, "agent"),
+                                           .has_user_agent = truth_of(line, "has_agent"),
+                                           .remote = text_of(line, "remote")};
+
+    ECA_LIST_FOREACH(it, &replay->open_listeners)
+    {
+        struct eca_listener *listener = eca_list_entry(it, struct eca_listener, node);
+
+        if (listener->number == number) {
+            struct eca_endpoint_response response = {0};
+
+            listener->handler(listener->arg, &request, &response);
+            eca_buf_clear(&response.body);
+            return;
+        }
+    }
+    diverge(replay, "core:     does not listen there", ECA_VIEW_NONE);
+}
+
+static void play_committed(struct replay *replay, eca_json line)
+{
+    eca_committed_fn *on_done = eca_take(replay->on_committed);
+    struct eca_err err;
+
+    if (on_done == NULL) {
+        diverge(replay, "core:     has no commit under way", ECA_VIEW_NONE);
+        return;
+    }
+    err_of(line, "err", &err);
+    on_done(replay->committed_arg, err.code == ECA_OK ? NULL : &err);
+}
+
+static void play_word(struct replay *replay, const char *what)
+{
+    eca_recorder_enter(replay->recorder, what);
+    if (strcmp(what, "start") == 0) {
+        eca_agent_start(replay->agent);
+    } else {
+        eca_agent_terminate(replay->agent);
+    }
+    eca_recorder_leave(replay->recorder);
+}
+
+/* One entry into the core, and everything that it does inside. */
+static void play(struct replay *replay, eca_json line)
+{
+    eca_auto_json struct eca_json_doc *doc =
+        eca_take(replay->peeked); /* the core asks for others */
+    const char *what = text_of(line, "in");
+    size_t before = replay->at;
+
+    (void)doc;
+    if (what == NULL) {
+        diverge(replay, "core:     did nothing more", ECA_VIEW_NONE);
+        return;
+    }
+    replay->mono_ns = (uint64_t)number_of(line, "at");
+    replay->wall_ms = number_of(line, "wall");
+    replay->first_ns = replay->first_ns == 0 ? replay->mono_ns : replay->first_ns;
+    eca_sched_update_now(replay->sched);
+    if (strcmp(what, "turn") == 0) {
+        (void)eca_sched_run(replay->sched);
+    } else if (strncmp(what, "http.", 5) == 0) {
+        play_http(replay, what, line);
+    } else if (strncmp(what, "channel.", 8) == 0) {
+        play_channel(replay, what, line);
+    } else if (strcmp(what, "request") == 0) {
+        play_request(replay, line);
+    } else if (strcmp(what, "committed") == 0) {
+        play_committed(replay, line);
+    } else if (strcmp(what, "start") == 0 || strcmp(what, "terminate") == 0) {
+        play_word(replay, what);
+    } else {
+        replay->broken = true;
+        (void)eca_err_set(replay->err, ECA_E_INVALID, "%s:%zu: unknown input \"%s\"", replay->file,
+                          replay->at + 1, what);
+        return;
+    }
+    if (replay->at == before && !stopped(replay)) {
+        diverge(replay, "core:     did not come to this", ECA_VIEW_NONE);
+    }
+}
+
+/* ---- the run -------------------------------------------------------------------------------- */
+
+static uint64_t mono_ns(void *impl)
+{
+    return ((struct replay *)impl)->mono_ns;
+}
+
+static int64_t wall_ms(void *impl)
+{
+    return ((struct replay *)impl)->wall_ms;
+}
+
+static void no_log(void *arg, enum eca_log_level level, int64_t at_ms, struct eca_view line)
+{
+    (void)arg;
+    (void)level;
+    (void)at_ms;
+    (void)line;
+}
+
+static void on_exit_wanted(void *arg, int code)
+{
+    struct replay *replay = arg;
+
+    eca_recorder_exit(replay->recorder, code);
+    replay->agent_ended = true;
+}
+
+static int read_head(struct replay *replay, struct eca_agent_opts *ret_opts, struct eca_err *err)
+{
+    eca_json head = peek(replay);
+
+    if (replay->broken) {
+        return ECA_E_INVALID;
+    }
+    if (text_of(head, "recording") == NULL) {
+        return eca_err_set(err, ECA_E_INVALID, "%s: not a flight recording", replay->file);
+    }
+    if (number_of(head, "format") != 1) {
+        return eca_err_set(err, ECA_E_INVALID, "%s: recording of format %lld; this program plays 1",
+                           replay->file, (long long)number_of(head, "format"));
+    }
+    ret_opts->insecure = truth_of(head, "insecure");
+    ret_opts->blackhole_metadata = truth_of(head, "blackhole_metadata");
+    ret_opts->plain_channel = truth_of(head, "plain_channel");
+    ret_opts->log_level = keep(replay, text_of(head, "log_level"));
+    replay->at = 1; /* another version is a divergence only where it does something else */
+    return ECA_OK;
+}
+
+static void split_lines(struct replay *replay, struct eca_view text)
+{
+    size_t cap = 0;
+
+    while (text.len > 0) {
+        size_t end = eca_view_find(text, "\n", 0);
+
+        if (end == SIZE_MAX) {
+            return; /* cut: the last line was not written whole */
+        }
+        if (replay->line_count == cap) {
+            cap = cap == 0 ? 1024 : cap * 2;
+            replay->lines = eca_xrealloc_array(replay->lines, cap, sizeof(*replay->lines));
+        }
+        replay->lines[replay->line_count++] = eca_view_sub(text, 0, end);
+        text = eca_view_sub(text, end + 1, SIZE_MAX);
+    }
+}
+
+static struct eca_agent_ports ports_of(struct replay *replay)
+{
+    static const struct eca_entropy_ops entropy_ops = {entropy_fill};
+    static const struct eca_http_ops http_ops = {http_start, http_cancel};
+    static const struct eca_channel_ops channel_ops = {channel_open, channel_send, channel_close,
+                                                       channel_abort};
+    static const struct eca_endpoint_ops endpoint_ops = {endpoint_listen, endpoint_close};
+    static const struct eca_store_opener_ops store_ops = {store_open, store_close};
+    static const struct eca_host_ops host_ops = {.env = host_env,
+                                                 .env_at = host_env_at,
+                                                 .cpu_count = host_cpu_count,
+                                                 .memory_mib = host_memory_mib,
+                                                 .read_file = host_read_file,
+                                                 .is_directory = host_is_directory,
+                                                 .usage = host_usage};
+
+    return (struct eca_agent_ports){.sched = replay->sched,
+                                    .entropy = {&entropy_ops, replay},
+                                    .http = {&http_ops, replay},
+                                    .channel = {&channel_ops, replay},
+                                    .endpoint = {&endpoint_ops, replay},
+                                    .store = {&store_ops, replay},
+                                    .host = {&host_ops, replay},
+                                    .log = &replay->log};
+}
+
+static void play_all(struct replay *replay, struct eca_agent_opts *opts)
+{
+    struct eca_agent_ports ports = ports_of(replay);
+    eca_json line;
+
+    replay->recorder = eca_recorder_new(&ports, (struct eca_record_sink){on_line, replay});
+    opts->ports = *eca_recorder_ports(replay->recorder);
+    opts->on_exit = on_exit_wanted;
+    opts->arg = replay;
+    replay->agent = eca_agent_new(opts);
+    while (!replay->agent_ended && (line = peek(replay)) != NULL) {
+        play(replay, line);
+    }
+    replay->result->ended = replay->agent_ended;
+    replay->result->duration_ns = replay->mono_ns - replay->first_ns;
+    replay->at = replay->line_count; /* what the end closes is not compared */
+    eca_agent_free(replay->agent);
+    eca_recorder_free(replay->recorder);
+}
+
+static void free_list(struct eca_list *list, size_t offset)
+{
+    struct eca_list_node *node;
+
+    while ((node = eca_list_pop_front(list)) != NULL) {
+        eca_free((char *)node - offset);
+    }
+}
+
+int hns_replay(const char *file, struct hns_replay_result *ret_result, struct eca_err *err)
+{
+    static const struct eca_clock_ops clock_ops = {mono_ns, wall_ms};
+    eca_auto_buf struct eca_buf text = {0};
+    struct eca_err failure = {0};
+    struct replay replay = {.file = file,
+                            .result = ret_result,
+                            .err = &failure,
+                            .log = {.level = ECA_LOG_CRIT, .sink = no_log},
+                            .kept = eca_map_new()};
+    struct eca_agent_opts opts = {0};
+    size_t cursor = 0;
+    void *kept;
+
+    *ret_result = (struct hns_replay_result){0};
+    replay.sched = eca_sched_new((struct eca_clock){&clock_ops, &replay});
+    eca_list_init(&replay.open_calls);
+    eca_list_init(&replay.open_conns);
+    eca_list_init(&replay.open_listeners);
+    if (hns_file_read(file, &text, &failure) == ECA_OK) {
+        split_lines(&replay, eca_buf_view(&text));
+        if (read_head(&replay, &opts, &failure) == ECA_OK) {
+            play_all(&replay, &opts);
+        }
+    }
+    free_list(&replay.open_calls, offsetof(struct eca_http_call, node));
+    free_list(&replay.open_conns, offsetof(struct eca_channel_conn, node));
+    free_list(&replay.open_listeners, offsetof(struct eca_listener, node));
+    eca_json_free(replay.peeked);
+    eca_sched_free(replay.sched);
+    eca_free(replay.lines);
+    while (eca_map_next(replay.kept, &cursor, NULL, &kept)) {
+        eca_free(kept);
+    }
+    eca_map_free(replay.kept);
+    if (failure.code != ECA_OK && err != NULL) {
+        *err = failure;
+    }
+    return failure.code;
+}
+
+void hns_replay_result_clear(struct hns_replay_result *result)
+{
+    eca_buf_clear(&result->text);
+}
