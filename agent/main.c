@@ -243,6 +243,9 @@ static int run(const struct eca_cmdline *cmdline)
         eca_agent_start(process.agent);
         leave(&process);
         eca_loop_run(process.loop);
+        if (process.recorder != NULL) {
+            eca_recorder_stop(process.recorder);
+        }
         eca_agent_free(process.agent);
         eca_recorder_free(process.recorder);
         eca_record_file_close(process.record_file);

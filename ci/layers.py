@@ -24,7 +24,7 @@ MAY = {
     "harness/sim": ["agent/agent.h"],
     "harness/wire": ["agent/agent.h", "agent/sys"],
     "harness/live": ["agent/sys"],
-    "harness/record": ["agent/agent.h", "agent/record"],
+    "harness/record": ["agent/agent.h", "agent/record", "agent/sys/record_file.h"],
     "netkitten": [],
 }
 for module in CORE:

@@ -59,6 +59,7 @@ step unit-asan unit_asan
 step docs bash ci/docs.sh
 step sim golden_sim
 step wire golden_wire
+step replay ci/replay.sh
 step live golden_live
 step sim-asan asan_sim
 step real-docker real_docker

@@ -26,6 +26,7 @@ void hns_usage(FILE *to)
         "    -v                   show each run's timeline\n"
         "    --log FILE           the agent's whole log, each line with the time of the run\n"
         "    --trace FILE         every event, as JSON lines\n"
+        "    --record FOLDER      a flight recording of each run's agent (its last life)\n"
         "    --html FILE          every event, as a page with a lane for each party\n"
         "    --junit FILE, --json FILE\n"
         "harness check FILE...       is it a scenario? errors with line and column\n"
@@ -115,8 +116,10 @@ static bool parse_valued(struct hns_options *options, const char *word, const ch
     const struct {
         const char *word, **to;
     } texts[] = {
-        {"--agent", &options->agent_path}, {"--junit", &options->junit}, {"--json", &options->json},
-        {"--log", &options->log},          {"--trace", &options->trace}, {"--html", &options->html},
+        {"--agent", &options->agent_path}, {"--junit", &options->junit},
+        {"--json", &options->json},        {"--log", &options->log},
+        {"--trace", &options->trace},      {"--record", &options->record},
+        {"--html", &options->html},
     };
 
     if (value == NULL) {

@@ -16,6 +16,7 @@ struct hns_options {
     bool verbose, twice, keep;
     const char *agent_path, *real_docker;
     const char *junit, *json, *log, *trace, *html; /* files to write, or NULL */
+    const char *record;                            /* folder, or NULL */
     char **files;                                  /* folders are replaced by the scenarios below */
     size_t file_count;
 };

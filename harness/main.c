@@ -120,6 +120,18 @@ static void on_event(void *arg, const struct fake_event *event)
     }
 }
 
+/* FOLDER/NAME-OF-THE-FILE.COMBINATION.rec; NULL when nothing is recorded. */
+static char *record_path(const struct hns_options *options, const struct hns_scenario *scenario,
+                         size_t combination)
+{
+    const char *slash = strrchr(scenario->file, '/');
+
+    return options->record == NULL
+               ? NULL
+               : eca_xasprintf("%s/%s.%zu.rec", options->record,
+                               slash == NULL ? scenario->file : slash + 1, combination);
+}
+
 static void play(const struct hns_options *options, struct outputs *outputs,
                  const struct hns_scenario *scenario, size_t combination, struct hns_result *result)
 {
@@ -128,6 +140,7 @@ static void play(const struct hns_options *options, struct outputs *outputs,
     static const char *const mode_options[] = {
         [HNS_SIM] = "", [HNS_WIRE] = " --wire", [HNS_LIVE] = " --live"};
     eca_auto_buf struct eca_buf command = {0};
+    eca_auto_free char *record = NULL;
     struct hns_run_opts opts = {
         .scenario = scenario,
         .combination = combination,
@@ -153,6 +166,8 @@ static void play(const struct hns_options *options, struct outputs *outputs,
     if (outputs->html != NULL) {
         report_html_run(outputs->html, scenario->name);
     }
+    record = record_path(options, scenario, combination);
+    opts.record = record;
     hns_run_scenario(&opts, result);
     if (outputs->html != NULL) {
         report_html_result(outputs->html,

@@ -173,6 +173,10 @@ static void on_end(void *arg, const struct eca_http_end *end)
     eca_auto_buf struct eca_buf text = {0};
 
     op->stream = NULL;
+    if (result.outcome == ECA_OUTCOME_TIMEOUT) { /* the transport's clock ran out before ours */
+        end_timeout(op, op->limit_word, op->limit_ms);
+        return;
+    }
     if (result.outcome == ECA_OUTCOME_DONE && pull->failed) {
         result.outcome = ECA_OUTCOME_FAILED;
         eca_buf_add_view(&text, eca_buf_view(&pull->failure));

@@ -48,7 +48,33 @@ static uint64_t mix(uint64_t sum, uint64_t value)
     return (sum ^ value) * UINT64_C(1099511628211);
 }
 
-/* Of the members that a step changes; replaced texts have new addresses. */
+/* NULL and "" are different things to the state. */
+static uint64_t mix_text(uint64_t sum, const char *text)
+{
+    sum = mix(sum, text == NULL ? 0 : 1);
+    for (; text != NULL && *text != '\0'; text++) {
+        sum = mix(sum, (unsigned char)*text);
+    }
+    return sum;
+}
+
+static uint64_t mix_bindings(uint64_t sum, const struct eca_container *container)
+{
+    sum = mix(sum, (uint64_t)container->binding_count << 1 | container->has_bindings);
+    for (size_t i = 0; i < container->binding_count; i++) {
+        const struct eca_port_binding *binding = &container->bindings[i];
+
+        sum = mix(sum, (uint64_t)binding->container_port << 17 | (uint64_t)binding->host_port << 1 |
+                           binding->udp);
+        sum = mix_text(sum, binding->bind_ip);
+    }
+    return sum;
+}
+
+/*
+ * Of the members that a step changes, by content: a text that replaces another may come to lie at
+ * its address, and the change would not be saved.
+ */
 static uint64_t stored_sum(const struct eca_task *task)
 {
     uint64_t sum = UINT64_C(1469598103934665603);
@@ -61,15 +87,17 @@ static uint64_t stored_sum(const struct eca_task *task)
         sum = mix(sum, (uint64_t)container->desired << 24 | (uint64_t)container->known << 16 |
                            (uint64_t)container->applied << 8 | container->sent);
         sum = mix(sum, (uint64_t)container->exit_code << 1 | container->has_exit_code);
-        sum = mix(sum, (uintptr_t)container->docker_id);
-        sum = mix(sum, (uintptr_t)container->docker_name);
-        sum = mix(sum, (uintptr_t)container->error_name);
-        sum = mix(sum, (uintptr_t)container->bindings << 1 | container->has_bindings);
+        sum = mix_text(sum, container->docker_id);
+        sum = mix_text(sum, container->docker_name);
+        sum = mix_text(sum, container->image_id);
+        sum = mix_text(sum, container->error_name);
+        sum = mix_text(sum, container->error_text);
+        sum = mix_bindings(sum, container);
     }
     for (size_t i = 0; i < task->volume_count; i++) {
-        sum = mix(sum, (uintptr_t)task->volumes[i].host_path);
+        sum = mix_text(sum, task->volumes[i].host_path);
     }
-    return sum;
+    return mix_text(sum, task->reason);
 }
 
 /* ---- carrying out commands ------------------------------------------------------------------ */

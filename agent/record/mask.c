@@ -7,6 +7,7 @@
 #include "agent/base/str.h"
 
 #define MASK "masked-"
+#define NO_BASE64 '!' /* before the mask of what should be base64 and is none */
 
 enum form {
     FORM_PLAIN,
@@ -69,22 +70,46 @@ const char *eca_mask_secret(struct eca_mask *mask, struct eca_view secret)
     return name;
 }
 
+static bool is_masked(struct eca_view text)
+{
+    return text.len > strlen(MASK) && memcmp(text.at, MASK, strlen(MASK)) == 0;
+}
+
+/*
+ * base64 of "user:password" becomes base64 of "user:masked-1", and of anything else that of
+ * "masked-1": the reader goes on as it did. What is no base64 at all stays none.
+ */
+static void put_basic(struct eca_mask *mask, struct eca_view secret, struct eca_view decoded,
+                      struct eca_buf *out)
+{
+    eca_auto_buf struct eca_buf masked = {0};
+    size_t colon = eca_view_find(decoded, ":", 0);
+    struct eca_view inner =
+        colon == SIZE_MAX ? decoded : eca_view_sub(decoded, colon + 1, SIZE_MAX);
+
+    if (colon != SIZE_MAX) {
+        eca_buf_add_str(&masked, "user:");
+    }
+    eca_buf_add_str(&masked, eca_mask_secret(mask, is_masked(inner) ? inner : secret));
+    eca_base64(eca_buf_str(&masked), masked.len, false, out);
+}
+
 static void put_secret(struct eca_mask *mask, enum form form, struct eca_view secret,
                        struct eca_buf *out)
 {
     eca_auto_buf struct eca_buf decoded = {0};
-    eca_auto_buf struct eca_buf masked = {0};
 
-    if (form == FORM_PLAIN || eca_base64_decode(secret, &decoded, NULL) < 0) {
-        eca_buf_add_str(out, eca_mask_secret(mask, secret));
+    if (form == FORM_BASIC && eca_base64_decode(secret, &decoded, NULL) == ECA_OK) {
+        put_basic(mask, secret, eca_buf_view(&decoded), out);
         return;
     }
-    if (eca_view_find(eca_buf_view(&decoded), ":" MASK, 0) != SIZE_MAX) {
-        eca_buf_add(out, secret.at, secret.len);
-        return;
+    if (form == FORM_BASIC) {
+        bool again = secret.len > 0 && secret.at[0] == NO_BASE64;
+
+        eca_buf_add_char(out, NO_BASE64);
+        secret = again ? eca_view_sub(secret, 1, SIZE_MAX) : secret;
     }
-    eca_buf_addf(&masked, "user:%s", eca_mask_secret(mask, secret));
-    eca_base64(eca_buf_str(&masked), masked.len, false, out);
+    eca_buf_add_str(out, eca_mask_secret(mask, secret));
 }
 
 static size_t skip(struct eca_view text, size_t at, const char *set)
@@ -116,6 +141,17 @@ static size_t end_of_string(struct eca_view text, size_t from, size_t slashes)
     return text.len;
 }
 
+/* TOKEN is a variable of somebody's container, not a member of an answer. */
+static bool is_shouted(struct eca_view text, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        if (text.at[i] >= 'a' && text.at[i] <= 'z') {
+            return false;
+        }
+    }
+    return true;
+}
+
 /*
  * "key": "value" with any number of backslashes before each quote. On a match the value's bounds.
  * `at` is the byte after the key's opening quote.
@@ -126,7 +162,7 @@ static bool find_member(struct eca_view text, size_t at, size_t *ret_from, size_
     for (size_t i = 0; i < ECA_ARRAY_LEN(secret_keys); i++) {
         size_t end = at + strlen(secret_keys[i].key), colon, slashes, quote;
 
-        if (!stands_at(text, at, secret_keys[i].key)) {
+        if (!stands_at(text, at, secret_keys[i].key) || is_shouted(text, at, end)) {
             continue;
         }
         colon = skip(text, end, "\\");
@@ -181,28 +217,68 @@ static bool find_line(struct eca_view text, size_t at, size_t *ret_from, size_t 
             return true;
         }
     }
-    return find_header(text, at, ret_from, ret_to);
+    return false;
+}
+
+/* Secrets shorter than this are left alone inside other text: "u" stands everywhere. */
+#define ECHO_BYTES_MIN 6
+
+/* A peer may repeat what it was told, as registries do in their errors. */
+static void replace_echoes(const struct eca_mask *mask, struct eca_buf *text)
+{
+    size_t cursor = 0;
+    const char *secret;
+    void *name;
+
+    while (eca_map_next(mask->names, &cursor, &secret, &name)) {
+        size_t len = strlen(secret);
+        struct eca_view view = eca_buf_view(text);
+        size_t at = len < ECHO_BYTES_MIN || strcmp(secret, name) == 0
+                        ? SIZE_MAX
+                        : eca_view_find(view, secret, 0);
+        eca_auto_buf struct eca_buf out = {0};
+        size_t copied = 0;
+
+        if (at == SIZE_MAX) {
+            continue;
+        }
+        for (; at != SIZE_MAX; at = eca_view_find(view, secret, copied)) {
+            eca_buf_add(&out, view.at + copied, at - copied);
+            eca_buf_add_str(&out, name);
+            copied = at + len;
+        }
+        eca_buf_add(&out, view.at + copied, view.len - copied);
+        eca_buf_reset(text);
+        eca_buf_add(text, eca_buf_str(&out), out.len);
+    }
 }
 
 void eca_mask_text(struct eca_mask *mask, struct eca_view text, struct eca_buf *out)
 {
+    eca_auto_buf struct eca_buf masked = {0};
     size_t copied = 0;
 
     for (size_t at = 0; at < text.len; at++) {
         size_t from = 0, to = 0;
         enum form form = FORM_PLAIN;
-        bool found = text.at[at] == '"'
-                         ? find_member(text, at + 1, &from, &to, &form)
-                         : (at == 0 || text.at[at - 1] == '\n') && find_line(text, at, &from, &to);
+        bool line = at == 0 || text.at[at - 1] == '\n';
 
-        if (found) {
-            eca_buf_add(out, text.at + copied, from - copied);
-            put_secret(mask, form, eca_view_sub(text, from, to - from), out);
-            copied = to;
-            at = to == 0 ? 0 : to - 1;
+        if (line && find_header(text, at, &from, &to)) {
+            eca_buf_add(&masked, text.at + copied, from - copied);
+            eca_buf_add_str(&masked, ECA_MASK_HEADER);
+        } else if ((line && find_line(text, at, &from, &to)) ||
+                   (text.at[at] == '"' && find_member(text, at + 1, &from, &to, &form))) {
+            eca_buf_add(&masked, text.at + copied, from - copied);
+            put_secret(mask, form, eca_view_sub(text, from, to - from), &masked);
+        } else {
+            continue;
         }
+        copied = to;
+        at = to == 0 ? 0 : to - 1;
     }
-    eca_buf_add(out, text.at + copied, text.len - copied);
+    eca_buf_add(&masked, text.at + copied, text.len - copied);
+    replace_echoes(mask, &masked);
+    eca_buf_add(out, eca_buf_str(&masked), masked.len);
 }
 
 static bool is_among(const char *const *words, size_t count, const char *word)

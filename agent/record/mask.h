@@ -22,6 +22,8 @@ const char *eca_mask_secret(struct eca_mask *mask, struct eca_view secret);
  * an AWS credentials file.
  */
 void eca_mask_text(struct eca_mask *mask, struct eca_view text, struct eca_buf *out);
+/* Its value is written as ECA_MASK_HEADER: there is a new one with each request. */
+#define ECA_MASK_HEADER "masked"
 bool eca_mask_is_secret_header(const char *name); /* any case */
 bool eca_mask_is_secret_variable(const char *name);
 

@@ -23,6 +23,7 @@ struct eca_recorder {
     int64_t wall_ms;
     struct eca_timer due;
     struct eca_deferred more;
+    bool stopped;
     unsigned depth; /* entries into the core that are open */
     uint64_t calls, conns, listeners, commits;
     struct eca_list open_calls, open_conns, open_listeners;
@@ -43,6 +44,7 @@ struct eca_http_call {
     struct eca_http_events events;
     void *arg;
     bool is_stream;
+    bool is_secret; /* its whole body */
     struct eca_buf body;
 };
 
@@ -84,7 +86,9 @@ static void line_open(struct line *line, struct eca_recorder *recorder, const ch
 static void line_close(struct line *line)
 {
     eca_jw_end_object(&line->w);
-    line->recorder->sink.line(line->recorder->sink.impl, eca_buf_view(&line->text));
+    if (!line->recorder->stopped) {
+        line->recorder->sink.line(line->recorder->sink.impl, eca_buf_view(&line->text));
+    }
     eca_buf_clear(&line->text);
 }
 
@@ -133,7 +137,7 @@ static void put_headers(struct line *line, const struct eca_http_header *headers
         const char *value = headers[i].value;
 
         if (eca_mask_is_secret_header(headers[i].name)) {
-            value = eca_mask_secret(&line->recorder->mask, eca_view_str(value));
+            value = ECA_MASK_HEADER;
         }
         eca_jw_array(&line->w, NULL);
         eca_jw_str(&line->w, NULL, headers[i].name);
@@ -203,9 +207,13 @@ static void leave(struct eca_recorder *recorder)
     if (recorder->depth > 0) {
         return;
     }
+    /* One of the two at most: a run of the outer scheduler is one round of the core. */
+    eca_timer_stop(&recorder->due);
+    eca_deferred_cancel(&recorder->more);
     if (!eca_sched_next_deadline(recorder->sched, &deadline)) {
-        eca_timer_stop(&recorder->due);
-    } else if (deadline <= recorder->mono_ns) {
+        return;
+    }
+    if (deadline <= recorder->mono_ns) {
         eca_deferred_queue(&recorder->more);
     } else {
         eca_timer_start_at(&recorder->due, deadline);
@@ -234,6 +242,11 @@ void eca_recorder_enter(struct eca_recorder *recorder, const char *what)
 void eca_recorder_leave(struct eca_recorder *recorder)
 {
     leave(recorder);
+}
+
+void eca_recorder_stop(struct eca_recorder *recorder)
+{
+    recorder->stopped = true;
 }
 
 void eca_recorder_exit(struct eca_recorder *recorder, int code)
@@ -291,6 +304,20 @@ static void on_body(void *arg, struct eca_view bytes)
     leave(recorder);
 }
 
+/* The token service answers a secret and nothing else. */
+static void put_body(struct line *line, const struct eca_http_call *call)
+{
+    if (call->body.len == 0) {
+        return;
+    }
+    if (call->is_secret) {
+        eca_jw_str(&line->w, "body",
+                   eca_mask_secret(&line->recorder->mask, eca_buf_view(&call->body)));
+    } else {
+        put_bytes(line, "body", eca_buf_view(&call->body));
+    }
+}
+
 static void on_end(void *arg, const struct eca_http_end *end)
 {
     struct eca_http_call *call = arg;
@@ -301,9 +328,7 @@ static void on_end(void *arg, const struct eca_http_end *end)
 
     enter(recorder, &line, "http.end");
     eca_jw_u64(&line.w, "n", call->number);
-    if (call->body.len > 0) {
-        put_bytes(&line, "body", eca_buf_view(&call->body));
-    }
+    put_body(&line, call);
     put_err(&line, "err", &end->err);
     eca_jw_bool(&line.w, "sent", end->sent);
     eca_jw_i64(&line.w, "status", end->status);
@@ -345,6 +370,7 @@ static int http_start(void *impl, const struct eca_http_opts *opts,
                                    .number = ++recorder->calls,
                                    .events = *events,
                                    .arg = arg,
+                                   .is_secret = strstr(opts->url, "/latest/api/token") != NULL,
                                    .is_stream = opts->party != NULL &&
                                                 strcmp(opts->party, PARTY_DOCKER) == 0};
     eca_list_push_back(&recorder->open_calls, &call->node);
@@ -695,8 +721,8 @@ static int store_open(void *impl, const char *dir, struct eca_store *ret_store,
     }
     recorder->store.recorder = recorder;
     *ret_notes = notes;
-    *ret_store = recorder->store.inner.ops == NULL ? (struct eca_store){0}
-                                                   : (struct eca_store){&ops, &recorder->store};
+    ret_store->ops = recorder->store.inner.ops == NULL ? NULL : &ops;
+    ret_store->impl = &recorder->store;
     return rc;
 }
 

@@ -31,6 +31,8 @@ void eca_recorder_head(struct eca_recorder *recorder, const struct eca_agent_opt
  */
 void eca_recorder_enter(struct eca_recorder *recorder, const char *what);
 void eca_recorder_leave(struct eca_recorder *recorder);
+/* No line from now on: what freeing the agent closes is not what it does. */
+void eca_recorder_stop(struct eca_recorder *recorder);
 /* The agent asked for its end. */
 void eca_recorder_exit(struct eca_recorder *recorder, int code);
 

@@ -27,6 +27,7 @@ struct live {
     char *dir, *data_dir, *agent_path;
     bool foreign; /* not our own binary */
     bool keep_files;
+    const char *record;
     struct eca_map *env; /* name -> owned "NAME=value" */
     struct hns_child *child;
     bool ended;

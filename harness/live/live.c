@@ -427,6 +427,7 @@ static void set_environment(struct live *live)
     for (size_t i = 0; i < ECA_ARRAY_LEN(defaults); i++) {
         set_env(live, defaults[i][0], defaults[i][1]);
     }
+    set_env(live, "ECS_FLIGHT_RECORDING", live->record);
     for (size_t i = 0; env != NULL && i < env->count; i++) {
         set_env(live, env->keys[i]->text,
                 hns_node_is_null(env->items[i]) ? NULL : hns_run_text(live->run, env->items[i]));
@@ -456,6 +457,7 @@ int hns_live_set_stage(struct live *live, const struct hns_stage_opts *opts, boo
     (void)signal(SIGPIPE, SIG_IGN);
     live->run = opts->run;
     live->keep_files = opts->keep_files;
+    live->record = opts->record;
     live->env = eca_map_new();
     if (find_agent(live, opts->agent_path, err) < 0 || make_dirs(live, err) < 0) {
         return ECA_E_INTERNAL;

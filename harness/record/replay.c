@@ -1,5 +1,6 @@
 #include "harness/record/replay.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,10 +11,10 @@
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "agent/record/record.h"
-#include "harness/scenario/doc.h"
 
 #define HEADERS_MAX 64
 #define LINE_SHOWN 600
+#define RECORDING_BYTES_MAX ((size_t)512 << 20)
 
 /* A call of the core, answered by later lines. */
 struct eca_http_call {
@@ -111,6 +112,10 @@ static void on_line(void *impl, struct eca_view line)
         return; /* the recording was cut inside an entry */
     }
     recorded = replay->lines[replay->at];
+    if (eca_view_starts(recorded, "{\"end\":")) {
+        replay->at = replay->line_count; /* it reached its limit inside an entry */
+        return;
+    }
     if (recorded.len != line.len || memcmp(recorded.at, line.at, line.len) != 0) {
         diverge(replay, "core:     ", line);
         show_difference(replay, recorded, line);
@@ -382,7 +387,8 @@ static int store_open(void *impl, const char *dir, struct eca_store *ret_store,
                                           .restored_backup = truth_of(line, "restored")};
     (void)snprintf(ret_notes->set_aside_path, sizeof(ret_notes->set_aside_path), "%s",
                    path == NULL ? "" : path);
-    *ret_store = truth_of(line, "none") ? (struct eca_store){0} : (struct eca_store){&ops, impl};
+    ret_store->ops = truth_of(line, "none") ? NULL : &ops;
+    ret_store->impl = impl;
     return ECA_OK;
 }
 
@@ -785,6 +791,24 @@ static void free_list(struct eca_list *list, size_t offset)
     }
 }
 
+static int read_recording(const char *path, struct eca_buf *out, struct eca_err *err)
+{
+    FILE *file = fopen(path, "re");
+    char piece[65536];
+    size_t len = 0;
+
+    if (file == NULL) {
+        return eca_err_set_sys(err, ECA_E_NOT_FOUND, errno, "%s", path);
+    }
+    while (out->len <= RECORDING_BYTES_MAX && (len = fread(piece, 1, sizeof(piece), file)) > 0) {
+        eca_buf_add(out, piece, len);
+    }
+    (void)fclose(file);
+    return out->len > RECORDING_BYTES_MAX
+               ? eca_err_set(err, ECA_E_LIMIT, "%s: larger than a recording can be", path)
+               : ECA_OK;
+}
+
 int hns_replay(const char *file, struct hns_replay_result *ret_result, struct eca_err *err)
 {
     static const struct eca_clock_ops clock_ops = {mono_ns, wall_ms};
@@ -804,7 +828,7 @@ int hns_replay(const char *file, struct hns_replay_result *ret_result, struct ec
     eca_list_init(&replay.open_calls);
     eca_list_init(&replay.open_conns);
     eca_list_init(&replay.open_listeners);
-    if (hns_file_read(file, &text, &failure) == ECA_OK) {
+    if (read_recording(file, &text, &failure) == ECA_OK) {
         split_lines(&replay, eca_buf_view(&text));
         if (read_head(&replay, &opts, &failure) == ECA_OK) {
             play_all(&replay, &opts);

@@ -812,7 +812,8 @@ static void open_and_play(struct hns_run *run)
                                         .seed = run->opts->seed,
                                         .agent_path = run->opts->agent_path,
                                         .real_docker = run->opts->real_docker,
-                                        .keep_files = run->opts->keep_files};
+                                        .keep_files = run->opts->keep_files,
+                                        .record = run->opts->record};
     struct eca_err err = {0};
 
     if (run->opts->open_stage(&stage_opts, &run->stage, &err) < 0) {

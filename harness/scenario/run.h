@@ -80,6 +80,7 @@ struct hns_stage_opts {
     const char *agent_path;  /* live */
     const char *real_docker; /* live: socket of a real daemon, or NULL */
     bool keep_files;         /* live: leave the temporary directory */
+    const char *record;      /* file for a flight recording of the agent's last life, or NULL */
 };
 typedef int hns_stage_open_fn(const struct hns_stage_opts *opts, struct hns_stage *ret_stage,
                               struct eca_err *err);
@@ -132,6 +133,7 @@ struct hns_run_opts {
     hns_watch_fn *watch; /* every event as it happens, or NULL */
     void *watch_arg;
     bool keep_files;
+    const char *record;        /* as in hns_stage_opts */
     FILE *log_file;            /* gets every line of the agent's log, or NULL */
     uint64_t live_wait_ns_max; /* live: longer steps skip the scenario; 0 = 60 s */
 };

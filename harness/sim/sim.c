@@ -6,6 +6,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "agent/base/timefmt.h"
+#include "harness/record/tap.h"
 #include "harness/scenario/inside.h"
 #include "harness/sim/disk.h"
 #include "harness/sim/machine.h"
@@ -28,6 +29,8 @@ struct sim {
     struct sim_machine machine;
     struct eca_log log;
     struct eca_agent *agent;
+    const char *record;
+    struct hns_tap *tap;
     bool agent_ended; /* it asked for its end: freed before the next turn */
 };
 
@@ -50,12 +53,19 @@ static void clock_step(void *impl, int64_t by_ms)
     ((struct sim *)impl)->wall_step_ms += by_ms;
 }
 
+static void drop_agent(struct sim *sim)
+{
+    hns_tap_stop(sim->tap);
+    eca_agent_free(eca_take(sim->agent));
+    hns_tap_free(eca_take(sim->tap));
+}
+
 /* An agent that asked for its end is freed between two rounds, never inside its own call. */
 static void bury_agent(struct sim *sim)
 {
     if (sim->agent_ended) {
         sim->agent_ended = false;
-        eca_agent_free(eca_take(sim->agent));
+        drop_agent(sim);
         fake_memory_drop_client(sim->memory);
         sim_disk_crash(sim->disk);
     }
@@ -93,6 +103,7 @@ static void on_agent_exit(void *arg, int code)
     struct sim *sim = arg;
 
     sim->agent_ended = true;
+    hns_tap_exit(sim->tap, code);
     hns_run_agent_exit(sim->run, code);
 }
 
@@ -133,8 +144,9 @@ static int agent_start(void *impl, struct eca_err *err)
                                 .sink_arg = sim,
                                 .wall_ms = sim_wall_ms,
                                 .wall_arg = sim};
+    sim->tap = hns_tap_new(sim->record, &opts);
     sim->agent = eca_agent_new(&opts);
-    eca_agent_start(sim->agent);
+    hns_tap_start(sim->tap, sim->agent);
     return ECA_OK;
 }
 
@@ -144,7 +156,7 @@ static void agent_kill(void *impl)
     struct sim *sim = impl;
 
     sim->agent_ended = false;
-    eca_agent_free(eca_take(sim->agent));
+    drop_agent(sim);
     memset(sim->machine.listeners, 0, sizeof(sim->machine.listeners));
     fake_memory_drop_client(sim->memory);
     sim_disk_crash(sim->disk);
@@ -155,7 +167,7 @@ static void agent_terminate(void *impl)
     struct sim *sim = impl;
 
     if (sim->agent != NULL) {
-        eca_agent_terminate(sim->agent);
+        hns_tap_terminate(sim->tap, sim->agent);
     }
 }
 
@@ -267,7 +279,7 @@ static void sim_unplug(void *impl)
 {
     struct sim *sim = impl;
 
-    eca_agent_free(eca_take(sim->agent));
+    drop_agent(sim);
     fake_memory_free(eca_take(sim->memory));
 }
 
@@ -369,6 +381,7 @@ int hns_sim_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage,
     int64_t wall_ns = 0;
 
     sim->run = opts->run;
+    sim->record = opts->record;
     sim->mono_ns = UINT64_C(1000000000); /* not 0: an uninitialised deadline must not look due */
     sim->wall_base_ms = WALL_DEFAULT_MS;
     if (wall != NULL) {

@@ -12,6 +12,7 @@
 #include "agent/sys/host_linux.h"
 #include "agent/sys/store_sqlite.h"
 #include "harness/live/inside.h"
+#include "harness/record/tap.h"
 #include "harness/scenario/inside.h"
 #include "harness/wire/shim.h"
 
@@ -32,6 +33,7 @@ struct wire {
     struct eca_endpoint_mhd *endpoint;
     struct eca_store_sqlite *store;
     struct eca_agent *agent;
+    struct hns_tap *tap;
     bool agent_ended; /* it asked for its end: freed before the next turn */
 };
 
@@ -77,7 +79,9 @@ static void move_time(struct wire *wire)
 
 static void end_agent(struct wire *wire)
 {
+    hns_tap_stop(wire->tap);
     eca_agent_free(eca_take(wire->agent));
+    hns_tap_free(eca_take(wire->tap));
     eca_store_sqlite_free(eca_take(wire->store));
     eca_endpoint_mhd_free(eca_take(wire->endpoint));
     eca_channel_lws_free(eca_take(wire->channel));
@@ -127,6 +131,7 @@ static void on_agent_exit(void *arg, int code)
     struct wire *wire = arg;
 
     wire->agent_ended = true;
+    hns_tap_exit(wire->tap, code);
     hns_run_agent_exit(wire->live.run, code);
 }
 
@@ -210,8 +215,9 @@ static int agent_start(void *impl, struct eca_err *err)
                                           .store = eca_store_sqlite_opener(wire->store),
                                           .host = host_of(wire),
                                           .log = &wire->log};
+    wire->tap = hns_tap_new(wire->live.record, &opts);
     wire->agent = eca_agent_new(&opts);
-    eca_agent_start(wire->agent);
+    hns_tap_start(wire->tap, wire->agent);
     return ECA_OK;
 }
 
@@ -229,7 +235,7 @@ static void agent_terminate(void *impl)
     struct wire *wire = ((struct live *)impl)->wire;
 
     if (wire->agent != NULL) {
-        eca_agent_terminate(wire->agent);
+        hns_tap_terminate(wire->tap, wire->agent);
     }
 }
 
