@@ -1,0 +1,98 @@
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/mem.h"
+#include "agent/record/mask.h"
+
+/* text -> what a recording says; several in a row share the names. */
+static const struct {
+    const char *text, *masked;
+} cases[] = {
+    {"{\"AccessKeyId\":\"AKID\",\"SecretAccessKey\":\"s3cr3t/+=\",\"Token\" : \"t0ken\"}",
+     "{\"AccessKeyId\":\"AKID\",\"SecretAccessKey\":\"masked-1\",\"Token\" : \"masked-2\"}"},
+    {"{\"inner\":\"{\\\"sessionToken\\\":\\\"t0ken\\\"}\"}",
+     "{\"inner\":\"{\\\"sessionToken\\\":\\\"masked-2\\\"}\"}"}, /* JSON in JSON, equal secret */
+    {"{\"password\":\"a\\/b\\\"c\",\"x\":1}", "{\"password\":\"masked-3\",\"x\":1}"},
+    {"{\"password\":\"masked-3\"}", "{\"password\":\"masked-3\"}"}, /* masked already */
+    {"{\"token\":null,\"secretAccessKey\":\"\"}", "{\"token\":null,\"secretAccessKey\":\"\"}"},
+    {"[default]\naws_secret_access_key = s3cr3t/+=\nregion = x\n",
+     "[default]\naws_secret_access_key = masked-1\nregion = x\n"},
+    {"Authorization: AWS4 Signature=abc\r\nHost: h\r\n\r\n{}",
+     "Authorization: masked\r\nHost: h\r\n\r\n{}"},
+    {"{\"environment\":{\"TOKEN\":\"of the user\"}}",
+     "{\"environment\":{\"TOKEN\":\"of the user\"}}"},
+    {"denied for s3cr3t/+=!", "denied for masked-1!"}, /* an echo */
+    {"{\"password\"", "{\"password\""},                /* cut */
+    {"", ""},
+};
+
+/* FB-INV.6 */
+START_TEST(text_is_masked)
+{
+    struct eca_mask mask;
+
+    eca_mask_init(&mask);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        eca_auto_buf struct eca_buf out = {0};
+
+        eca_mask_text(&mask, eca_view_str(cases[i].text), &out);
+        ck_assert_msg(strcmp(eca_buf_str(&out), cases[i].masked) == 0, "case %zu: %s", i,
+                      eca_buf_str(&out));
+    }
+    eca_mask_clear(&mask);
+}
+END_TEST
+
+/* The reader of a masked registry token decodes it and finds a password: FB-INV.6 */
+START_TEST(base64_stays_base64)
+{
+    static const char *const cases64[][2] = {
+        {"{\"authorizationToken\":\"QVdTOnBhc3N3b3Jk\"}", /* AWS:password */
+         "{\"authorizationToken\":\"dXNlcjptYXNrZWQtMQ==\"}"},
+        {"{\"authorizationToken\":\"dXNlcjptYXNrZWQtMQ==\"}",
+         "{\"authorizationToken\":\"dXNlcjptYXNrZWQtMQ==\"}"},
+        {"{\"auth\":\"no base64, this\"}", "{\"auth\":\"!masked-3\"}"},
+        {"{\"auth\":\"!masked-3\"}", "{\"auth\":\"!masked-3\"}"},
+    };
+    struct eca_mask mask;
+
+    eca_mask_init(&mask);
+    for (size_t i = 0; i < sizeof(cases64) / sizeof(cases64[0]); i++) {
+        eca_auto_buf struct eca_buf out = {0};
+
+        eca_mask_text(&mask, eca_view_str(cases64[i][0]), &out);
+        ck_assert_msg(strcmp(eca_buf_str(&out), cases64[i][1]) == 0, "case %zu: %s", i,
+                      eca_buf_str(&out));
+    }
+    eca_mask_clear(&mask);
+}
+END_TEST
+
+START_TEST(headers_and_variables)
+{
+    ck_assert(eca_mask_is_secret_header("Authorization"));
+    ck_assert(eca_mask_is_secret_header("x-registry-AUTH"));
+    ck_assert(!eca_mask_is_secret_header("X-Amz-Date"));
+    ck_assert(eca_mask_is_secret_variable("AWS_SECRET_ACCESS_KEY"));
+    ck_assert(!eca_mask_is_secret_variable("AWS_ACCESS_KEY_ID"));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("record/mask");
+    TCase *tcase = tcase_create("mask");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_test(tcase, text_is_masked);
+    tcase_add_test(tcase, base64_stays_base64);
+    tcase_add_test(tcase, headers_and_variables);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
