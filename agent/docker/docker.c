@@ -34,7 +34,7 @@ static void fill_timing(struct eca_docker_timing *t)
     t->probe_ms = or_default(t->probe_ms, 10 * 1000);
     t->stats_idle_ms = or_default(t->stats_idle_ms, 10 * 1000);
     t->events_min_ms = or_default(t->events_min_ms, 200);
-    t->events_max_ms = or_default(t->events_max_ms, 2000);
+    t->events_max_ms = or_default(t->events_max_ms, 10000);
 }
 
 int eca_docker_new(const struct eca_docker_opts *opts, struct eca_docker **ret_docker,

@@ -29,7 +29,7 @@ struct eca_docker_timing {
     uint64_t probe_ms;         /* [10 s] version and ping */
     uint64_t stats_idle_ms;    /* [10 s] STAT-203 */
     uint64_t events_min_ms;    /* [200] reconnect (DKR-830) */
-    uint64_t events_max_ms;    /* [2000] */
+    uint64_t events_max_ms;    /* [10000] FB-01.1 */
 };
 
 #define ECA_DOCKER_CALLS_MAX 32 /* in flight, besides stops, streams and pulls (ENG-221) */

@@ -32,6 +32,7 @@ struct fake_ecs {
     size_t instance_count;
     struct eca_map *statuses; /* task or task + "\n" + container -> struct known */
     char *registration;
+    struct eca_buf what; /* name of the latest request */
 };
 
 /* A request being answered; exactly one of ok() and refuse() ends it. */
@@ -213,6 +214,7 @@ static void registered(struct call *call, const struct instance *instance, bool 
     struct eca_json_writer w = eca_json_writer_to(&body);
 
     eca_free(ecs->registration);
+    eca_buf_clear(&ecs->what);
     ecs->registration = eca_xstrndup(call->request->body.at, call->request->body.len);
     (void)fake_trace_addv(ecs->opts.base.trace, FAKE_LANE_ECS, "RegisterContainerInstance",
                           "cluster", instance->cluster, "instance",
@@ -474,15 +476,39 @@ static const struct {
     {"SubmitContainerStateChange", submit_container},
 };
 
-static const char *operation_name(void *arg, const struct fake_request *request)
+static const char *operation_of(const struct fake_request *request)
 {
     const char *target = fake_request_header(request, "x-amz-target");
 
-    (void)arg;
-    if (target == NULL || strncmp(target, TARGET_PREFIX, strlen(TARGET_PREFIX)) != 0) {
+    return target == NULL || strncmp(target, TARGET_PREFIX, strlen(TARGET_PREFIX)) != 0
+               ? NULL
+               : target + strlen(TARGET_PREFIX);
+}
+
+/* "SubmitTaskStateChange:web", "SubmitContainerStateChange:web/app", otherwise the operation alone.
+ */
+static const char *operation_name(void *arg, const struct fake_request *request)
+{
+    struct fake_ecs *ecs = arg;
+    const char *operation = operation_of(request);
+    eca_auto_json struct eca_json_doc *doc = NULL;
+    const char *task = NULL, *container = NULL;
+
+    if (operation == NULL) {
         return NULL;
     }
-    return target + strlen(TARGET_PREFIX);
+    eca_buf_reset(&ecs->what);
+    eca_buf_add_str(&ecs->what, operation);
+    if (eca_view_starts(eca_buf_view(&ecs->what), "Submit") &&
+        eca_json_parse(request->body, &doc, NULL) == ECA_OK) {
+        (void)eca_json_read_str(eca_json_root(doc), "", "task", &task, NULL);
+        (void)eca_json_read_str(eca_json_root(doc), "", "containerName", &container, NULL);
+    }
+    if (task != NULL) {
+        eca_buf_addf(&ecs->what, ":%s%s%s", fake_trace_name_of(ecs->opts.base.trace, task),
+                     container == NULL ? "" : "/", container == NULL ? "" : container);
+    }
+    return eca_buf_str(&ecs->what);
 }
 
 static void bad_request(struct call *call, const char *rule, const char *type, const char *why)
@@ -500,7 +526,7 @@ static void on_request(void *arg, struct fake_exchange *exchange)
     struct fake_auth_refusal refusal;
     struct eca_err err = {0};
 
-    call.operation = operation_name(NULL, call.request);
+    call.operation = operation_of(call.request);
     if (strcmp(call.request->method, "POST") != 0) {
         bad_request(&call, "API-201", "UnknownOperationException", "only POST is known");
         return;
@@ -576,7 +602,7 @@ static void on_observe(void *arg, const struct fake_request *request, int status
 {
     struct fake_ecs *ecs = arg;
     struct fake_trace *trace = ecs->opts.base.trace;
-    const char *operation = operation_name(NULL, request);
+    const char *operation = operation_of(request);
     eca_auto_json struct eca_json_doc *asked = NULL, *told = NULL;
     eca_auto_buf struct eca_buf fields = {0}, name = {0};
     struct eca_json_writer w = eca_json_writer_to(&fields);
