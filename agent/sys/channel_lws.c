@@ -168,6 +168,17 @@ static void drop(struct eca_channel_conn *conn)
     }
 }
 
+/* The library takes seconds to bury some sockets; whoever waits for the end does not. */
+static void let_go(struct eca_channel_conn *conn)
+{
+    if (conn->wsi != NULL) {
+        lws_set_opaque_user_data(conn->wsi, NULL);
+        lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+        conn->wsi = NULL;
+    }
+    eca_deferred_queue(&conn->end_work);
+}
+
 static void on_connect_limit(void *arg)
 {
     struct eca_channel_conn *conn = arg;
@@ -182,7 +193,7 @@ static void on_stall(void *arg)
     struct eca_channel_conn *conn = arg;
 
     set_how(conn, ECA_CHANNEL_STALLED, ECA_E_TIMEOUT, "the peer does not read");
-    drop(conn);
+    let_go(conn);
 }
 
 static void on_close_limit(void *arg)
@@ -190,7 +201,7 @@ static void on_close_limit(void *arg)
     struct eca_channel_conn *conn = arg;
 
     set_how(conn, ECA_CHANNEL_CLOSED_BY_US, ECA_OK, "");
-    drop(conn);
+    let_go(conn);
 }
 
 /* ---- traffic -------------------------------------------------------------------------------- */

@@ -214,7 +214,6 @@ static void registered(struct call *call, const struct instance *instance, bool 
     struct eca_json_writer w = eca_json_writer_to(&body);
 
     eca_free(ecs->registration);
-    eca_buf_clear(&ecs->what);
     ecs->registration = eca_xstrndup(call->request->body.at, call->request->body.len);
     (void)fake_trace_addv(ecs->opts.base.trace, FAKE_LANE_ECS, "RegisterContainerInstance",
                           "cluster", instance->cluster, "instance",
@@ -687,6 +686,7 @@ void fake_ecs_free(struct fake_ecs *ecs)
     eca_free(ecs->account);
     eca_free(ecs->endpoint);
     eca_free(ecs->telemetry_endpoint);
+    eca_buf_clear(&ecs->what);
     eca_free(ecs->registration);
     eca_free(ecs);
 }
