@@ -29,6 +29,15 @@ void hns_usage(FILE *to)
         "    --record FOLDER      a flight recording of each run's agent (its last life)\n"
         "    --html FILE          every event, as a page with a lane for each party\n"
         "    --junit FILE, --json FILE\n"
+        "harness explore [OPTIONS]   scenarios made from seeds: faults, deaths, then all must "
+        "settle;\n"
+        "                            failing ones are kept in build/explore\n"
+        "    --seeds N            how many; default 1000\n"
+        "    --from N             the first one; default 1\n"
+        "    --minutes N          as many as that takes\n"
+        "    --workers N          processes; default one per processor\n"
+        "    ends with 0, or 1 wrong result, 3 no progress, 4 crash\n"
+        "harness shrink [--seed N] FILE...   leave out what a failing scenario does not need\n"
         "harness check FILE...       is it a scenario? errors with line and column\n"
         "harness demo [OPTIONS] [FILE]   a task lives and dies on a timeline\n"
         "harness replay FILE...      a flight recording through the same core; first divergence\n"
@@ -122,6 +131,15 @@ static bool parse_valued(struct hns_options *options, const char *word, const ch
         {"--html", &options->html},
     };
 
+    const struct {
+        const char *word;
+        uint64_t *to;
+    } numbers[] = {
+        {"--seed", &options->seed},       {"--seeds", &options->seeds},
+        {"--from", &options->from},       {"--minutes", &options->minutes},
+        {"--workers", &options->workers},
+    };
+
     if (value == NULL) {
         (void)fprintf(stderr, "%s: unknown, or its value is missing\n", word);
         return false;
@@ -135,11 +153,10 @@ static bool parse_valued(struct hns_options *options, const char *word, const ch
     if (strcmp(word, "--docker") == 0) {
         return set_docker(options, value);
     }
-    if (strcmp(word, "--seed") == 0) {
-        return set_number(word, value, &options->seed);
-    }
-    if (strcmp(word, "--seeds") == 0) {
-        return set_number(word, value, &options->seeds);
+    for (size_t i = 0; i < ECA_ARRAY_LEN(numbers); i++) {
+        if (strcmp(word, numbers[i].word) == 0) {
+            return set_number(word, value, numbers[i].to);
+        }
     }
     (void)fprintf(stderr, "unknown option %s\n", word);
     return false;
@@ -169,7 +186,8 @@ static bool parse_switch(struct hns_options *options, const char *word)
 
 bool hns_options_parse(struct hns_options *options, int argc, char **argv)
 {
-    options->seed = 1;
+    options->seed = options->from = 1;
+    options->seeds = 1000;
     if (argc < 2) {
         return false;
     }

@@ -12,7 +12,8 @@
 struct hns_options {
     const char *command;
     enum hns_mode mode;
-    uint64_t seed, seeds;
+    uint64_t seed;
+    uint64_t seeds, from, minutes, workers; /* explore */
     bool verbose, twice, keep;
     const char *agent_path, *real_docker;
     const char *junit, *json, *log, *trace, *html; /* files to write, or NULL */

@@ -7,6 +7,8 @@
 #include "agent/base/str.h"
 #include "agent/base/version.h"
 #include "harness/cmdline.h"
+#include "harness/explore/explore.h"
+#include "harness/explore/shrink.h"
 #include "harness/live/live.h"
 #include "harness/record/replay.h"
 #include "harness/report/html.h"
@@ -356,6 +358,31 @@ static int schema(struct hns_options *options)
     return print(hns_schema_print);
 }
 
+static int explore(struct hns_options *options)
+{
+    const struct hns_explore_opts opts = {
+        .from = options->from,
+        .seeds = options->seeds,
+        .minutes = options->minutes,
+        .workers = (unsigned)options->workers,
+        .out = stdout,
+    };
+
+    return hns_explore(&opts);
+}
+
+static int shrink(struct hns_options *options)
+{
+    int code = EXIT_SUCCESS;
+
+    for (size_t i = 0; i < options->file_count; i++) {
+        int one = hns_shrink_file(options->files[i], options->seed);
+
+        code = one == EXIT_SUCCESS ? code : one;
+    }
+    return code;
+}
+
 static int version(struct hns_options *options)
 {
     (void)options;
@@ -392,8 +419,14 @@ static const struct command {
     int (*run)(struct hns_options *options);
     bool needs_files;
 } commands[] = {
-    {"run", run, true},          {"replay", replay, true},        {"check", check, true},
-    {"demo", demo, false},       {"reference", reference, false}, {"schema", schema, false},
+    {"run", run, true},
+    {"check", check, true},
+    {"replay", replay, true},
+    {"explore", explore, false},
+    {"shrink", shrink, true},
+    {"demo", demo, false},
+    {"reference", reference, false},
+    {"schema", schema, false},
     {"version", version, false},
 };
 

@@ -711,6 +711,7 @@ static void close_run(struct hns_run *run)
     }
     eca_map_free(run->marks);
     eca_map_free(run->sent);
+    eca_map_free(run->stops);
     for (size_t i = 0; i < run->kept_count; i++) {
         eca_free(run->kept[i]);
     }
@@ -846,6 +847,7 @@ void hns_run_scenario(const struct hns_run_opts *opts, struct hns_result *result
     run->rules = eca_map_new();
     run->marks = eca_map_new();
     run->sent = eca_map_new();
+    run->stops = eca_map_new();
     name_result(run, result);
     result->reference = run->scenario->reference;
     skip = reason_to_skip(run);

@@ -282,11 +282,13 @@ const struct hns_member hns_expect_members[] = {
 
 static const struct hns_member container_ref[] = {
     {"container", HNS_T_TEXT, "task/name, Docker name or id", true, NULL, NULL},
+    {"maybe", HNS_T_BOOL, "nothing happens when it is in no state for that", false, NULL, NULL},
     {0},
 };
 static const struct hns_member exit_members[] = {
     {"container", HNS_T_TEXT, "task/name, Docker name or id", true, NULL, NULL},
     {"code", HNS_T_INT, "default 0", false, NULL, NULL},
+    {"maybe", HNS_T_BOOL, "nothing happens when it does not run", false, NULL, NULL},
     {0},
 };
 static const struct hns_member exec_members[] = {
@@ -475,6 +477,10 @@ static const struct hns_member check_members[] = {
      "null: "
      "none came",
      false, NULL, NULL},
+    {"settled", HNS_T_BOOL,
+     "every task sent is RUNNING or STOPPED at ECS as its containers and its stop demand, Docker "
+     "agrees for each container, and no task stopped without a cause",
+     false, NULL, NULL},
     {"agent", HNS_T_WORD, "the agent process", false, NULL,
      (const char *const[]){"running", "ended", NULL}},
     {"body", HNS_T_ANY, "with `container`: part of its create body", false, NULL, NULL},
@@ -613,6 +619,9 @@ const struct hns_verb hns_verbs[] = {
     {"agent.terminate", HNS_T_OBJECT, "SIGTERM, and wait for the end", exit_wait_members, NULL,
      true, NULL},
     {"agent.restart", HNS_T_NONE, "SIGKILL and start on the same data directory", NULL, NULL, true,
+     NULL},
+    {"agent.ensure", HNS_T_NONE,
+     "start the agent unless it runs; a kill_at that has not come is forgotten", NULL, NULL, true,
      NULL},
     {"agent.env", HNS_T_PAIRS, "environment at the next start; null removes", NULL, NULL, false,
      NULL},

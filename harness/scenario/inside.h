@@ -84,6 +84,7 @@ struct hns_run {
     struct hns_cast cast;
     struct eca_map *vars;  /* name -> owned text */
     struct eca_map *sent;  /* task -> its description in an acs.send step (const struct hns_node) */
+    struct eca_map *stops; /* task -> the run: ACS wants it STOPPED */
     struct eca_map *marks; /* name -> owned struct hns_resources */
     struct eca_map *rules; /* name -> (void *)(uintptr_t)rule id of a named fault */
     char **kept;
@@ -159,6 +160,9 @@ int hns_payload_task(struct hns_run *run, const struct hns_node *task, const cha
                      const char *desired_status, struct eca_buf *out);
 void hns_role_credentials(struct hns_run *run, const char *task,
                           struct fake_acs_credentials *ret_credentials);
+
+/* settled.c: what keeps the tasks from being where they belong; nothing when they are. */
+void hns_settled_differs(struct hns_run *run, struct eca_buf *why);
 
 /* director.c */
 uint64_t hns_now_ns(const struct hns_run *run); /* since the start of the run */

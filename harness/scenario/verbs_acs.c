@@ -35,6 +35,9 @@ static int add_task(struct hns_run *run, const struct hns_node *node, const char
     const char *desired = node->kind == HNS_MAP ? hns_arg_text(&args, "desiredStatus", NULL) : NULL;
 
     eca_buf_add_str(out, out->len > 1 ? "," : "");
+    if (desired != NULL && strcmp(desired, "STOPPED") == 0) {
+        (void)eca_map_put(run->stops, name, run);
+    }
     if (node->kind == HNS_MAP && describes_task(node)) {
         (void)eca_map_put(run->sent, name, (void *)(uintptr_t)node);
         return hns_payload_task(run, node, name, desired, out);
@@ -54,6 +57,7 @@ static int add_task(struct hns_run *run, const struct hns_node *node, const char
                  near == NULL ? "" : "\"?");
         return ECA_E_NOT_FOUND;
     }
+    (void)eca_map_put(run->sent, name, (void *)(uintptr_t)known);
     return hns_payload_task(run, known, name, desired, out);
 }
 
@@ -128,6 +132,7 @@ static int verb_stop_task(struct hns_run *run, struct hns_cursor *cursor,
     const struct hns_node *description = known;
 
     (void)cursor;
+    (void)eca_map_put(run->stops, task, run);
     if (known == NULL) { /* described in an earlier acs.send; without any, the ARN is enough */
         description = eca_map_get(run->sent, task);
     }

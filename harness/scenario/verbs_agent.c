@@ -45,6 +45,18 @@ static int verb_restart(struct hns_run *run, struct hns_cursor *cursor, const st
     return hns_agent_start(run);
 }
 
+static int verb_ensure(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
+{
+    (void)cursor;
+    (void)args;
+    run->kill_now = false;
+    if (run->kill_at != NULL) {
+        hns_match_clear(run->kill_at);
+        eca_free(eca_take(run->kill_at));
+    }
+    return run->stage.ops->agent_running(run->stage.impl) ? ECA_OK : hns_agent_start(run);
+}
+
 static int poll_terminated(struct hns_run *run, struct hns_cursor *cursor, bool last)
 {
     const struct hns_node *value = NULL;
@@ -265,6 +277,7 @@ const struct hns_verb_entry hns_verbs_agent[] = {
     {"agent.kill_at", verb_kill_at},
     {"agent.terminate", verb_terminate},
     {"agent.restart", verb_restart},
+    {"agent.ensure", verb_ensure},
     {"agent.env", verb_env},
     {"advance", verb_advance},
     {"resources", verb_resources},

@@ -616,6 +616,9 @@ static int poll_check(struct hns_run *run, struct hns_cursor *cursor, bool last)
     check_status(run, &args, &why);
     check_docker(run, &args, &why);
     check_telemetry(run, &args, &why);
+    if (hns_arg_bool(&args, "settled", false)) {
+        hns_settled_differs(run, &why);
+    }
     differ(&why, "connected", connected ? "true" : "false",
            hns_arg_text(&args, "connected", connected ? "true" : "false"));
     differ(&why, "agent", running ? "running" : "ended",

@@ -1,0 +1,54 @@
+#ifndef HARNESS_EXPLORE_PLAN_H
+#define HARNESS_EXPLORE_PLAN_H
+
+#include "agent/base/buf.h"
+#include "harness/sim/rng.h"
+
+/* The inside of the generator, shared by generate.c, plan_world.c and plan_trouble.c. */
+#define HNS_TASKS_MAX 6
+#define HNS_CONTAINERS_MAX 4
+#define HNS_IMAGES 5
+
+/* Kinds of trouble; each is off or has a weight. */
+enum hns_family {
+    HNS_FAM_DOCKER,
+    HNS_FAM_PULL,
+    HNS_FAM_EVENTS,
+    HNS_FAM_DAEMON,
+    HNS_FAM_ECS,
+    HNS_FAM_ACS,
+    HNS_FAM_TCS,
+    HNS_FAM_METADATA,
+    HNS_FAM_DISK,
+    HNS_FAM_DEATH,
+    HNS_FAM_OPERATOR,
+    HNS_FAM_CLOCK,
+    HNS_FAMILIES,
+};
+
+struct hns_plan {
+    struct sim_rng rng;
+    struct eca_buf *out;
+    unsigned task_count, step_count;
+    unsigned containers[HNS_TASKS_MAX]; /* of each task */
+    bool role[HNS_TASKS_MAX];           /* it has role credentials */
+    bool sent[HNS_TASKS_MAX], stopped[HNS_TASKS_MAX];
+    uint32_t phase_ms, latency_us, jitter_us;
+    unsigned weight[HNS_FAMILIES];
+    bool docker_is_down;
+};
+
+/* generate.c */
+uint64_t hns_plan_below(struct hns_plan *plan, uint64_t bound);
+bool hns_plan_chance(struct hns_plan *plan, unsigned percent);
+/* One line of the timeline. */
+void hns_plan_step(struct hns_plan *plan, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+#define hns_plan_pick(plan, list) ((list)[hns_plan_below(plan, ECA_ARRAY_LEN(list))])
+
+/* plan_world.c: the member `world`, tasks included. */
+void hns_plan_world(struct hns_plan *plan);
+/* plan_trouble.c: steps until everything is mended. */
+void hns_plan_trouble(struct hns_plan *plan);
+
+#endif

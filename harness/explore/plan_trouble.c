@@ -1,0 +1,310 @@
+#include "harness/explore/plan.h"
+
+#include "agent/base/mem.h"
+
+/* Steps before everything is mended: tasks are sent and stopped, and things go wrong. */
+
+/* ---- work ------------------------------------------------------------------------------------ */
+
+static unsigned some_task(struct hns_plan *plan)
+{
+    return (unsigned)hns_plan_below(plan, plan->task_count);
+}
+
+static void send(struct hns_plan *plan)
+{
+    unsigned i = some_task(plan), other = some_task(plan);
+
+    if (plan->sent[i]) {
+        if (plan->role[i] && hns_plan_chance(plan, 50)) {
+            hns_plan_step(plan, "acs.credentials: t%u", i + 1);
+        } else if (!plan->stopped[i] && hns_plan_chance(plan, 45)) {
+            hns_plan_step(plan, "acs.stop_task: t%u", i + 1);
+            plan->stopped[i] = true;
+        }
+        return;
+    }
+    plan->sent[i] = true;
+    if (other == i || !plan->sent[other] || plan->stopped[other] || hns_plan_chance(plan, 70)) {
+        hns_plan_step(plan, "acs.send: t%u", i + 1);
+        return;
+    }
+    plan->stopped[other] = true; /* a start and a stop in one payload (FB-12) */
+    hns_plan_step(plan, "acs.send: {tasks: [{task: t%u}, {task: t%u, desiredStatus: STOPPED}]}",
+                  i + 1, other + 1);
+}
+
+/* ---- faults ---------------------------------------------------------------------------------- */
+
+static void fault(struct hns_plan *plan, const char *kind, const char *party, const char *what)
+{
+    static const char *const delays[] = {"50ms", "3s", "40s", "3m"};
+    static const unsigned statuses[] = {500, 500, 503, 404, 409};
+    eca_auto_buf struct eca_buf more = {0};
+
+    if (kind[0] == 'd' && kind[1] == 'e') {
+        eca_buf_addf(&more, ", delay: %s", hns_plan_pick(plan, delays));
+    }
+    if (kind[0] == 's' && party[0] != 'd') {
+        eca_buf_addf(&more, ", status: %u", 500 + (unsigned)hns_plan_below(plan, 4));
+    } else if (kind[0] == 's') {
+        eca_buf_addf(&more, ", status: %u, body: \"it broke\"", hns_plan_pick(plan, statuses));
+    }
+    if (hns_plan_chance(plan, 50)) {
+        eca_buf_addf(&more, ", times: %u", 1 + (unsigned)hns_plan_below(plan, 4));
+    } else {
+        eca_buf_addf(&more, ", chance: %u", 20 + (unsigned)hns_plan_below(plan, 500));
+    }
+    hns_plan_step(plan, "fault: {kind: %s, party: %s, what: \"%s\"%s}", kind, party, what,
+                  eca_buf_str(&more));
+}
+
+static const char *const exchange_kinds[] = {
+    "delay", "delay-answer", "hang",     "hang-answer", "refuse",
+    "reset", "reset-answer", "cut-body", "garbage",     "status"};
+
+static void docker_call(struct hns_plan *plan)
+{
+    static const char *const calls[] = {"create", "start", "stop",    "inspect",
+                                        "remove", "list",  "version", "stats"};
+
+    fault(plan, hns_plan_pick(plan, exchange_kinds), "docker", hns_plan_pick(plan, calls));
+}
+
+static void pull(struct hns_plan *plan)
+{
+    fault(plan, hns_plan_pick(plan, exchange_kinds), "docker",
+          hns_plan_chance(plan, 80) ? "pull" : "image-inspect");
+}
+
+static void docker_events(struct hns_plan *plan)
+{
+    static const char *const words[] = {"end",  "reset", "hold", "release", "release-reversed",
+                                        "mute", "unmute"};
+    static const char *const kinds[] = {"drop", "duplicate", "delay"};
+    static const char *const what[] = {"event:die", "event:start", "event:*"};
+
+    if (hns_plan_chance(plan, 60)) {
+        hns_plan_step(plan, "docker.events: %s", hns_plan_pick(plan, words));
+    } else if (hns_plan_chance(plan, 20)) {
+        hns_plan_step(plan, "docker.event: \"{broken\"");
+    } else {
+        fault(plan, hns_plan_pick(plan, kinds), "docker", hns_plan_pick(plan, what));
+    }
+}
+
+static void docker_daemon(struct hns_plan *plan)
+{
+    static const char *const fates[] = {"live", "live", "stopped", "gone"};
+
+    if (plan->docker_is_down) {
+        hns_plan_step(plan, "docker.up:");
+    } else {
+        hns_plan_step(plan, "docker.down: %s", hns_plan_pick(plan, fates));
+    }
+    plan->docker_is_down = !plan->docker_is_down;
+}
+
+static void ecs(struct hns_plan *plan)
+{
+    static const char *const operations[] = {"Submit*", "SubmitTaskStateChange",
+                                             "SubmitContainerStateChange", "DiscoverPollEndpoint"};
+    static const char *const presets[] = {"throttling", "server"};
+
+    if (hns_plan_chance(plan, 30)) {
+        hns_plan_step(
+            plan, "ecs.fail: {operation: \"%s\", preset: %s, times: %u, after_effect: %s}",
+            hns_plan_pick(plan, operations), hns_plan_pick(plan, presets),
+            1 + (unsigned)hns_plan_below(plan, 5), hns_plan_chance(plan, 30) ? "true" : "false");
+    } else {
+        fault(plan, hns_plan_pick(plan, exchange_kinds), "ecs", hns_plan_pick(plan, operations));
+    }
+}
+
+static void acs(struct hns_plan *plan)
+{
+    static const char *const steps[] = {
+        "acs.cut:",
+        "acs.cut:",
+        "acs.close: expired",
+        "acs.close: idle",
+        "acs.close: internal",
+        "acs.close: going-away",
+        "acs.hold:",
+        "acs.accept:",
+        "acs.refuse: {times: 2, status: 500}",
+        "acs.refuse: {status: 503}",
+        "acs.reading: false",
+        "acs.reading: true",
+        "acs.heartbeats: off",
+        "acs.heartbeats: 20s",
+        "acs.close_at_once: 1011",
+        "acs.close_at_once: 0",
+        "acs.raw: \"{not json\"",
+        "acs.ping: x",
+    };
+    static const char *const kinds[] = {"drop", "duplicate", "delay", "reset"};
+    static const char *const messages[] = {"PayloadMessage", "AckRequest",
+                                           "IAMRoleCredentialsMessage", "HeartbeatMessage"};
+
+    if (hns_plan_chance(plan, 60)) {
+        hns_plan_step(plan, "%s", hns_plan_pick(plan, steps));
+    } else {
+        fault(plan, hns_plan_pick(plan, kinds), "acs", hns_plan_pick(plan, messages));
+    }
+}
+
+static void tcs(struct hns_plan *plan)
+{
+    static const char *const steps[] = {
+        "tcs.cut:",           "tcs.close: 1000",
+        "tcs.hold:",          "tcs.accept:",
+        "tcs.acks: none",     "tcs.acks: all",
+        "tcs.reading: false", "tcs.reading: true",
+        "docker.end_stats:",  "tcs.refuse: {times: 3, status: 500}",
+    };
+
+    hns_plan_step(plan, "%s", hns_plan_pick(plan, steps));
+}
+
+static void metadata(struct hns_plan *plan)
+{
+    static const char *const steps[] = {"metadata.rotate:", "metadata.tokens: silent",
+                                        "metadata.tokens: off", "metadata.tokens: on"};
+
+    if (hns_plan_chance(plan, 50)) {
+        hns_plan_step(plan, "%s", hns_plan_pick(plan, steps));
+    } else {
+        fault(plan, hns_plan_pick(plan, exchange_kinds), "metadata", "*");
+    }
+}
+
+static void disk(struct hns_plan *plan)
+{
+    static const char *const steps[] = {"disk: {state: fail, times: 3}", "disk: full", "disk: fail",
+                                        "disk: ok", "disk: {state: ok, takes: 2s}"};
+
+    hns_plan_step(plan, "%s", hns_plan_pick(plan, steps));
+}
+
+/* ---- deaths, operators, time ----------------------------------------------------------------- */
+
+static void advance(struct hns_plan *plan, uint32_t ms_max)
+{
+    uint64_t ms = hns_plan_below(plan, 4) == 0 ? hns_plan_below(plan, 50)
+                                               : hns_plan_below(plan, (uint64_t)ms_max + 1);
+
+    hns_plan_step(plan, "advance: %llums", (unsigned long long)ms);
+}
+
+static void death(struct hns_plan *plan)
+{
+    static const char *const events[] = {
+        "{docker: create}",
+        "{docker: created}",
+        "{docker: start}",
+        "{docker: running}",
+        "{docker: exited}",
+        "{docker: stop}",
+        "{docker: pull}",
+        "{docker: remove}",
+        "{acs: ack}",
+        "{acs: sent, type: PayloadMessage}",
+        "{ecs: task RUNNING}",
+        "{ecs: task STOPPED}",
+        "{ecs: container RUNNING}",
+        "{ecs: container STOPPED}",
+        "{acs: connect}",
+    };
+
+    if (hns_plan_chance(plan, 50)) {
+        hns_plan_step(plan, "agent.kill_at: %s", hns_plan_pick(plan, events));
+        send(plan);
+    } else if (hns_plan_chance(plan, 70)) {
+        hns_plan_step(plan, "agent.kill:");
+    } else {
+        hns_plan_step(plan, "agent.ensure:");
+        hns_plan_step(plan, "agent.terminate: {within: 1m}");
+    }
+    advance(plan, 20000);
+    hns_plan_step(plan, "agent.ensure:");
+}
+
+static void operators(struct hns_plan *plan)
+{
+    static const char *const verbs[] = {"kill", "stop", "remove", "restart", "exit", "oom"};
+    unsigned task = some_task(plan);
+
+    hns_plan_step(plan, "docker.%s: {container: t%u/c%u, maybe: true}", hns_plan_pick(plan, verbs),
+                  task + 1, 1 + (unsigned)hns_plan_below(plan, plan->containers[task]));
+}
+
+static void clock_step(struct hns_plan *plan)
+{
+    static const char *const steps[] = {"1h", "-1h", "4m", "-4m", "26h"};
+
+    hns_plan_step(plan, "clock.step: \"%s\"", hns_plan_pick(plan, steps));
+}
+
+static void clear(struct hns_plan *plan)
+{
+    hns_plan_step(plan, "fault.clear:");
+}
+
+/* ---- all together ---------------------------------------------------------------------------- */
+
+typedef void trouble_fn(struct hns_plan *plan);
+static trouble_fn *const troubles[HNS_FAMILIES] = {
+    [HNS_FAM_DOCKER] = docker_call,
+    [HNS_FAM_PULL] = pull,
+    [HNS_FAM_EVENTS] = docker_events,
+    [HNS_FAM_DAEMON] = docker_daemon,
+    [HNS_FAM_ECS] = ecs,
+    [HNS_FAM_ACS] = acs,
+    [HNS_FAM_TCS] = tcs,
+    [HNS_FAM_METADATA] = metadata,
+    [HNS_FAM_DISK] = disk,
+    [HNS_FAM_DEATH] = death,
+    [HNS_FAM_OPERATOR] = operators,
+    [HNS_FAM_CLOCK] = clock_step,
+};
+
+static void one(struct hns_plan *plan)
+{
+    unsigned sum = 8; /* work */
+
+    for (int i = 0; i < HNS_FAMILIES; i++) {
+        sum += plan->weight[i];
+    }
+    sum = (unsigned)hns_plan_below(plan, sum);
+    for (int i = 0; i < HNS_FAMILIES; i++) {
+        if (sum < plan->weight[i]) {
+            troubles[i](plan);
+            return;
+        }
+        sum -= plan->weight[i];
+    }
+    if (sum == 0) {
+        clear(plan);
+    } else {
+        send(plan);
+    }
+}
+
+void hns_plan_trouble(struct hns_plan *plan)
+{
+    if (hns_plan_chance(plan, 80)) {
+        hns_plan_step(plan, "expect: {acs: connect, within: 1m}");
+    }
+    for (unsigned i = 0; i < plan->step_count; i++) {
+        one(plan);
+        if (hns_plan_chance(plan, 70)) {
+            advance(plan, 2 * plan->phase_ms / plan->step_count);
+        }
+    }
+    for (unsigned i = 0; i < plan->task_count; i++) {
+        if (!plan->sent[i]) {
+            hns_plan_step(plan, "acs.send: t%u", i + 1);
+        }
+    }
+}

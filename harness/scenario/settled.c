@@ -1,0 +1,152 @@
+#include "harness/scenario/inside.h"
+
+#include "agent/base/mem.h"
+
+#include <string.h>
+
+/*
+ * Are the tasks where they belong? Looked at when nothing is broken any more: whatever happened
+ * before, an agent has to get there. "A task stopped without a cause" is no matter of patience; the
+ * sentence says so, for those who tell wrong results from missing progress.
+ */
+struct task_view {
+    const char *name;
+    const char *prefix; /* "name/" */
+    const struct hns_node *containers;
+    const char *status; /* at ECS */
+};
+
+static void add(struct eca_buf *why, const char *fmt, const char *a, const char *b)
+{
+    eca_buf_add_str(why, why->len == 0 ? "" : "; ");
+    eca_buf_addf(why, "%s %s %s", a, fmt, b);
+}
+
+static bool is_true(const struct hns_node *map, const char *key, bool otherwise)
+{
+    bool value = otherwise;
+    const struct hns_node *node = hns_node_get(map, key);
+
+    return node != NULL && hns_node_is_bool(node, &value) ? value : otherwise;
+}
+
+static bool starts_with(eca_json text, const char *prefix)
+{
+    return eca_json_type(text) == ECA_JSON_STRING &&
+           strncmp(eca_json_str(text), prefix, strlen(prefix)) == 0;
+}
+
+static bool uses_image(const struct task_view *task, eca_json image)
+{
+    for (size_t i = 0; eca_json_type(image) == ECA_JSON_STRING && i < task->containers->count;
+         i++) {
+        const struct hns_node *own = hns_node_get(task->containers->items[i], "image");
+        const char *name = own == NULL ? "busybox" : own->text;
+
+        if (strncmp(eca_json_str(image), name, strlen(name)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Something at Docker that may have ended the task. */
+static bool is_cause(const struct task_view *task, const struct fake_event *event)
+{
+    eca_auto_json struct eca_json_doc *doc = NULL;
+    size_t len = strlen(event->name);
+    bool failed = len > 7 && strcmp(event->name + len - 7, ".failed") == 0;
+    eca_json fields;
+
+    if (eca_json_parse(eca_view_str(event->fields), &doc, NULL) < 0) {
+        return false;
+    }
+    fields = eca_json_root(doc);
+    if (event->lane == FAKE_LANE_SCENARIO && strcmp(event->name, "fault") == 0) {
+        eca_json party = eca_json_get(fields, "party");
+
+        return starts_with(party, "docker");
+    }
+    if (event->lane != FAKE_LANE_DOCKER) {
+        return false;
+    }
+    if (strcmp(event->name, "daemon-down") == 0) {
+        return true;
+    }
+    if (failed && uses_image(task, eca_json_get(fields, "image"))) {
+        return true;
+    }
+    return (failed || strcmp(event->name, "exited") == 0 || strcmp(event->name, "removed") == 0) &&
+           starts_with(eca_json_get(fields, "container"), task->prefix);
+}
+
+static bool has_cause(struct hns_run *run, const struct task_view *task)
+{
+    if (eca_map_get(run->stops, task->name) != NULL) {
+        return true;
+    }
+    for (size_t i = 0; i < fake_trace_count(run->stage.base.trace); i++) {
+        if (is_cause(task, fake_trace_at(run->stage.base.trace, i))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void stopped_differs(struct hns_run *run, const struct task_view *task, struct eca_buf *why)
+{
+    if (fake_docker_running(run->cast.docker, task->name) > 0) {
+        add(why, "is STOPPED at ECS and", task->name, "runs at Docker");
+    } else if (!has_cause(run, task)) {
+        add(why, "is STOPPED", task->name, "without a cause");
+    }
+}
+
+static void container_differs(struct hns_run *run, const struct task_view *task,
+                              const struct hns_node *container, struct eca_buf *why)
+{
+    const char *name = hns_node_get(container, "name")->text;
+    eca_auto_free char *ref = eca_xasprintf("%s%s", task->prefix, name);
+    enum fake_docker_state state = fake_docker_state(run->cast.docker, ref);
+    const char *status =
+        fake_ecs_container_status(run->cast.ecs, hns_task_arn(run, task->name), name);
+    bool runs = state == FAKE_DOCKER_RUNNING || state == FAKE_DOCKER_PAUSED;
+
+    status = status == NULL ? "NONE" : status;
+    if (is_true(container, "essential", true) && !runs) {
+        add(why, "does not run at Docker, and the task is not STOPPED at ECS:", ref, status);
+    } else if (runs != (strcmp(status, "RUNNING") == 0)) {
+        add(why, runs ? "runs at Docker, at ECS it is" : "does not run at Docker, at ECS it is",
+            ref, status);
+    }
+}
+
+void hns_settled_differs(struct hns_run *run, struct eca_buf *why)
+{
+    size_t cursor = 0;
+    const char *name;
+    void *value;
+
+    while (run->cast.docker != NULL && eca_map_next(run->sent, &cursor, &name, &value)) {
+        const char *status = fake_ecs_task_status(run->cast.ecs, hns_task_arn(run, name));
+        eca_auto_free char *prefix = eca_xasprintf("%s/", name);
+        struct task_view task = {name, prefix, hns_node_get(value, "containers"),
+                                 status == NULL ? "NONE" : status};
+
+        if (task.containers == NULL || task.containers->kind != HNS_LIST) {
+            continue; /* from a file or as JSON: nothing is known of it here */
+        }
+        if (strcmp(task.status, "STOPPED") == 0) {
+            stopped_differs(run, &task, why);
+            continue;
+        }
+        if (eca_map_get(run->stops, name) != NULL) {
+            add(why, "was asked to stop and is", name, task.status);
+        } else if (strcmp(task.status, "RUNNING") != 0) {
+            add(why, "is not RUNNING but", name, task.status);
+        }
+        for (size_t i = 0; i < task.containers->count; i++) {
+            container_differs(run, &task, task.containers->items[i], why);
+        }
+    }
+}
