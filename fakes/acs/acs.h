@@ -104,5 +104,7 @@ void fake_acs_close_at_once(struct fake_acs *acs, int code, const char *reason);
 /* Acks of a message id so far, nacks included. */
 size_t fake_acs_acks(const struct fake_acs *acs, const char *message_id);
 size_t fake_acs_unacknowledged(const struct fake_acs *acs);
+/* The first payload that will come again until it is acknowledged; NULL = none. Borrowed. */
+const char *fake_acs_unacknowledged_payload(const struct fake_acs *acs);
 
 #endif

@@ -14,6 +14,8 @@ struct fake_auth {
     struct eca_sched *sched;
     struct eca_map *keys; /* id -> struct key */
     int64_t tolerance_ms;
+    int64_t step_ms; /* the latest step of the clock */
+    uint64_t step_until_ns;
 };
 
 struct fake_auth *fake_auth_new(struct eca_sched *sched)
@@ -90,6 +92,27 @@ static bool look_up(void *arg, struct eca_view id, struct eca_sigv4_keys *ret_ke
     return true;
 }
 
+void fake_auth_clock_stepped(struct fake_auth *auth, int64_t by_ms)
+{
+    auth->step_ms = by_ms;
+    auth->step_until_ns =
+        eca_sched_now_ns(auth->sched) + (uint64_t)FAKE_AUTH_DATE_TOLERANCE_MS * 1000000;
+}
+
+static int verify(struct fake_auth *auth, struct eca_sigv4_check *check,
+                  struct eca_sigv4_refusal *why, struct eca_err *err)
+{
+    int code = eca_sigv4_verify(check, why, err);
+
+    if (code < 0 && auth->step_ms != 0 && eca_sched_now_ns(auth->sched) < auth->step_until_ns) {
+        eca_sigv4_refusal_clear(why);
+        *why = (struct eca_sigv4_refusal){0};
+        check->now_ms -= auth->step_ms;
+        code = eca_sigv4_verify(check, why, err);
+    }
+    return code;
+}
+
 static bool run_check(struct fake_auth *auth, struct eca_sigv4_check *check,
                       struct fake_auth_refusal *refusal)
 {
@@ -102,7 +125,7 @@ static bool run_check(struct fake_auth *auth, struct eca_sigv4_check *check,
     check->date_tolerance_ms = auth->tolerance_ms;
     check->lookup = look_up;
     check->lookup_arg = &look;
-    if (eca_sigv4_verify(check, &why, &refusal->err) < 0) {
+    if (verify(auth, check, &why, &refusal->err) < 0) {
         type = why.type == NULL ? "InvalidSignatureException" : why.type;
     } else if (look.expired) {
         type = "ExpiredTokenException";

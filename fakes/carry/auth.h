@@ -19,6 +19,8 @@ void fake_auth_add(struct fake_auth *auth, const char *id, const char *secret, c
                    int64_t expires_ms);
 /* 0 = dates are not compared; default FAKE_AUTH_DATE_TOLERANCE_MS. */
 void fake_auth_set_tolerance(struct fake_auth *auth, int64_t tolerance_ms);
+/* The time of day has just jumped: what was signed before it may be on its way still. */
+void fake_auth_clock_stepped(struct fake_auth *auth, int64_t by_ms);
 
 struct fake_auth_refusal {
     char type[64]; /* "InvalidSignatureException", "ExpiredTokenException", ... */

@@ -11,6 +11,7 @@
 #define TASKS_PER_MESSAGE_MAX 10 /* TCS-605 */
 #define CPU_PERCENT_MAX 105.0    /* FB-34.2; beyond 100 for the error of the clocks */
 #define HELD_UPGRADES_MAX 16
+#define OVERLAP_MS 1000 /* how long an old session may stand beside a new one */
 
 struct session {
     struct eca_list_node node;
@@ -18,6 +19,7 @@ struct session {
     struct fake_ws *ws;
     uint64_t number;
     uint32_t messages;
+    struct eca_timer overlap; /* runs while a newer session stands beside it */
     char *path, *query;
     char *cycle;                 /* messageId of the cycle under way, or NULL after `fin` */
     struct eca_map *cycle_tasks; /* ARNs in it so far; the values say nothing */
@@ -314,6 +316,7 @@ static void on_text(void *arg, struct eca_view text)
 static void session_free(struct session *session)
 {
     eca_list_remove(&session->tcs->all_sessions, &session->node);
+    eca_timer_stop(&session->overlap);
     eca_free(session->path);
     eca_free(session->query);
     eca_free(session->cycle);
@@ -363,6 +366,13 @@ static void run_heartbeat(void *arg)
     arm_heartbeat(tcs);
 }
 
+/* The end of the old connection may be under way, and overtaken by the new one. */
+static void run_overlap(void *arg)
+{
+    violation(((struct session *)arg)->tcs, "TCS-701",
+              "a second session while the first one stands");
+}
+
 static void welcome(struct fake_tcs *tcs, struct fake_exchange *exchange)
 {
     static const struct fake_ws_events events = {.on_text = on_text, .on_closed = on_closed};
@@ -372,9 +382,10 @@ static void welcome(struct fake_tcs *tcs, struct fake_exchange *exchange)
     struct eca_json_writer w = eca_json_writer_to(&fields);
 
     if (tcs->session != NULL) {
-        violation(tcs, "TCS-701", "a second session while the first one stands");
+        eca_timer_start_ms(&tcs->session->overlap, OVERLAP_MS);
     }
     session->tcs = tcs;
+    eca_timer_init(&session->overlap, tcs->opts.base.sched, run_overlap, session);
     session->number = ++tcs->sessions;
     session->cycle_tasks = eca_map_new();
     session->path = eca_xstrdup(request->path);

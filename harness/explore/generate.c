@@ -89,30 +89,20 @@ static void print_options(struct hns_plan *plan, uint64_t seed)
 static void mend(struct hns_plan *plan)
 {
     static const char *const steps[] = {
-        "say: everything is mended",
-        "fault.clear:",
-        "docker.up:",
-        "docker.events: unmute",
-        "docker.events: release",
-        "disk: ok",
-        "metadata.tokens: on",
-        "acs.close_at_once: 0",
-        "acs.reading: true",
-        "acs.accept:",
-        "tcs.acks: all",
-        "tcs.reading: true",
-        "tcs.accept:",
-        "agent.ensure:",
+        "say: everything is mended", "fault.clear:", "docker.up:",          "docker.events: unmute",
+        "docker.events: release",    "disk: ok",     "metadata.tokens: on", "acs.close_at_once: 0",
+        "acs.reading: true",         "acs.accept:",  "acs.resend: 30s",     "tcs.acks: all",
+        "tcs.reading: true",         "tcs.accept:",  "agent.ensure:",
     };
 
     for (size_t i = 0; i < ECA_ARRAY_LEN(steps); i++) {
         hns_plan_step(plan, "%s", steps[i]);
     }
-    hns_plan_step(plan, "check: {settled: true, connected: true, unacknowledged: 0, "
+    hns_plan_step(plan, "check: {settled: true, connected: true, "
                         "agent: running, within: " SETTLES_WITHIN "}");
     hns_plan_step(plan, "http: {path: /v1/tasks, within: 1s}");
     hns_plan_step(plan, "advance: " STAYS_WITHIN);
-    hns_plan_step(plan, "check: {settled: true, connected: true, unacknowledged: 0, "
+    hns_plan_step(plan, "check: {settled: true, connected: true, "
                         "agent: running, within: " STAYS_WITHIN "}");
 }
 
@@ -130,5 +120,10 @@ void hns_generate(uint64_t seed, struct eca_buf *out)
     eca_buf_add_str(out, "timeline:\n");
     hns_plan_trouble(plan);
     mend(plan);
+    if (plan->weight[HNS_FAM_ACS] > 0 || plan->weight[HNS_FAM_TCS] > 0) {
+        eca_buf_add_str(out, "allow:\n"
+                             "  ACS-202: who does not read cannot see the end of a session\n"
+                             "  TCS-701: who does not read cannot see the end of a session\n");
+    }
     eca_free(plan);
 }

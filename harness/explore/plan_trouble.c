@@ -19,13 +19,14 @@ static void send(struct hns_plan *plan)
         if (plan->role[i] && hns_plan_chance(plan, 50)) {
             hns_plan_step(plan, "acs.credentials: t%u", i + 1);
         } else if (!plan->stopped[i] && hns_plan_chance(plan, 45)) {
-            hns_plan_step(plan, "acs.stop_task: t%u", i + 1);
+            hns_plan_step(plan, "acs.stop_task: {task: t%u, maybe: true}", i + 1);
             plan->stopped[i] = true;
         }
         return;
     }
     plan->sent[i] = true;
-    if (other == i || !plan->sent[other] || plan->stopped[other] || hns_plan_chance(plan, 70)) {
+    if (other == i || !plan->sent[other] || plan->stopped[other] || plan->forgets_soon ||
+        hns_plan_chance(plan, 50)) {
         hns_plan_step(plan, "acs.send: t%u", i + 1);
         return;
     }
@@ -232,11 +233,14 @@ static void death(struct hns_plan *plan)
 
 static void operators(struct hns_plan *plan)
 {
-    static const char *const verbs[] = {"kill", "stop", "remove", "restart", "exit", "oom"};
+    static const char *const verbs[] = {"kill", "stop", "remove", "exit", "oom", "restart"};
     unsigned task = some_task(plan);
+    /* Nobody stops what an operator starts again unseen. */
+    unsigned count = plan->weight[HNS_FAM_EVENTS] > 0 ? 5 : 6;
 
-    hns_plan_step(plan, "docker.%s: {container: t%u/c%u, maybe: true}", hns_plan_pick(plan, verbs),
-                  task + 1, 1 + (unsigned)hns_plan_below(plan, plan->containers[task]));
+    hns_plan_step(plan, "docker.%s: {container: t%u/c%u, maybe: true}",
+                  verbs[hns_plan_below(plan, count)], task + 1,
+                  1 + (unsigned)hns_plan_below(plan, plan->containers[task]));
 }
 
 static void clock_step(struct hns_plan *plan)

@@ -6,13 +6,14 @@
 
 static void agent(struct hns_plan *plan)
 {
-    static const char *const cleanup[] = {"1m", "2m", "10m", "3h"};
+    static const char *const cleanup[] = {"1m", "2m", "10m"};
     static const char *const stop[] = {"1s", "5s", "30s", "2m"};
     static const char *const image_interval[] = {"10m", "30m"};
     struct eca_buf *out = plan->out;
 
     eca_buf_add_str(out, "  agent:\n    ECS_ENABLE_TASK_IAM_ROLE: \"true\"\n");
-    if (hns_plan_chance(plan, 60)) {
+    if (hns_plan_chance(plan, 50)) {
+        plan->forgets_soon = true;
         eca_buf_addf(out, "    ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION: %s\n",
                      hns_plan_pick(plan, cleanup));
     }
@@ -157,7 +158,7 @@ void hns_plan_world(struct hns_plan *plan)
     static const char *const resend[] = {"5s", "30s"};
     struct eca_buf *out = plan->out;
 
-    eca_buf_add_str(out, "limits: {time: 6h, events: 60000}\nworld:\n");
+    eca_buf_add_str(out, "limits: {time: 6h, events: 60000}\nworld:\n  restarts: 10s\n");
     eca_buf_addf(out, "  latency: %uus\n  jitter: %uus\n", plan->latency_us, plan->jitter_us);
     agent(plan);
     docker(plan);

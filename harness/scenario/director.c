@@ -5,6 +5,7 @@
 #include "agent/base/timefmt.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -131,10 +132,17 @@ void hns_run_agent_exit(struct hns_run *run, int code)
 {
     eca_auto_buf struct eca_buf fields = {0};
 
+    uint64_t restarts_ns = hns_run_duration_ns(run, hns_run_world(run, "restarts", NULL), 0);
+
     run->exited = true;
     run->exit_code = code;
     eca_buf_addf(&fields, "{\"code\":%d}", code);
     (void)fake_trace_add(run->stage.base.trace, FAKE_LANE_AGENT, "exit", eca_buf_str(&fields));
+    if (restarts_ns > 0 && code == EXIT_FAILURE) {
+        hns_use_exit(run);
+        run->restart_at_ns = hns_now_ns(run) + restarts_ns;
+        eca_timer_start_at(&run->restart_timer, run->start_ns + run->restart_at_ns);
+    }
 }
 
 const struct hns_scenario *hns_run_scenario_of(const struct hns_run *run)
@@ -160,6 +168,8 @@ int hns_agent_start(struct hns_run *run)
 
     hns_points_to_now(run, FAKE_LANES);
     run->exited = false;
+    run->restart_at_ns = 0;
+    eca_timer_stop(&run->restart_timer);
     eca_buf_addf(&fields, "{\"life\":%zu}", ++run->lives);
     (void)fake_trace_add(run->stage.base.trace, FAKE_LANE_AGENT, "start", eca_buf_str(&fields));
     if (run->stage.ops->agent_start(run->stage.impl, &err) < 0) {
@@ -552,6 +562,9 @@ static void play(struct hns_run *run)
             eca_free(eca_take(run->kill_at));
             hns_agent_kill(run);
         }
+        if (run->restart_at_ns > 0 && hns_now_ns(run) >= run->restart_at_ns) {
+            (void)hns_agent_start(run);
+        }
         check_limits(run);
         if (run->failed || poll_cursors(run, false)) {
             continue;
@@ -798,6 +811,7 @@ static void finish(struct hns_run *run, struct hns_result *result)
     if (run->stage_open) {
         fake_trace_unlisten(run->stage.base.trace, on_event, run);
         run->stage.ops->agent_kill(run->stage.impl);
+        eca_timer_stop(&run->restart_timer);
         for (size_t i = 0; i < run->cursor_count; i++) {
             end_wait(run->cursors[i]);
         }
@@ -823,6 +837,7 @@ static void open_and_play(struct hns_run *run)
     }
     run->stage_open = true;
     run->start_ns = eca_sched_now_ns(run->stage.base.sched);
+    eca_timer_init(&run->restart_timer, run->stage.base.sched, nothing, NULL);
     fake_trace_listen(run->stage.base.trace, on_event, run);
     if (hns_cast_open(run, &err) < 0) {
         hns_fail(run, NULL, "%s", err.msg);

@@ -213,6 +213,9 @@ static const struct hns_member world_members[] = {
     {"agent", HNS_T_PAIRS, "environment of the agent", false, NULL, NULL},
     {"options", HNS_T_TEXTS, "command line of the agent", false, NULL, NULL},
     {"start", HNS_T_BOOL, "start the agent first; default true", false, NULL, NULL},
+    {"restarts", HNS_T_DURATION,
+     "so long after it ended with code 1 the agent is started again, as by an init system", false,
+     NULL, NULL},
     {"data", HNS_T_PAIRS, "files in the data directory: name: content", false, NULL, NULL},
     {"data_dir", HNS_T_TEXT, "a folder copied into the data directory", false, NULL, NULL},
     {"wall", HNS_T_TEXT, "virtual time of day at the start (RFC 3339)", false, NULL, NULL},
@@ -315,6 +318,7 @@ static const struct hns_member version_members[] = {
 };
 static const struct hns_member stop_members[] = {
     {"task", HNS_T_TEXT, "name", true, NULL, NULL},
+    {"maybe", HNS_T_BOOL, "nothing is sent when ECS has it as STOPPED already", false, NULL, NULL},
     {"seq", HNS_T_INT, "sequence number; default the next one", false, NULL, NULL},
     {"message_id", HNS_T_TEXT, "default payload-<n>", false, NULL, NULL},
     {0},

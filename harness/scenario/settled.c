@@ -127,6 +127,9 @@ void hns_settled_differs(struct hns_run *run, struct eca_buf *why)
     const char *name;
     void *value;
 
+    if (fake_acs_unacknowledged_payload(run->cast.acs) != NULL) {
+        add(why, "is not", fake_acs_unacknowledged_payload(run->cast.acs), "acknowledged");
+    }
     while (run->cast.docker != NULL && eca_map_next(run->sent, &cursor, &name, &value)) {
         const char *status = fake_ecs_task_status(run->cast.ecs, hns_task_arn(run, name));
         eca_auto_free char *prefix = eca_xasprintf("%s/", name);

@@ -130,8 +130,12 @@ static int verb_stop_task(struct hns_run *run, struct hns_cursor *cursor,
     eca_auto_buf struct eca_buf out = {0};
     struct hns_node nothing = {.kind = HNS_MAP, .file = args->node->file};
     const struct hns_node *description = known;
+    const char *status = fake_ecs_task_status(run->cast.ecs, hns_task_arn(run, task));
 
     (void)cursor;
+    if (hns_arg_bool(args, "maybe", false) && status != NULL && strcmp(status, "STOPPED") == 0) {
+        return ECA_OK;
+    }
     (void)eca_map_put(run->stops, task, run);
     if (known == NULL) { /* described in an earlier acs.send; without any, the ARN is enough */
         description = eca_map_get(run->sent, task);

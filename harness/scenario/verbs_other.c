@@ -190,6 +190,7 @@ static int verb_clock_step(struct hns_run *run, struct hns_cursor *cursor,
         return ECA_E_INVALID;
     }
     run->stage.ops->clock_step(run->stage.impl, ns / 1000000);
+    fake_auth_clock_stepped(run->cast.auth, ns / 1000000);
     return ECA_OK;
 }
 
