@@ -52,7 +52,7 @@ struct fake_acs {
         char *type, *body;
     } refusal;
     bool holding;
-    struct fake_exchange *held[HELD_UPGRADES_MAX];
+    struct fake_exchange *held[HELD_UPGRADES_MAX]; /* NULL: its client has gone */
     size_t held_count;
     int close_at_once;
     char *close_at_once_reason;
@@ -661,6 +661,11 @@ static const char *upgrade_flaw(const struct fake_request *request)
     return NULL;
 }
 
+static void held_is_gone(void *arg)
+{
+    *(struct fake_exchange **)arg = NULL;
+}
+
 static void on_upgrade(void *arg, struct fake_exchange *exchange)
 {
     struct fake_acs *acs = arg;
@@ -692,6 +697,7 @@ static void on_upgrade(void *arg, struct fake_exchange *exchange)
         return;
     }
     if (acs->holding && acs->held_count < HELD_UPGRADES_MAX) {
+        fake_exchange_on_gone(exchange, held_is_gone, &acs->held[acs->held_count]);
         acs->held[acs->held_count++] = exchange;
         return;
     }
@@ -809,12 +815,15 @@ void fake_acs_accept(struct fake_acs *acs, bool hold)
 {
     acs->refusal.on = false;
     acs->holding = hold;
-    while (!hold && acs->held_count > 0) {
-        struct fake_exchange *exchange = acs->held[0];
-        memmove(&acs->held[0], &acs->held[1], (acs->held_count - 1) * sizeof(acs->held[0]));
-        acs->held_count--;
-        welcome(acs, exchange);
+    for (size_t i = 0; !hold && i < acs->held_count; i++) {
+        struct fake_exchange *exchange = eca_take(acs->held[i]);
+
+        if (exchange != NULL) {
+            fake_exchange_on_gone(exchange, NULL, NULL);
+            welcome(acs, exchange);
+        }
     }
+    acs->held_count = hold ? acs->held_count : 0;
 }
 
 void fake_acs_close_at_once(struct fake_acs *acs, int code, const char *reason)

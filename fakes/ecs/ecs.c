@@ -7,6 +7,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 
+#define ON_ITS_WAY_NS UINT64_C(1000000000)
 #define TARGET_PREFIX "AmazonEC2ContainerServiceV20141113."
 #define CONTAINER_REASON_BYTES_MAX 255
 #define TASK_REASON_BYTES_MAX 1024
@@ -21,6 +22,7 @@ struct instance {
 struct known {
     char status[16];
     uint64_t stopped_ns;
+    uint64_t told_ns;
     bool told; /* the agent got the answer: a repetition is a fault of its own */
 };
 
@@ -592,6 +594,7 @@ static void mark_told(struct fake_ecs *ecs, const char *operation, struct eca_vi
     known = eca_map_get(ecs->statuses, eca_buf_str(&key));
     if (known != NULL) {
         known->told = true;
+        known->told_ns = eca_sched_now_ns(ecs->opts.base.sched);
     }
 }
 
@@ -766,6 +769,20 @@ void fake_ecs_agent_crashed(struct fake_ecs *ecs)
 
     while (eca_map_next(ecs->statuses, &cursor, &key, &value)) {
         ((struct known *)value)->told = false;
+    }
+}
+
+void fake_ecs_agent_ended(struct fake_ecs *ecs)
+{
+    uint64_t now = eca_sched_now_ns(ecs->opts.base.sched);
+    size_t cursor = 0;
+    const char *key;
+    void *value;
+
+    while (eca_map_next(ecs->statuses, &cursor, &key, &value)) {
+        struct known *known = value;
+
+        known->told = known->told && now - known->told_ns > ON_ITS_WAY_NS;
     }
 }
 

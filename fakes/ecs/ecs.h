@@ -52,6 +52,8 @@ uint32_t fake_ecs_fail(struct fake_ecs *ecs, const char *operation, const char *
 
 /* The agent died: it may have lost the answers, so each status may come once more (FB-INV.1). */
 void fake_ecs_agent_crashed(struct fake_ecs *ecs);
+/* It ended in order: only answers of the last second may have been on their way. */
+void fake_ecs_agent_ended(struct fake_ecs *ecs);
 
 size_t fake_ecs_instance_count(const struct fake_ecs *ecs);
 const char *fake_ecs_instance_arn(const struct fake_ecs *ecs, size_t index);

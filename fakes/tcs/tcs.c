@@ -31,8 +31,8 @@ struct fake_tcs {
     struct session *session;
     struct eca_list all_sessions;
     uint64_t sessions, messages, cycles;
-    struct eca_map *last_of; /* task ARN -> owned JSON of its containers */
-    struct fake_exchange *held[HELD_UPGRADES_MAX];
+    struct eca_map *last_of;                       /* task ARN -> owned JSON of its containers */
+    struct fake_exchange *held[HELD_UPGRADES_MAX]; /* NULL: its client has gone */
     size_t held_count;
     bool holding;
     struct eca_timer heartbeat, ack;
@@ -435,6 +435,11 @@ static const char *upgrade_flaw(const struct fake_request *request)
     return NULL;
 }
 
+static void held_is_gone(void *arg)
+{
+    *(struct fake_exchange **)arg = NULL;
+}
+
 static void on_upgrade(void *arg, struct fake_exchange *exchange)
 {
     struct fake_tcs *tcs = arg;
@@ -455,6 +460,7 @@ static void on_upgrade(void *arg, struct fake_exchange *exchange)
         refuse_now(tcs, exchange, tcs->refusal.status, tcs->refusal.body);
         tcs->refusal.on = tcs->refusal.left == 0 || --tcs->refusal.left > 0;
     } else if (tcs->holding && tcs->held_count < HELD_UPGRADES_MAX) {
+        fake_exchange_on_gone(exchange, held_is_gone, &tcs->held[tcs->held_count]);
         tcs->held[tcs->held_count++] = exchange;
     } else {
         welcome(tcs, exchange);
@@ -572,13 +578,15 @@ void fake_tcs_accept(struct fake_tcs *tcs, bool hold)
 {
     tcs->refusal.on = false;
     tcs->holding = hold;
-    while (!hold && tcs->held_count > 0) {
-        struct fake_exchange *exchange = tcs->held[0];
+    for (size_t i = 0; !hold && i < tcs->held_count; i++) {
+        struct fake_exchange *exchange = eca_take(tcs->held[i]);
 
-        memmove(&tcs->held[0], &tcs->held[1], (tcs->held_count - 1) * sizeof(tcs->held[0]));
-        tcs->held_count--;
-        welcome(tcs, exchange);
+        if (exchange != NULL) {
+            fake_exchange_on_gone(exchange, NULL, NULL);
+            welcome(tcs, exchange);
+        }
     }
+    tcs->held_count = hold ? tcs->held_count : 0;
 }
 
 void fake_tcs_close_after(struct fake_tcs *tcs, uint32_t messages, int code, const char *reason)

@@ -8,7 +8,6 @@
 
 #define STREAM UINT64_C(0x6578706c6f7265) /* of the seed; the run itself uses others */
 #define SETTLES_WITHIN "30m"
-#define STAYS_WITHIN "1m"
 
 /* ---- dice ------------------------------------------------------------------------------------ */
 
@@ -100,10 +99,37 @@ static void mend(struct hns_plan *plan)
     }
     hns_plan_step(plan, "check: {settled: true, connected: true, "
                         "agent: running, within: " SETTLES_WITHIN "}");
-    hns_plan_step(plan, "http: {path: /v1/tasks, within: 1s}");
-    hns_plan_step(plan, "advance: " STAYS_WITHIN);
+    hns_plan_step(plan, "http: {path: /v1/tasks, within: 30s}");
+    hns_plan_step(plan, "advance: 1m");
     hns_plan_step(plan, "check: {settled: true, connected: true, "
-                        "agent: running, within: " STAYS_WITHIN "}");
+                        "agent: running, within: " SETTLES_WITHIN "}");
+}
+
+/* What the best agent cannot help. */
+static void allow(struct hns_plan *plan)
+{
+    const struct {
+        bool when;
+        const char *rule, *reason;
+    } rules[] = {
+        {plan->weight[HNS_FAM_ACS] > 0, "ACS-202", "who does not read sees no end of a session"},
+        {plan->weight[HNS_FAM_TCS] > 0, "TCS-701", "who does not read sees no end of a session"},
+        {plan->weight[HNS_FAM_TCS] > 0, "TCS-402", "what is read late was signed early"},
+        {plan->weight[HNS_FAM_OPERATOR] > 0, "FB-INV.3",
+         "what an operator starts again may take its time to stop"},
+        {plan->forgets_soon && plan->weight[HNS_FAM_ACS] > 0, "FB-INV.1",
+         "a stop that comes again after the clean-up is answered again"},
+    };
+
+    bool any = false;
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(rules); i++) {
+        if (rules[i].when) {
+            eca_buf_addf(plan->out, "%s  %s: %s\n", any ? "" : "allow:\n", rules[i].rule,
+                         rules[i].reason);
+            any = true;
+        }
+    }
 }
 
 void hns_generate(uint64_t seed, struct eca_buf *out)
@@ -120,10 +146,6 @@ void hns_generate(uint64_t seed, struct eca_buf *out)
     eca_buf_add_str(out, "timeline:\n");
     hns_plan_trouble(plan);
     mend(plan);
-    if (plan->weight[HNS_FAM_ACS] > 0 || plan->weight[HNS_FAM_TCS] > 0) {
-        eca_buf_add_str(out, "allow:\n"
-                             "  ACS-202: who does not read cannot see the end of a session\n"
-                             "  TCS-701: who does not read cannot see the end of a session\n");
-    }
+    allow(plan);
     eca_free(plan);
 }

@@ -169,7 +169,7 @@ void hns_plan_world(struct hns_plan *plan)
             behaviour(plan, i + 1, j);
         }
     }
-    if (hns_plan_chance(plan, 20)) {
+    if (plan->weight[HNS_FAM_ACS] > 0 || hns_plan_chance(plan, 20)) { /* lost ones come again */
         eca_buf_addf(out, "  acs: {resend: %s}\n", hns_plan_pick(plan, resend));
     }
     tasks(plan);

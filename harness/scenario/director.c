@@ -136,6 +136,11 @@ void hns_run_agent_exit(struct hns_run *run, int code)
 
     run->exited = true;
     run->exit_code = code;
+    if (run->disk_broke) { /* it could not write down what it was told */
+        fake_ecs_agent_crashed(run->cast.ecs);
+    } else {
+        fake_ecs_agent_ended(run->cast.ecs);
+    }
     eca_buf_addf(&fields, "{\"code\":%d}", code);
     (void)fake_trace_add(run->stage.base.trace, FAKE_LANE_AGENT, "exit", eca_buf_str(&fields));
     if (restarts_ns > 0 && code == EXIT_FAILURE) {

@@ -174,6 +174,7 @@ static int verb_disk(struct hns_run *run, struct hns_cursor *cursor, const struc
         hns_fail(run, cursor->step, "\"disk\" works in sim only: give the step `modes: [sim]`");
         return ECA_E_INVALID;
     }
+    run->disk_broke = run->disk_broke || strcmp(hns_arg_text(args, "state", "ok"), "ok") != 0;
     run->stage.ops->disk(run->stage.impl, hns_arg_text(args, "state", "ok"),
                          (uint32_t)hns_arg_int(args, "times", 0), hns_arg_ms(args, "takes", 0));
     return ECA_OK;
