@@ -16,6 +16,6 @@ struct eca_record_file;
 struct eca_record_file *eca_record_file_open(const char *path, uint64_t bytes_max,
                                              struct eca_err *err);
 void eca_record_file_line(void *impl, struct eca_view line); /* impl: the file */
-void eca_record_file_close(struct eca_record_file *file); /* NULL ok */
+void eca_record_file_close(struct eca_record_file *file);    /* NULL ok */
 
 #endif

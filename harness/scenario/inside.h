@@ -105,10 +105,10 @@ struct hns_run {
     size_t lives;
     int exit_code;
     bool exited;
-    bool disk_broke; /* commits have failed in this run */
+    bool disk_broke;                /* commits have failed in this run */
     uint64_t restart_at_ns;         /* an init system starts it again; 0 = no */
     struct eca_timer restart_timer; /* wakes the stage for that */
-    uint64_t connect_ns[5]; /* the last attempts to reach ACS */
+    uint64_t connect_ns[5];         /* the last attempts to reach ACS */
     size_t connects;
     char *secrets[HNS_SECRET_COUNT_MAX];
     size_t secret_count;
