@@ -47,6 +47,7 @@ unit_valgrind() { make -s -j"$jobs" VARIANT=debug unit-build && VALGRIND=1 ci/ru
 golden_sim() { build/harness run scenarios; }
 golden_wire() { build/harness run --wire scenarios; }
 golden_live() { ci/live.sh; }
+explore() { build/harness explore --seeds 500; }
 asan_sim() { make -s -j"$jobs" VARIANT=asan all && build/asan/harness run scenarios; }
 real_docker() { build_release && tests/real-docker/run.sh; }
 cover() { python3 ci/requirements.py --fail-under "$(cat ci/requirements.floor)"; }
@@ -60,6 +61,7 @@ step docs bash ci/docs.sh
 step sim golden_sim
 step wire golden_wire
 step replay ci/replay.sh
+step explore explore
 step live golden_live
 step sim-asan asan_sim
 step real-docker real_docker

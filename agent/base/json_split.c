@@ -22,9 +22,20 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Advance over one byte of a started value; true when it was its last. */
-static bool scan(struct eca_json_splitter *splitter, char c)
+/* Can a value or a key begin behind this byte? */
+static bool opens(char last)
 {
+    return last == '{' || last == '[' || last == ',' || last == ':';
+}
+
+enum scanned { INSIDE, LAST, BROKEN };
+
+/* Advance over one byte of a started value. The parser judges the whole; here counts only what
+ * tells that its end was lost. */
+static enum scanned scan(struct eca_json_splitter *splitter, char c)
+{
+    char last = splitter->last;
+
     if (splitter->in_string) {
         if (splitter->escaped) {
             splitter->escaped = false;
@@ -32,23 +43,32 @@ static bool scan(struct eca_json_splitter *splitter, char c)
             splitter->escaped = true;
         } else if (c == '"') {
             splitter->in_string = false;
+        } else if (c == '\n') {
+            return BROKEN;
         }
-        return false;
+        return INSIDE;
+    }
+    if (is_space(c)) {
+        return INSIDE;
+    }
+    splitter->last = c;
+    if (last == '{' && c != '"' && c != '}') {
+        return BROKEN;
     }
     switch (c) {
     case '"':
         splitter->in_string = true;
-        return false;
+        return opens(last) ? INSIDE : BROKEN;
     case '{':
     case '[':
         splitter->depth++;
-        return false;
+        return last == '\0' || opens(last) ? INSIDE : BROKEN;
     case '}':
     case ']':
         splitter->depth--;
-        return splitter->depth == 0;
+        return splitter->depth == 0 ? LAST : INSIDE;
     default:
-        return false;
+        return INSIDE;
     }
 }
 
@@ -91,13 +111,21 @@ int eca_json_splitter_feed(struct eca_json_splitter *splitter, struct eca_view b
                                    (unsigned char)c);
             }
             splitter->started = true;
+            splitter->last = '\0';
             from = i;
         }
-        if (scan(splitter, c)) {
+        switch (scan(splitter, c)) {
+        case INSIDE:
+            break;
+        case BROKEN:
+            return eca_err_set(err, ECA_E_INVALID, "JSON value cut off before byte 0x%02x",
+                               (unsigned char)c);
+        case LAST:
             rc = deliver(splitter, eca_view_sub(bytes, from, i + 1 - from), on_value, arg, err);
             if (rc < 0) {
                 return rc;
             }
+            break;
         }
     }
     if (splitter->started) {

@@ -369,6 +369,7 @@ static bool next_of_starting(struct step *step, struct eca_container *container)
             break;
         }
         container->applied = ECA_STATUS_RUNNING;
+        container->run.start_late = false;
         step_call(step, container, ECA_CALL_START);
         break;
     case ECA_STATUS_RUNNING:
@@ -498,7 +499,12 @@ static void begin(struct step *step)
     update(step);
     step->beginning = false;
     for (size_t i = 0; i < task->container_count; i++) {
-        report_container(step, &task->containers[i]);
+        struct eca_container *container = &task->containers[i];
+
+        if (container->known == ECA_STATUS_CREATED && container->applied == ECA_STATUS_RUNNING) {
+            container->run.start_late = true; /* sent by an earlier life: no answer will come */
+        }
+        report_container(step, container);
     }
     report_task(step);
     if (task->known == ECA_STATUS_STOPPED) {

@@ -515,7 +515,8 @@ static void facts_created(struct step *step, struct eca_container *container)
         if (run->call == ECA_CALL_START || container->applied != ECA_STATUS_RUNNING) {
             break;
         }
-        if (run->start_late && ++run->looks < step->policy.late_start_looks) {
+        if (run->start_late && container->desired == ECA_STATUS_STOPPED &&
+            ++run->looks < step->policy.late_start_looks) {
             step_look_pause(step, container, ECA_LOOK_PROOF); /* it may still start (FB-07) */
             break;
         }

@@ -97,6 +97,33 @@ START_TEST(what_is_no_value_is_refused)
 }
 END_TEST
 
+/* DKR-821: a value whose end was lost is told when the next one begins inside it, not after the
+ * stream was deaf for the size of the limit. */
+START_TEST(lost_end_is_noticed_at_the_next_value)
+{
+    static const char *const lost[] = {
+        "{broken\n{}",
+        "{\"status\":\"st\n{\"a\":1}",
+        "{\"status\":\"start\"\n{\"a\":1}",
+        "{\"status\":12\n{\"a\":1}",
+        "{\"status\":\n{\"a\":1}\n{\"b\":1}",
+        "{\"a\":{\"b\":[1]\n{\"a\":1}",
+        "[\"a\" \"b\"",
+        "{[",
+    };
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(lost); i++) {
+        for (size_t chunk = 1; chunk < 30; chunk++) {
+            struct sink sink = {0};
+            bool idle;
+            ck_assert_int_eq(feed_in_chunks(lost[i], chunk, 1000, &sink, &idle), ECA_E_INVALID);
+            ck_assert_str_eq(eca_buf_str(&sink.seen), "");
+            eca_buf_clear(&sink.seen);
+        }
+    }
+}
+END_TEST
+
 START_TEST(value_size_is_bounded_wherever_chunks_end)
 {
     for (size_t chunk = 1; chunk < 16; chunk++) {
@@ -134,6 +161,7 @@ int main(void)
     tcase_add_test(tcase, chunks_do_not_matter);
     tcase_add_test(tcase, half_a_value_is_not_idle);
     tcase_add_test(tcase, what_is_no_value_is_refused);
+    tcase_add_test(tcase, lost_end_is_noticed_at_the_next_value);
     tcase_add_test(tcase, value_size_is_bounded_wherever_chunks_end);
     tcase_add_test(tcase, callback_stops_the_feed);
     suite_add_tcase(suite, tcase);

@@ -31,7 +31,7 @@ static char *slurp(const char *path)
     char *text = eca_xalloc(1 << 20);
 
     ck_assert_msg(file != NULL, "%s", path);
-    (void)fread(text, 1, (1 << 20) - 1, file);
+    ck_assert_uint_gt(fread(text, 1, (1 << 20) - 1, file), 0);
     (void)fclose(file);
     return text;
 }
