@@ -100,8 +100,8 @@ typedef int eca_json_value_fn(void *arg, struct eca_view value, struct eca_err *
 void eca_json_splitter_init(struct eca_json_splitter *splitter, size_t value_bytes_max);
 void eca_json_splitter_clear(struct eca_json_splitter *splitter);
 /* ECA_E_INVALID: no object or array where a value must begin, or one that was cut off (the next
- * begins inside: whatever followed would be swallowed up to the limit); ECA_E_LIMIT: value too large; or the
- * callback's own error, which stops the feed. */
+ * begins inside: whatever followed would be swallowed up to the limit); ECA_E_LIMIT: value too
+ * large; or the callback's own error, which stops the feed. */
 int eca_json_splitter_feed(struct eca_json_splitter *splitter, struct eca_view bytes,
                            eca_json_value_fn *on_value, void *arg, struct eca_err *err);
 bool eca_json_splitter_idle(const struct eca_json_splitter *splitter); /* nothing half read */
