@@ -520,13 +520,16 @@ static void facts_created(struct step *step, struct eca_container *container)
             step_look_pause(step, container, ECA_LOOK_PROOF); /* it may still start (FB-07) */
             break;
         }
-        container->applied = ECA_STATUS_NONE; /* the start did not happen: again, or STOPPED */
         run->looks = 0;
         if (container->desired < ECA_STATUS_STOPPED && ++run->tries > CREATE_TRIES_MAX) {
+            run->start_late = true; /* accepted, so it may still happen */
             step_fail(step, container,
                       &(struct eca_named_error){.name = "CannotStartContainerError",
                                                 .text = "Container does not start"});
+            step_look_pause(step, container, ECA_LOOK_PROOF);
+            break;
         }
+        container->applied = ECA_STATUS_NONE; /* the start did not happen: again, or STOPPED */
         break;
     case ECA_STATUS_RUNNING:
         ended(step, container, NULL);

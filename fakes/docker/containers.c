@@ -3,6 +3,7 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "agent/base/timefmt.h"
 #include "fakes/docker/state.h"
 
 #define MEMORY_BYTES_MIN 4194304
@@ -625,24 +626,39 @@ static void start_now(struct op *op)
     docker_no_body(exchange, 204);
 }
 
+/* A second start waits for the first, as the daemon's lock on the container makes it. */
+static void start_after_start(struct op *op)
+{
+    if (op->container != NULL && is_alive(op->container)) {
+        docker_no_body(op->exchange, 304);
+        fake_docker_op_free(op);
+    } else {
+        start_now(op);
+    }
+}
+
 void docker_start(struct fake_docker *docker, struct fake_exchange *exchange,
                   const struct fake_docker_route *route)
 {
     struct container *container = find_ref(docker, exchange, route);
     struct op *op;
+    uint64_t now_ns = eca_sched_now_ns(docker->opts.base.sched);
 
     if (container == NULL) {
         return;
     }
-    if (is_alive(container) || container->starting) {
+    if (is_alive(container)) {
         docker_no_body(exchange, 304);
         return;
     }
-    op = fake_docker_op_new(docker, exchange, start_now);
+    op = fake_docker_op_new(docker, exchange, container->starting ? start_after_start : start_now);
     op->container = container;
     eca_list_push_back(&container->waiters, &op->wait_node); /* NULLed when it is removed */
-    if (container->script.start_ms > 0) {
+    if (container->starting) {
+        eca_timer_start(&op->timer, container->start_due_ns - now_ns + 1);
+    } else if (container->script.start_ms > 0) {
         container->starting = true;
+        container->start_due_ns = now_ns + container->script.start_ms * (uint64_t)ECA_NS_PER_MS;
         eca_timer_start_ms(&op->timer, container->script.start_ms);
     } else {
         start_now(op);

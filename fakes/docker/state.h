@@ -54,6 +54,7 @@ struct container {
     bool needs_name_error; /* the command cannot be started (DKR-531) */
     int64_t exit_code;
     bool oom, starting;
+    uint64_t start_due_ns; /* of the clock, while starting */
     char *error;
     int64_t created_ns, started_ns, finished_ns; /* wall, 0 = never */
     struct port ports[PORTS_MAX];
