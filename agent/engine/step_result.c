@@ -187,6 +187,7 @@ static void created(struct step *step, struct eca_container *container,
         if (result->info != NULL) {
             take_id(container, result->info->id);
             (void)eca_learn_volumes(step->task, container, result->info);
+            run->unclaimed = result->info->running && container->desired == ECA_STATUS_STOPPED;
         }
         step_change(step, container, ECA_STATUS_CREATED); /* the id is proof (TASKM-304) */
         return;
@@ -332,6 +333,12 @@ static void stop_answered(struct step *step, struct eca_container *container,
 
     if (result->outcome != ECA_OUTCOME_DONE && result->outcome != ECA_OUTCOME_ALREADY) {
         run->stop_error = result->error;
+    }
+    if (result->info != NULL && result->info->never_started && run->start_late) {
+        run->certain = true; /* not stopped: not started yet (FB-07); the watch decides */
+        run->unclaimed = false;
+        step_look_pause(step, container, ECA_LOOK_PROOF);
+        return;
     }
     if (result->info != NULL && !result->info->running) {
         ended(step, container, result->info);

@@ -40,7 +40,8 @@ static void send(struct hns_plan *plan)
 static void fault(struct hns_plan *plan, const char *kind, const char *party, const char *what)
 {
     static const char *const delays[] = {"50ms", "3s", "40s", "3m"};
-    static const unsigned statuses[] = {500, 500, 503, 404, 409};
+    /* no 404: a daemon that denies what it has is believed (DKR-402, FB-03) */
+    static const unsigned statuses[] = {500, 500, 500, 503, 409};
     eca_auto_buf struct eca_buf more = {0};
 
     if (kind[0] == 'd' && kind[1] == 'e') {

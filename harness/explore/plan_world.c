@@ -46,6 +46,7 @@ static void image(struct hns_plan *plan, unsigned number)
     } else if (hns_plan_chance(plan, 5)) {
         eca_buf_add_str(out, ", pull_error: \"manifest unknown\"");
     } else if (plan->weight[HNS_FAM_PULL] > 1 && hns_plan_chance(plan, 10)) {
+        plan->pulls_hang = true;
         eca_buf_add_str(out,
                         hns_plan_chance(plan, 50) ? ", pull_stalls: true" : ", pull_silent: true");
     }
