@@ -36,7 +36,7 @@ struct hns_plan {
     uint32_t phase_ms, latency_us, jitter_us;
     unsigned weight[HNS_FAMILIES];
     bool docker_is_down;
-    bool pulls_hang; /* some image's pulls end by their deadline only, one after the other */
+    bool pulls_hang;   /* some image's pulls end by their deadline only, one after the other */
     bool forgets_soon; /* stopped tasks are cleaned up while the run lasts */
 };
 
