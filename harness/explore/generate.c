@@ -120,15 +120,14 @@ static void allow(struct hns_plan *plan)
     } rules[] = {
         {plan->weight[HNS_FAM_ACS] > 0, "ACS-202", "who does not read sees no end of a session"},
         {plan->weight[HNS_FAM_TCS] > 0, "TCS-701", "who does not read sees no end of a session"},
-        {plan->weight[HNS_FAM_TCS] > 0, "TCS-402", "what is read late was signed early"},
+        {plan->weight[HNS_FAM_TCS] > 0 || plan->weight[HNS_FAM_CLOCK] > 0, "TCS-402",
+         "what is read late was signed early"},
         {plan->weight[HNS_FAM_CLOCK] > 0, "API-F01",
          "what was signed before a step arrives after it, and is sent again (API-406)"},
         {plan->weight[HNS_FAM_CLOCK] > 0, "TCS-902",
          "what was signed before a step arrives after it"},
         {plan->weight[HNS_FAM_OPERATOR] > 0, "FB-INV.3",
          "what an operator starts again may take its time to stop"},
-        {plan->forgets_soon && plan->weight[HNS_FAM_ACS] > 0, "FB-INV.1",
-         "a stop that comes again after the clean-up is answered again"},
     };
 
     bool any = false;

@@ -12,7 +12,8 @@ static void agent(struct hns_plan *plan)
     struct eca_buf *out = plan->out;
 
     eca_buf_add_str(out, "  agent:\n    ECS_ENABLE_TASK_IAM_ROLE: \"true\"\n");
-    if (hns_plan_chance(plan, 50)) {
+    /* A payload that ECS sends again after the clean-up is a new task to any agent. */
+    if (hns_plan_chance(plan, 50) && plan->weight[HNS_FAM_ACS] == 0) {
         plan->forgets_soon = true;
         eca_buf_addf(out, "    ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION: %s\n",
                      hns_plan_pick(plan, cleanup));
