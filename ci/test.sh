@@ -66,6 +66,7 @@ step live golden_live
 step sim-asan asan_sim
 step real-docker real_docker
 step clang build_clang
+step same-trace ci/same-trace.sh
 step lint make -s lint
 step valgrind unit_valgrind
 step fuzz make -s -j"$jobs" fuzz FUZZ_SECONDS=5

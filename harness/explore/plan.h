@@ -40,7 +40,7 @@ struct hns_plan {
     bool forgets_soon; /* stopped tasks are cleaned up while the run lasts */
 };
 
-/* generate.c */
+/* generate.c. One draw in a list of arguments: compilers differ in which they evaluate first. */
 uint64_t hns_plan_below(struct hns_plan *plan, uint64_t bound);
 bool hns_plan_chance(struct hns_plan *plan, unsigned percent);
 /* One line of the timeline. */

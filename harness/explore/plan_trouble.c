@@ -69,14 +69,16 @@ static void docker_call(struct hns_plan *plan)
 {
     static const char *const calls[] = {"create", "start", "stop",    "inspect",
                                         "remove", "list",  "version", "stats"};
+    const char *kind = hns_plan_pick(plan, exchange_kinds);
 
-    fault(plan, hns_plan_pick(plan, exchange_kinds), "docker", hns_plan_pick(plan, calls));
+    fault(plan, kind, "docker", hns_plan_pick(plan, calls));
 }
 
 static void pull(struct hns_plan *plan)
 {
-    fault(plan, hns_plan_pick(plan, exchange_kinds), "docker",
-          hns_plan_chance(plan, 80) ? "pull" : "image-inspect");
+    const char *kind = hns_plan_pick(plan, exchange_kinds);
+
+    fault(plan, kind, "docker", hns_plan_chance(plan, 80) ? "pull" : "image-inspect");
 }
 
 static void docker_events(struct hns_plan *plan)
@@ -91,7 +93,9 @@ static void docker_events(struct hns_plan *plan)
     } else if (hns_plan_chance(plan, 20)) {
         hns_plan_step(plan, "docker.event: \"{broken\"");
     } else {
-        fault(plan, hns_plan_pick(plan, kinds), "docker", hns_plan_pick(plan, what));
+        const char *kind = hns_plan_pick(plan, kinds);
+
+        fault(plan, kind, "docker", hns_plan_pick(plan, what));
     }
 }
 
@@ -113,13 +117,17 @@ static void ecs(struct hns_plan *plan)
                                              "SubmitContainerStateChange", "DiscoverPollEndpoint"};
     static const char *const presets[] = {"throttling", "server"};
 
+    const char *operation = hns_plan_pick(plan, operations);
+
     if (hns_plan_chance(plan, 30)) {
-        hns_plan_step(
-            plan, "ecs.fail: {operation: \"%s\", preset: %s, times: %u, after_effect: %s}",
-            hns_plan_pick(plan, operations), hns_plan_pick(plan, presets),
-            1 + (unsigned)hns_plan_below(plan, 5), hns_plan_chance(plan, 30) ? "true" : "false");
+        const char *preset = hns_plan_pick(plan, presets);
+        unsigned times = 1 + (unsigned)hns_plan_below(plan, 5);
+
+        hns_plan_step(plan,
+                      "ecs.fail: {operation: \"%s\", preset: %s, times: %u, after_effect: %s}",
+                      operation, preset, times, hns_plan_chance(plan, 30) ? "true" : "false");
     } else {
-        fault(plan, hns_plan_pick(plan, exchange_kinds), "ecs", hns_plan_pick(plan, operations));
+        fault(plan, hns_plan_pick(plan, exchange_kinds), "ecs", operation);
     }
 }
 
@@ -152,7 +160,9 @@ static void acs(struct hns_plan *plan)
     if (hns_plan_chance(plan, 60)) {
         hns_plan_step(plan, "%s", hns_plan_pick(plan, steps));
     } else {
-        fault(plan, hns_plan_pick(plan, kinds), "acs", hns_plan_pick(plan, messages));
+        const char *kind = hns_plan_pick(plan, kinds);
+
+        fault(plan, kind, "acs", hns_plan_pick(plan, messages));
     }
 }
 
@@ -238,9 +248,9 @@ static void operators(struct hns_plan *plan)
     unsigned task = some_task(plan);
     /* Nobody stops what an operator starts again unseen. */
     unsigned count = plan->weight[HNS_FAM_EVENTS] > 0 ? 5 : 6;
+    const char *verb = verbs[hns_plan_below(plan, count)];
 
-    hns_plan_step(plan, "docker.%s: {container: t%u/c%u, maybe: true}",
-                  verbs[hns_plan_below(plan, count)], task + 1,
+    hns_plan_step(plan, "docker.%s: {container: t%u/c%u, maybe: true}", verb, task + 1,
                   1 + (unsigned)hns_plan_below(plan, plan->containers[task]));
 }
 

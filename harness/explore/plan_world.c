@@ -94,8 +94,8 @@ static void behaviour(struct hns_plan *plan, unsigned task, unsigned container)
 
     eca_buf_addf(out, "      - {container: t%u/c%u", task, container);
     if (hns_plan_chance(plan, 25)) {
-        eca_buf_addf(out, ", exits_after: %s, exit_code: %u", hns_plan_pick(plan, exits),
-                     (unsigned)hns_plan_below(plan, 3));
+        eca_buf_addf(out, ", exits_after: %s", hns_plan_pick(plan, exits));
+        eca_buf_addf(out, ", exit_code: %u", (unsigned)hns_plan_below(plan, 3));
     }
     if (hns_plan_chance(plan, 20)) {
         eca_buf_addf(out, ", create_takes: %s", hns_plan_pick(plan, takes));
@@ -109,8 +109,8 @@ static void behaviour(struct hns_plan *plan, unsigned task, unsigned container)
     if (hns_plan_chance(plan, 15)) {
         eca_buf_add_str(out, ", ignores_term: true");
     } else if (hns_plan_chance(plan, 30)) {
-        eca_buf_addf(out, ", term_takes: %s, term_code: %u", hns_plan_pick(plan, term),
-                     (unsigned)hns_plan_below(plan, 3));
+        eca_buf_addf(out, ", term_takes: %s", hns_plan_pick(plan, term));
+        eca_buf_addf(out, ", term_code: %u", (unsigned)hns_plan_below(plan, 3));
     }
     eca_buf_add_str(out, "}\n");
 }
