@@ -48,6 +48,7 @@ golden_sim() { build/harness run scenarios; }
 golden_wire() { build/harness run --wire scenarios; }
 golden_live() { ci/live.sh; }
 explore() { build/harness explore --seeds 500; }
+deaths() { build/harness deaths scenarios/deaths/busy.yaml; }
 asan_sim() { make -s -j"$jobs" VARIANT=asan all && build/asan/harness run scenarios; }
 real_docker() { build_release && tests/real-docker/run.sh; }
 cover() { python3 ci/requirements.py --fail-under "$(cat ci/requirements.floor)"; }
@@ -62,6 +63,7 @@ step sim golden_sim
 step wire golden_wire
 step replay ci/replay.sh
 step explore explore
+step deaths deaths
 step live golden_live
 step sim-asan asan_sim
 step real-docker real_docker

@@ -37,6 +37,8 @@ void hns_usage(FILE *to)
         "    --minutes N          as many as that takes\n"
         "    --workers N          processes; default one per processor\n"
         "    ends with 0, or 1 wrong result, 3 no progress, 4 crash\n"
+        "harness deaths [--seed N] [--every N] FILE...   simulate each once for every moment at\n"
+        "                            which the agent can be killed, and kill it there\n"
         "harness shrink [--seed N] FILE...   leave out what a failing scenario does not need\n"
         "harness check FILE...       is it a scenario? errors with line and column\n"
         "harness demo [OPTIONS] [FILE]   a task lives and dies on a timeline\n"
@@ -137,7 +139,7 @@ static bool parse_valued(struct hns_options *options, const char *word, const ch
     } numbers[] = {
         {"--seed", &options->seed},       {"--seeds", &options->seeds},
         {"--from", &options->from},       {"--minutes", &options->minutes},
-        {"--workers", &options->workers},
+        {"--workers", &options->workers}, {"--every", &options->every},
     };
 
     if (value == NULL) {
@@ -188,6 +190,7 @@ bool hns_options_parse(struct hns_options *options, int argc, char **argv)
 {
     options->seed = options->from = 1;
     options->seeds = 1000;
+    options->every = 1;
     if (argc < 2) {
         return false;
     }

@@ -14,6 +14,7 @@ struct hns_options {
     enum hns_mode mode;
     uint64_t seed;
     uint64_t seeds, from, minutes, workers; /* explore */
+    uint64_t every;                         /* deaths */
     bool verbose, twice, keep;
     const char *agent_path, *real_docker;
     const char *junit, *json, *log, *trace, *html; /* files to write, or NULL */

@@ -7,6 +7,7 @@
 #include "agent/base/str.h"
 #include "agent/base/version.h"
 #include "harness/cmdline.h"
+#include "harness/explore/deaths.h"
 #include "harness/explore/explore.h"
 #include "harness/explore/shrink.h"
 #include "harness/live/live.h"
@@ -371,6 +372,18 @@ static int explore(struct hns_options *options)
     return hns_explore(&opts);
 }
 
+static int deaths(struct hns_options *options)
+{
+    int code = EXIT_SUCCESS;
+
+    for (size_t i = 0; i < options->file_count; i++) {
+        int one = hns_deaths(options->files[i], options->seed, options->every);
+
+        code = one == EXIT_SUCCESS ? code : one;
+    }
+    return code;
+}
+
 static int shrink(struct hns_options *options)
 {
     int code = EXIT_SUCCESS;
@@ -419,14 +432,9 @@ static const struct command {
     int (*run)(struct hns_options *options);
     bool needs_files;
 } commands[] = {
-    {"run", run, true},
-    {"check", check, true},
-    {"replay", replay, true},
-    {"explore", explore, false},
-    {"shrink", shrink, true},
-    {"demo", demo, false},
-    {"reference", reference, false},
-    {"schema", schema, false},
+    {"run", run, true},          {"check", check, true},          {"replay", replay, true},
+    {"explore", explore, false}, {"deaths", deaths, true},        {"shrink", shrink, true},
+    {"demo", demo, false},       {"reference", reference, false}, {"schema", schema, false},
     {"version", version, false},
 };
 

@@ -166,12 +166,11 @@ void hns_points_to_now(struct hns_run *run, enum fake_lane lane)
     }
 }
 
-int hns_agent_start(struct hns_run *run)
+static int start_agent(struct hns_run *run)
 {
     eca_auto_buf struct eca_buf fields = {0};
     struct eca_err err = {0};
 
-    hns_points_to_now(run, FAKE_LANES);
     run->exited = false;
     run->restart_at_ns = 0;
     eca_timer_stop(&run->restart_timer);
@@ -184,13 +183,24 @@ int hns_agent_start(struct hns_run *run)
     return ECA_OK;
 }
 
-void hns_agent_kill(struct hns_run *run)
+int hns_agent_start(struct hns_run *run)
+{
+    hns_points_to_now(run, FAKE_LANES);
+    return start_agent(run);
+}
+
+static void kill_agent(struct hns_run *run)
 {
     if (run->stage.ops->agent_running(run->stage.impl)) {
         (void)fake_trace_add(run->stage.base.trace, FAKE_LANE_AGENT, "killed", NULL);
         run->stage.ops->agent_kill(run->stage.impl);
         fake_ecs_agent_crashed(run->cast.ecs);
     }
+}
+
+void hns_agent_kill(struct hns_run *run)
+{
+    kill_agent(run);
     hns_points_to_now(run, FAKE_LANES);
 }
 
@@ -549,6 +559,15 @@ static void check_limits(struct hns_run *run)
     }
 }
 
+/* Expectations go on where they are: what they wait for may have come already. */
+static void die_and_rise(struct hns_run *run)
+{
+    if (run->stage.ops->agent_running(run->stage.impl)) {
+        kill_agent(run);
+        (void)start_agent(run);
+    }
+}
+
 static void play(struct hns_run *run)
 {
     struct hns_cursor *root = new_cursor(run, NULL, run->scenario->timeline);
@@ -573,6 +592,9 @@ static void play(struct hns_run *run)
         check_limits(run);
         if (run->failed || poll_cursors(run, false)) {
             continue;
+        }
+        if (++run->turns == run->opts->death_at_turn) {
+            die_and_rise(run);
         }
         code = run->stage.ops->turn(run->stage.impl, &err);
         if (code == ECA_E_CONFLICT) {
@@ -806,6 +828,7 @@ static void finish(struct hns_run *run, struct hns_result *result)
         }
         result->virtual_ns = hns_now_ns(run);
         result->events = fake_trace_count(run->stage.base.trace);
+        result->turns = run->turns;
         fake_trace_hash(run->stage.base.trace, result->hash);
     }
     result->outcome = run->failed ? HNS_FAILED : HNS_PASSED;

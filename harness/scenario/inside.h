@@ -77,6 +77,7 @@ struct hns_never {
 struct hns_run {
     uint64_t arn_salt; /* 0: names alone make ARNs */
     const struct hns_run_opts *opts;
+    uint64_t turns;
     const struct hns_scenario *scenario;
     struct hns_stage stage;
     bool stage_open;

@@ -115,6 +115,7 @@ struct hns_result {
     const char *reference; /* why v1.13.1 fails here, or NULL; the scenario's */
     uint64_t virtual_ns, real_ns;
     size_t events;
+    uint64_t turns; /* of the stage: moments at which the agent can die */
     char hash[65];
 };
 void hns_result_clear(struct hns_result *result);
@@ -136,6 +137,7 @@ struct hns_run_opts {
     const char *record;        /* as in hns_stage_opts */
     FILE *log_file;            /* gets every line of the agent's log, or NULL */
     uint64_t live_wait_ns_max; /* live: longer steps skip the scenario; 0 = 60 s */
+    uint64_t death_at_turn;    /* SIGKILL before this turn, and a new start at once; 0 = none */
 };
 void hns_run_scenario(const struct hns_run_opts *opts, struct hns_result *result);
 
