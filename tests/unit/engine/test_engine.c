@@ -37,7 +37,7 @@ static void running(void)
 }
 
 /* ENG-401, TASKM-301, TASKM-303, TASKM-307, TASKM-314, TASKM-120: one task, from payload to
- * clean-up. CLN-101, CLN-104. */
+ * clean-up. CLN-101, CLN-104. TASKM-154, ENG-642: what telemetry is told. */
 START_TEST(task_runs_stops_and_is_cleaned_up)
 {
     running();

@@ -338,7 +338,8 @@ START_TEST(start_result_comes_before_its_die)
 }
 END_TEST
 
-/* TASKM-103, PAY-141, PAY-151, PAY-154: what a desired status changes, and the gate. */
+/* TASKM-103, PAY-141, PAY-151, PAY-154: what a desired status changes, and the gate. TASKM-101,
+ * TASKM-156: in which order an end is told and what it frees. */
 START_TEST(desired_status_only_rises)
 {
     struct eca_step_event run = {.kind = ECA_STEP_DESIRED, .desired = RUNNING, .seq = 1};
@@ -356,7 +357,7 @@ START_TEST(desired_status_only_rises)
 }
 END_TEST
 
-/* ENG-302, ENG-306, ENG-307: the table of derived statuses. */
+/* ENG-301, ENG-302, ENG-304, ENG-306, ENG-307: the table of derived statuses. */
 START_TEST(task_status_follows_its_containers)
 {
     static const struct {
