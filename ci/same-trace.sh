@@ -20,6 +20,7 @@ for _ in 1 2 3 4; do (while :; do :; done) & pids+=($!); done
 trap 'kill "${pids[@]}" 2>/dev/null' EXIT
 check 'release under load' "$(traces release)"
 kill "${pids[@]}"
+trap - EXIT
 for variant in asan clang; do
     [ -x "build/$variant/harness" ] || { echo "SKIPPED  $variant: not built"; continue; }
     check "$variant" "$(traces "$variant")"

@@ -79,10 +79,6 @@ static int deliver(struct eca_json_splitter *splitter, struct eca_view part,
     struct eca_view value = part;
     int rc;
 
-    if (splitter->pending.len + part.len > splitter->value_bytes_max) {
-        return eca_err_set(err, ECA_E_LIMIT, "JSON value larger than %zu bytes",
-                           splitter->value_bytes_max);
-    }
     if (splitter->pending.len > 0) {
         eca_buf_add_view(&splitter->pending, part);
         value = eca_buf_view(&splitter->pending);
@@ -114,6 +110,10 @@ int eca_json_splitter_feed(struct eca_json_splitter *splitter, struct eca_view b
             splitter->last = '\0';
             from = i;
         }
+        if (splitter->pending.len + (i + 1 - from) > splitter->value_bytes_max) {
+            return eca_err_set(err, ECA_E_LIMIT, "JSON value larger than %zu bytes",
+                               splitter->value_bytes_max);
+        }
         switch (scan(splitter, c)) {
         case INSIDE:
             break;
@@ -130,10 +130,6 @@ int eca_json_splitter_feed(struct eca_json_splitter *splitter, struct eca_view b
     }
     if (splitter->started) {
         eca_buf_add_view(&splitter->pending, eca_view_sub(bytes, from, bytes.len - from));
-        if (splitter->pending.full) {
-            return eca_err_set(err, ECA_E_LIMIT, "JSON value larger than %zu bytes",
-                               splitter->value_bytes_max);
-        }
     }
     return ECA_OK;
 }
