@@ -110,7 +110,7 @@ static int play_deaths(const struct deaths *all, uint64_t turns, unsigned count)
 
 int hns_deaths(const char *path, uint64_t seed, uint64_t every)
 {
-    struct deaths all = {.path = path, .seed = seed, .every = every};
+    struct deaths all = {.path = path, .seed = seed, .every = every > 0 ? every : 1};
     struct hns_problems problems = {0};
     struct hns_scenario *scenario = NULL;
     struct hns_result result = {0};
