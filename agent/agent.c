@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "agent/acs/messages.h"
 #include "agent/agent_internal.h"
 #include "agent/base/mem.h"
 #include "agent/base/timefmt.h"
@@ -16,6 +15,7 @@
 
 #define FINAL_SAVE_MS 8000 /* SIG-101: 5 s to settle + 3 s to write */
 #define GOODBYE_MS 300     /* for the close frames of the websockets (SIG-103) */
+#define ACK_MS 1000 /* for the acknowledgement of an update, and the Close behind it (UPD-131) */
 
 static void load_state(struct eca_agent *agent);
 static void ask_docker(struct eca_agent *agent);
@@ -220,6 +220,7 @@ static void make_engine(struct eca_agent *agent)
         .images_per_cycle = (uint32_t)config->images_per_cycle,
     };
     agent->engine = eca_engine_new(&opts);
+    agent_make_updater(agent);
 }
 
 static void start_engine(struct eca_agent *agent)
@@ -317,23 +318,6 @@ static void load_state(struct eca_agent *agent)
 
 /* ---- registration --------------------------------------------------------------------------- */
 
-static void unused_update(struct eca_agent *agent, eca_json body)
-{
-    struct eca_acs_update update = {0};
-    eca_auto_buf struct eca_buf nack = {0};
-
-    if (body == NULL || eca_acs_read_update(body, &update, NULL) < 0 || update.message_id == NULL) {
-        ECA_ERROR(log_of(agent), "updater", ECA_NO_KV, "Update message without message id");
-        return;
-    }
-    ECA_ERROR(log_of(agent), "updater", ECA_KV("messageId", update.message_id),
-              "Nacking StageUpdate; reason: Updates are disabled");
-    eca_acs_write_nack(&nack, update.cluster_arn, update.container_instance_arn, update.message_id,
-                       "Updates are disabled");
-    (void)eca_acs_session_answer(agent->acs, eca_acs_session_connection(agent->acs),
-                                 eca_buf_view(&nack), update.message_id);
-}
-
 static void on_payload(void *arg, eca_json body)
 {
     struct eca_agent *agent = arg;
@@ -346,11 +330,6 @@ static void on_refresh(void *arg, eca_json body)
     struct eca_agent *agent = arg;
 
     eca_acs_payloads_on_refresh(agent->payloads, body);
-}
-
-static void on_update(void *arg, eca_json body)
-{
-    unused_update(arg, body);
 }
 
 static bool wants_credentials(void *arg)
@@ -378,16 +357,22 @@ static void on_connected(void *arg)
     }
 }
 
+static void on_acs_stopped(void *arg)
+{
+    agent_acs_stopped(arg);
+}
+
 static void start_acs(struct eca_agent *agent)
 {
     static const struct eca_acs_handlers handlers = {
         .on_payload = on_payload,
         .on_refresh = on_refresh,
-        .on_stage_update = on_update,
-        .on_perform_update = on_update,
+        .on_stage_update = agent_on_stage_update,
+        .on_perform_update = agent_on_perform_update,
         .wants_credentials = wants_credentials,
         .on_inactive = on_inactive,
         .on_connected = on_connected,
+        .on_stopped = on_acs_stopped,
     };
     const struct eca_agent_ports *ports = &agent->opts.ports;
     struct eca_acs_payload_opts payload_opts = {.sched = ports->sched,
@@ -566,12 +551,16 @@ static void on_end_timer(void *arg)
     struct eca_agent *agent = arg;
 
     if (agent->saved) {
-        agent_exit(agent, ECA_EXIT_SUCCESS);
-        return;
+        agent_exit(agent, agent->end_code);
+    } else if (agent->end_code == ECA_EXIT_UPDATE) { /* in any case (UPD-131) */
+        ECA_CRIT(log_of(agent), "updater", ECA_NO_KV,
+                 "Error saving before update exit: Timed out trying to save to disk");
+        agent_exit(agent, ECA_EXIT_UPDATE);
+    } else {
+        ECA_CRIT(log_of(agent), "TerminationHandler", ECA_NO_KV,
+                 "Final save failed: Timed out trying to save to disk");
+        agent_exit(agent, ECA_EXIT_TERMINAL);
     }
-    ECA_CRIT(log_of(agent), "TerminationHandler", ECA_NO_KV,
-             "Final save failed: Timed out trying to save to disk");
-    agent_exit(agent, ECA_EXIT_TERMINAL);
 }
 
 struct eca_agent *eca_agent_new(const struct eca_agent_opts *opts)
@@ -618,24 +607,32 @@ static void on_saved(void *arg)
         eca_acs_session_status(agent->acs, &acs);
     }
     if (acs.connected) { /* let the close frame leave */
-        eca_timer_start_ms(&agent->end_timer, GOODBYE_MS);
+        eca_timer_start_ms(&agent->end_timer,
+                           agent->end_code == ECA_EXIT_UPDATE ? ACK_MS : GOODBYE_MS);
     } else {
-        agent_exit(agent, ECA_EXIT_SUCCESS);
+        agent_exit(agent, agent->end_code);
     }
 }
 
-void eca_agent_terminate(struct eca_agent *agent)
+void agent_acs_stopped(struct eca_agent *agent)
+{
+    if (agent->saved && agent->end_code == ECA_EXIT_UPDATE) {
+        eca_timer_stop(&agent->end_timer);
+        agent_exit(agent, ECA_EXIT_UPDATE);
+    }
+}
+
+void agent_begin_end(struct eca_agent *agent, int code)
 {
     if (agent->phase >= AGENT_ENDING) {
         return; /* SIG-104 */
     }
-    ECA_DEBUG(log_of(agent), "TerminationHandler", ECA_NO_KV,
-              "Termination handler received signal");
     if (agent->engine == NULL) { /* nothing was loaded, so nothing is saved (SIG-102) */
-        agent_exit(agent, ECA_EXIT_SUCCESS);
+        agent_exit(agent, code);
         return;
     }
     agent->phase = AGENT_ENDING;
+    agent->end_code = code;
     eca_registration_cancel(eca_take(agent->registration));
     eca_engine_disable(agent->engine);
     if (agent->acs != NULL) {
@@ -647,6 +644,15 @@ void eca_agent_terminate(struct eca_agent *agent)
     eca_timer_start_ms(&agent->end_timer, FINAL_SAVE_MS);
     eca_journal_cancel(agent->journal, &agent->waiter);
     eca_journal_after(agent->journal, &agent->waiter, on_saved, agent);
+}
+
+void eca_agent_terminate(struct eca_agent *agent)
+{
+    if (agent->phase < AGENT_ENDING) {
+        ECA_DEBUG(log_of(agent), "TerminationHandler", ECA_NO_KV,
+                  "Termination handler received signal");
+    }
+    agent_begin_end(agent, ECA_EXIT_SUCCESS);
 }
 
 void eca_agent_dump(struct eca_agent *agent)
@@ -668,6 +674,7 @@ static void free_parts(struct eca_agent *agent)
     close_listener(agent, agent->credentials_listener);
     eca_acs_payloads_free(agent->payloads);
     eca_acs_session_free(agent->acs);
+    eca_updater_free(agent->updater);
     eca_tcs_session_free(agent->tcs);
     eca_stats_free(agent->stats);
     eca_registration_cancel(agent->registration);

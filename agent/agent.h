@@ -5,6 +5,7 @@
 #include "agent/ports/channel.h"
 #include "agent/ports/endpoint.h"
 #include "agent/ports/entropy.h"
+#include "agent/ports/files.h"
 #include "agent/ports/host.h"
 #include "agent/ports/http.h"
 #include "agent/ports/sched.h"
@@ -28,6 +29,7 @@ struct eca_agent_ports {
     struct eca_sched *sched;
     struct eca_entropy entropy;
     struct eca_http http;
+    struct eca_files files;
     struct eca_channel channel;
     struct eca_endpoint endpoint;
     struct eca_store_opener store;

@@ -14,6 +14,7 @@
 #include "agent/introspection/introspection.h"
 #include "agent/state/identity.h"
 #include "agent/tcs/session.h"
+#include "agent/updater/updater.h"
 
 /* Shared by agent.c (order of things), agent_state.c (what was stored) and agent_glue.c (who is
  * connected to whom). */
@@ -81,6 +82,7 @@ struct eca_agent {
     struct eca_tcs_session *tcs;
     struct eca_acs_payloads *payloads;
     struct eca_acs_session *acs;
+    struct eca_updater *updater;
     struct eca_introspection introspection;
     struct eca_credentials_endpoint credentials_endpoint;
     struct eca_listener *introspection_listener, *credentials_listener;
@@ -89,6 +91,7 @@ struct eca_agent {
     struct eca_timer end_timer;
     struct eca_deferred exit_work;
     int exit_code;
+    int end_code; /* of the end that was begun */
     bool saved;
 };
 
@@ -100,6 +103,11 @@ static inline const struct eca_config_values *agent_config(const struct eca_agen
 /* Ask the owner to end the process; only the first call counts. */
 void agent_exit(struct eca_agent *agent, int code);
 
+/* A final save and goodbyes, then this code. Only the first call counts (SIG-101, UPD-131). */
+void agent_begin_end(struct eca_agent *agent, int code);
+/* The ACS connection is over, after agent_begin_end. */
+void agent_acs_stopped(struct eca_agent *agent);
+
 /* agent_state.c. Each failure has said why and called agent_exit. */
 bool agent_open_store(struct eca_agent *agent);
 bool agent_load_records(struct eca_agent *agent);
@@ -109,6 +117,11 @@ void agent_forget_records(struct eca_agent *agent);
 void agent_restore_records(struct eca_agent *agent);
 void agent_clear_records(struct eca_agent *agent);
 void agent_mark_identity(struct eca_agent *agent);
+
+/* agent_update.c */
+void agent_make_updater(struct eca_agent *agent);
+void agent_on_stage_update(void *arg, eca_json body);
+void agent_on_perform_update(void *arg, eca_json body);
 
 /* agent_glue.c */
 struct eca_report_sink agent_report_sink(struct eca_agent *agent);

@@ -159,6 +159,7 @@ static int restore_one(struct eca_agent *agent, const struct stored_record *reco
     case ECA_RECORD_REPORT:
         return eca_reporter_restore(agent->reporter, record->key, value, err);
     case ECA_RECORD_UPDATE:
+        return eca_updater_restore(agent->updater, record->key, err);
     case ECA_RECORD_IDENTITY:
     case ECA_RECORD_KINDS:
         break;

@@ -20,6 +20,7 @@
 #include "agent/sys/docker_version.h"
 #include "agent/sys/endpoint_mhd.h"
 #include "agent/sys/entropy.h"
+#include "agent/sys/files.h"
 #include "agent/sys/healthcheck.h"
 #include "agent/sys/host_linux.h"
 #include "agent/record/record.h"
@@ -41,6 +42,7 @@ struct process {
     struct eca_channel_lws *channel;
     struct eca_endpoint_mhd *endpoint;
     struct eca_store_sqlite *store;
+    struct eca_files_disk *files;
     struct eca_log_writer *log_writer, *audit_writer;
     struct eca_log log;
     struct eca_agent *agent;
@@ -190,11 +192,13 @@ static bool make_adapters(struct process *process, const sigset_t *signals, stru
     process->channel = eca_channel_lws_new(&channel_opts);
     process->endpoint = eca_endpoint_mhd_new(process->loop, &process->log);
     process->store = eca_store_sqlite_new(process->loop);
+    process->files = eca_files_disk_new(process->loop);
     return true;
 }
 
 static void free_adapters(struct process *process)
 {
+    eca_files_disk_free(process->files);
     eca_store_sqlite_free(process->store);
     eca_endpoint_mhd_free(process->endpoint);
     eca_channel_lws_free(process->channel);
@@ -230,6 +234,7 @@ static int run(const struct eca_cmdline *cmdline)
             .sched = eca_loop_sched(process.loop),
             .entropy = eca_entropy_system(),
             .http = eca_http_curl_port(process.http),
+            .files = eca_files_disk_port(process.files),
             .channel = eca_channel_lws_port(process.channel),
             .endpoint = eca_endpoint_mhd_port(process.endpoint),
             .store = eca_store_sqlite_opener(process.store),

@@ -21,7 +21,7 @@ MAY = {
     # Signatures are checked by the fakes with the verifier beside the signer.
     "fakes": ["agent/base", "agent/ports", "agent/sys", "agent/aws/sigv4.h", "agent/aws/digest.h"],
     "harness": ["agent/base", "agent/ports", "fakes"],
-    "harness/sim": ["agent/agent.h"],
+    "harness/sim": ["agent/agent.h", "agent/aws/digest.h"],
     "harness/wire": ["agent/agent.h", "agent/sys"],
     "harness/live": ["agent/sys"],
     "harness/record": ["agent/agent.h", "agent/record", "agent/sys/record_file.h"],

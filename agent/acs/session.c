@@ -269,6 +269,9 @@ static void on_end(void *arg, const struct eca_backend_end *end)
     }
     eca_backend_free(session->backend);
     session->backend = NULL;
+    if (session->stopping && session->opts.handlers->on_stopped != NULL) {
+        session->opts.handlers->on_stopped(session->opts.arg);
+    }
 }
 
 static void connect_now(struct eca_acs_session *session)

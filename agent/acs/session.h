@@ -38,6 +38,9 @@ struct eca_acs_handlers {
     /* Refused as inactive: once per refused attempt (ACS-210 d, EVT-106). */
     void (*on_inactive)(void *arg);
     void (*on_connected)(void *arg);
+    /* The connection that eca_acs_session_stop closed is over: what was queued before has been
+     * sent, or cannot be. Not called when none stood. */
+    void (*on_stopped)(void *arg);
 };
 
 struct eca_acs_opts {

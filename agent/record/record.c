@@ -13,6 +13,8 @@
 
 /* Answers of Docker are streams and hold no secret; of other parties the body is written as one. */
 #define PARTY_DOCKER "docker"
+/* Downloads: as long as they like, and the core hands them on unread; only their length is told. */
+#define PARTY_UPDATE "update"
 
 struct eca_recorder {
     struct eca_agent_ports outer, ports;
@@ -25,8 +27,8 @@ struct eca_recorder {
     struct eca_deferred more;
     bool stopped;
     unsigned depth; /* entries into the core that are open */
-    uint64_t calls, conns, listeners, commits;
-    struct eca_list open_calls, open_conns, open_listeners;
+    uint64_t calls, conns, listeners, commits, files;
+    struct eca_list open_calls, open_conns, open_listeners, open_files;
     struct store {
         struct eca_recorder *recorder;
         struct eca_store inner;
@@ -44,8 +46,18 @@ struct eca_http_call {
     struct eca_http_events events;
     void *arg;
     bool is_stream;
+    bool is_download;
     bool is_secret; /* its whole body */
     struct eca_buf body;
+};
+
+struct eca_files_op {
+    struct eca_recorder *recorder;
+    struct eca_list_node node;
+    uint64_t number;
+    struct eca_files_op *inner;
+    eca_files_fn *on_end;
+    void *arg;
 };
 
 struct eca_channel_conn {
@@ -296,7 +308,11 @@ static void on_body(void *arg, struct eca_view bytes)
     }
     enter(recorder, &line, "http.body");
     eca_jw_u64(&line.w, "n", call->number);
-    put_bytes(&line, "body", bytes);
+    if (call->is_download) {
+        eca_jw_u64(&line.w, "length", bytes.len);
+    } else {
+        put_bytes(&line, "body", bytes);
+    }
     line_close(&line);
     if (call->events.on_body != NULL) {
         call->events.on_body(call->arg, bytes);
@@ -355,6 +371,11 @@ static void put_http_opts(struct line *line, const struct eca_http_opts *opts)
     eca_jw_u64(&line->w, "idle_ms", opts->idle_ms);
 }
 
+static bool is_party(const struct eca_http_opts *opts, const char *party)
+{
+    return opts->party != NULL && strcmp(opts->party, party) == 0;
+}
+
 static int http_start(void *impl, const struct eca_http_opts *opts,
                       const struct eca_http_events *events, void *arg,
                       struct eca_http_call **ret_call, struct eca_err *err)
@@ -371,8 +392,9 @@ static int http_start(void *impl, const struct eca_http_opts *opts,
                                    .events = *events,
                                    .arg = arg,
                                    .is_secret = strstr(opts->url, "/latest/api/token") != NULL,
-                                   .is_stream = opts->party != NULL &&
-                                                strcmp(opts->party, PARTY_DOCKER) == 0};
+                                   .is_stream =
+                                       is_party(opts, PARTY_DOCKER) || is_party(opts, PARTY_UPDATE),
+                                   .is_download = is_party(opts, PARTY_UPDATE)};
     eca_list_push_back(&recorder->open_calls, &call->node);
     rc = eca_http_start(recorder->outer.http, opts, &own, call, &call->inner, &failure);
     line_open(&line, recorder, "out", "http.start");
@@ -401,6 +423,154 @@ static void http_cancel(void *impl, struct eca_http_call *call)
     line_close(&line);
     eca_http_cancel(recorder->outer.http, call->inner);
     call_free(call);
+}
+
+/* ---- files ---------------------------------------------------------------------------------- */
+
+static void file_free(struct eca_files_op *op)
+{
+    eca_list_remove(&op->recorder->open_files, &op->node);
+    eca_free(op);
+}
+
+static void on_file_end(void *arg, const struct eca_files_end *end)
+{
+    struct eca_files_op *op = arg;
+    struct eca_recorder *recorder = op->recorder;
+    eca_files_fn *core_fn = op->on_end;
+    void *core_arg = op->arg;
+    struct line line;
+
+    enter(recorder, &line, "file.end");
+    eca_jw_u64(&line.w, "n", op->number);
+    put_err(&line, "err", &end->err);
+    eca_jw_u64(&line.w, "bytes", end->bytes);
+    eca_jw_str(&line.w, "sha256", end->sha256);
+    line_close(&line);
+    file_free(op);
+    core_fn(core_arg, end);
+    leave(recorder);
+}
+
+static struct eca_files_op *file_begin(struct eca_recorder *recorder, eca_files_fn *core_fn,
+                                       void *arg)
+{
+    struct eca_files_op *op = eca_xalloc(sizeof(*op));
+
+    *op = (struct eca_files_op){
+        .recorder = recorder, .number = ++recorder->files, .on_end = core_fn, .arg = arg};
+    eca_list_push_back(&recorder->open_files, &op->node);
+    return op;
+}
+
+/* The line of an operation that was asked for, and what became of the asking. */
+static int file_begun(struct eca_files_op *op, struct line *line, int rc,
+                      const struct eca_err *failure, struct eca_files_op **ret_op,
+                      struct eca_err *err)
+{
+    put_answer(line, rc, failure);
+    line_close(line);
+    if (rc < 0) {
+        file_free(op);
+        if (err != NULL) {
+            *err = *failure;
+        }
+        return rc;
+    }
+    *ret_op = op;
+    return rc;
+}
+
+static void file_line(struct line *line, const struct eca_files_op *op, const char *what,
+                      const char *dir, const char *name)
+{
+    line_open(line, op->recorder, "out", what);
+    eca_jw_u64(&line->w, "n", op->number);
+    put_text(line, "dir", dir);
+    put_text(line, "name", name);
+}
+
+static int files_create(void *impl, const char *dir, const char *name, eca_files_fn *core_fn,
+                        void *arg, struct eca_files_op **ret_op, struct eca_err *err)
+{
+    struct eca_recorder *recorder = impl;
+    struct eca_files_op *op = file_begin(recorder, core_fn, arg);
+    struct eca_err failure = {0};
+    int rc =
+        eca_files_create(recorder->outer.files, dir, name, on_file_end, op, &op->inner, &failure);
+    struct line line;
+
+    file_line(&line, op, "file.create", dir, name);
+    return file_begun(op, &line, rc, &failure, ret_op, err);
+}
+
+static int files_write(void *impl, struct eca_files_op *op, struct eca_view bytes,
+                       struct eca_err *err)
+{
+    struct eca_recorder *recorder = impl;
+    struct eca_err failure = {0};
+    int rc = eca_files_write(recorder->outer.files, op->inner, bytes, &failure);
+    struct line line;
+
+    file_line(&line, op, "file.write", NULL, NULL);
+    eca_jw_u64(&line.w, "length", bytes.len);
+    put_answer(&line, rc, &failure);
+    line_close(&line);
+    if (rc < 0 && err != NULL) {
+        *err = failure;
+    }
+    return rc;
+}
+
+static void files_finish(void *impl, struct eca_files_op *op)
+{
+    struct eca_recorder *recorder = impl;
+    struct line line;
+
+    file_line(&line, op, "file.finish", NULL, NULL);
+    line_close(&line);
+    eca_files_finish(recorder->outer.files, op->inner);
+}
+
+static int files_replace(void *impl, const char *dir, const char *name, struct eca_view text,
+                         eca_files_fn *core_fn, void *arg, struct eca_files_op **ret_op,
+                         struct eca_err *err)
+{
+    struct eca_recorder *recorder = impl;
+    struct eca_files_op *op = file_begin(recorder, core_fn, arg);
+    struct eca_err failure = {0};
+    int rc = eca_files_replace(recorder->outer.files, dir, name, text, on_file_end, op, &op->inner,
+                               &failure);
+    struct line line;
+
+    file_line(&line, op, "file.replace", dir, name);
+    put_bytes(&line, "body", text);
+    return file_begun(op, &line, rc, &failure, ret_op, err);
+}
+
+static int files_remove(void *impl, const char *dir, const char *name, eca_files_fn *core_fn,
+                        void *arg, struct eca_files_op **ret_op, struct eca_err *err)
+{
+    struct eca_recorder *recorder = impl;
+    struct eca_files_op *op = file_begin(recorder, core_fn, arg);
+    struct eca_err failure = {0};
+    int rc =
+        eca_files_remove(recorder->outer.files, dir, name, on_file_end, op, &op->inner, &failure);
+    struct line line;
+
+    file_line(&line, op, "file.remove", dir, name);
+    return file_begun(op, &line, rc, &failure, ret_op, err);
+}
+
+static void files_cancel(void *impl, struct eca_files_op *op)
+{
+    struct eca_recorder *recorder = impl;
+    struct line line;
+
+    file_line(&line, op, "file.cancel", NULL, NULL);
+    line_close(&line);
+    eca_files_cancel(recorder->outer.files, op->inner);
+    file_free(op);
 }
 
 /* ---- channel -------------------------------------------------------------------------------- */
@@ -893,6 +1063,12 @@ static void make_ports(struct eca_recorder *recorder)
 {
     static const struct eca_entropy_ops entropy_ops = {entropy_fill};
     static const struct eca_http_ops http_ops = {http_start, http_cancel};
+    static const struct eca_files_ops files_ops = {.create = files_create,
+                                                   .write = files_write,
+                                                   .finish = files_finish,
+                                                   .replace = files_replace,
+                                                   .remove = files_remove,
+                                                   .cancel = files_cancel};
     static const struct eca_channel_ops channel_ops = {channel_open, channel_send, channel_close,
                                                        channel_abort};
     static const struct eca_endpoint_ops endpoint_ops = {endpoint_listen, endpoint_close};
@@ -908,6 +1084,7 @@ static void make_ports(struct eca_recorder *recorder)
     recorder->ports = (struct eca_agent_ports){.sched = recorder->sched,
                                                .entropy = {&entropy_ops, recorder},
                                                .http = {&http_ops, recorder},
+                                               .files = {&files_ops, recorder},
                                                .channel = {&channel_ops, recorder},
                                                .endpoint = {&endpoint_ops, recorder},
                                                .store = {&store_ops, recorder},
@@ -933,6 +1110,7 @@ struct eca_recorder *eca_recorder_new(const struct eca_agent_ports *outer,
     eca_list_init(&recorder->open_calls);
     eca_list_init(&recorder->open_conns);
     eca_list_init(&recorder->open_listeners);
+    eca_list_init(&recorder->open_files);
     make_ports(recorder);
     return recorder;
 }
@@ -955,6 +1133,9 @@ void eca_recorder_free(struct eca_recorder *recorder)
     }
     while ((node = eca_list_pop_front(&recorder->open_listeners)) != NULL) {
         eca_free(eca_list_entry(node, struct eca_listener, node));
+    }
+    while ((node = eca_list_pop_front(&recorder->open_files)) != NULL) {
+        eca_free(eca_list_entry(node, struct eca_files_op, node));
     }
     eca_timer_stop(&recorder->due);
     eca_deferred_cancel(&recorder->more);

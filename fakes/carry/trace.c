@@ -30,6 +30,7 @@ static const char *const lane_names[FAKE_LANES] = {
     [FAKE_LANE_TCS] = "tcs",           [FAKE_LANE_ECS] = "ecs",
     [FAKE_LANE_ECR] = "ecr",           [FAKE_LANE_METADATA] = "metadata",
     [FAKE_LANE_AGENT] = "agent",       [FAKE_LANE_DOCKER] = "docker",
+    [FAKE_LANE_UPDATES] = "updates",
 };
 
 const char *fake_lane_name(enum fake_lane lane)

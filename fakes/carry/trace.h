@@ -22,6 +22,7 @@ enum fake_lane {
     FAKE_LANE_METADATA,
     FAKE_LANE_AGENT, /* start, exit, log lines of level warn and above, local endpoints */
     FAKE_LANE_DOCKER,
+    FAKE_LANE_UPDATES, /* the file server of agent updates */
     FAKE_LANES,
 };
 const char *fake_lane_name(enum fake_lane lane); /* "acs" */

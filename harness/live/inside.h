@@ -47,6 +47,7 @@ int hns_live_http(void *impl, const char *method, uint16_t port, const char *pat
                   hns_http_fn *on_done, void *arg, struct eca_err *err);
 int hns_live_file_read(void *impl, const char *path, struct eca_buf *out, struct eca_err *err);
 int hns_live_file_write(void *impl, const char *path, struct eca_view text, struct eca_err *err);
+size_t hns_live_file_count(void *impl, const char *pattern);
 void hns_live_durable_text(void *impl, struct eca_buf *out);
 
 #endif

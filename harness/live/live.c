@@ -227,6 +227,22 @@ int hns_live_file_write(void *impl, const char *path, struct eca_view text, stru
     return fclose(file) == 0 ? ECA_OK : eca_err_set_sys(err, ECA_E_INTERNAL, errno, "%s", full);
 }
 
+size_t hns_live_file_count(void *impl, const char *pattern)
+{
+    struct live *live = impl;
+    DIR *dir = opendir(live->data_dir);
+    size_t count = 0;
+
+    for (struct dirent *entry = dir == NULL ? NULL : readdir(dir); entry != NULL;
+         entry = readdir(dir)) {
+        count += fake_glob(pattern, entry->d_name) ? 1 : 0;
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+    return count;
+}
+
 void hns_live_durable_text(void *impl, struct eca_buf *out)
 {
     struct live *live = impl;
@@ -374,8 +390,9 @@ static int open_sockets(struct live *live, bool owns_metadata, struct eca_err *e
     struct fake_certs_opts certs_opts = {.dir = live->dir,
                                          .wall_ms = eca_clock_wall_ms(live->clock)};
     struct fake_certs certs;
-    uint16_t ecs, acs, tcs, ecr, silent, metadata;
-    eca_auto_free char *backend = NULL, *metadata_url = NULL, *docker_host = NULL, *proxy = NULL;
+    uint16_t ecs, acs, tcs, ecr, updates, silent, metadata;
+    eca_auto_free char *backend = NULL, *metadata_url = NULL, *docker_host = NULL, *proxy = NULL,
+                       *updates_proxy = NULL;
 
     if (fake_certs_make(&certs_opts, &certs, err) < 0 ||
         fake_socket_use_certs(live->sockets, certs.cert_file, certs.key_file, err) < 0 ||
@@ -383,6 +400,7 @@ static int open_sockets(struct live *live, bool owns_metadata, struct eca_err *e
         listen_party(live, "acs", NULL, 0, true, &acs, err) < 0 ||
         listen_party(live, "tcs", NULL, 0, true, &tcs, err) < 0 ||
         listen_party(live, "ecr", NULL, 0, false, &ecr, err) < 0 ||
+        listen_party(live, "updates", NULL, 0, false, &updates, err) < 0 ||
         listen_party(live, "metadata", NULL, 0, false, &metadata, err) < 0 ||
         (owns_metadata &&
          listen_party(live, "metadata", HNS_METADATA_ADDRESS, 80, false, NULL, err) < 0) ||
@@ -403,6 +421,9 @@ static int open_sockets(struct live *live, bool owns_metadata, struct eca_err *e
     set_endpoint_var(live, "silent.url", "https", silent);
     proxy = eca_xasprintf("http://127.0.0.1:%u", silent);
     hns_vars_set(live->run, "silent.proxy", proxy);
+    updates_proxy = eca_xasprintf("http://127.0.0.1:%u", updates); /* stands in for S3 (WS-313) */
+    hns_vars_set(live->run, "updates.proxy", updates_proxy);
+    hns_vars_set(live->run, "data.dir", live->data_dir);
     return ECA_OK;
 }
 
@@ -522,6 +543,7 @@ int hns_live_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage
                                              .http = hns_live_http,
                                              .file_read = hns_live_file_read,
                                              .file_write = hns_live_file_write,
+                                             .file_count = hns_live_file_count,
                                              .durable_text = hns_live_durable_text,
                                              .resources = resources,
                                              .limit_descriptors = limit_descriptors,

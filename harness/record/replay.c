@@ -14,6 +14,7 @@
 
 #define HEADERS_MAX 64
 #define LINE_SHOWN 600
+#define PIECE_BYTES_MAX (INT64_C(64) << 20) /* of a download, handed out at once */
 #define RECORDING_BYTES_MAX ((size_t)512 << 20)
 
 /* A call of the core, answered by later lines. */
@@ -21,6 +22,13 @@ struct eca_http_call {
     struct eca_list_node node;
     uint64_t number;
     struct eca_http_events events;
+    void *arg;
+};
+
+struct eca_files_op {
+    struct eca_list_node node;
+    uint64_t number;
+    eca_files_fn *on_end;
     void *arg;
 };
 
@@ -52,8 +60,8 @@ struct replay {
     struct eca_recorder *recorder;
     struct eca_agent *agent;
     bool agent_ended;
-    uint64_t calls, conns, listeners;
-    struct eca_list open_calls, open_conns, open_listeners;
+    uint64_t calls, conns, listeners, files;
+    struct eca_list open_calls, open_conns, open_listeners, open_files;
     eca_committed_fn *on_committed;
     void *committed_arg;
     struct eca_json_doc *peeked; /* of line `at` */
@@ -256,6 +264,63 @@ static void http_cancel(void *impl, struct eca_http_call *call)
 
     eca_list_remove(&replay->open_calls, &call->node);
     eca_free(call);
+}
+
+static int file_begin(struct replay *replay, eca_files_fn *on_end, void *arg,
+                      struct eca_files_op **ret_op, struct eca_err *err)
+{
+    struct eca_files_op *op;
+    int rc = answer_of(peek(replay), err);
+
+    replay->files++;
+    if (rc < 0) {
+        return rc;
+    }
+    op = eca_xalloc(sizeof(*op));
+    *op = (struct eca_files_op){.number = replay->files, .on_end = on_end, .arg = arg};
+    eca_list_push_back(&replay->open_files, &op->node);
+    *ret_op = op;
+    return ECA_OK;
+}
+
+static int files_create(void *impl, const char *dir, const char *name, eca_files_fn *on_end,
+                        void *arg, struct eca_files_op **ret_op, struct eca_err *err)
+{
+    (void)dir;
+    (void)name;
+    return file_begin(impl, on_end, arg, ret_op, err);
+}
+
+static int files_write(void *impl, struct eca_files_op *op, struct eca_view bytes,
+                       struct eca_err *err)
+{
+    (void)op;
+    (void)bytes;
+    return answer_of(peek(impl), err);
+}
+
+static void files_finish(void *impl, struct eca_files_op *op)
+{
+    (void)impl;
+    (void)op; /* its end is a line of its own */
+}
+
+static int files_replace(void *impl, const char *dir, const char *name, struct eca_view text,
+                         eca_files_fn *on_end, void *arg, struct eca_files_op **ret_op,
+                         struct eca_err *err)
+{
+    (void)dir;
+    (void)name;
+    (void)text;
+    return file_begin(impl, on_end, arg, ret_op, err);
+}
+
+static void files_cancel(void *impl, struct eca_files_op *op)
+{
+    struct replay *replay = impl;
+
+    eca_list_remove(&replay->open_files, &op->node);
+    eca_free(op);
 }
 
 static int channel_open(void *impl, const struct eca_channel_opts *opts,
@@ -526,6 +591,9 @@ static void play_http(struct replay *replay, const char *what, eca_json line)
         return;
     }
     bytes_of(line, "body", &body);
+    for (int64_t left = number_of(line, "length"); left > 0 && left <= PIECE_BYTES_MAX; left--) {
+        eca_buf_add_char(&body, '.'); /* a download: only its length was recorded */
+    }
     if (strcmp(what, "http.head") == 0) {
         play_head(call, line);
     } else if (strcmp(what, "http.body") == 0) {
@@ -542,6 +610,30 @@ static void play_http(struct replay *replay, const char *what, eca_json line)
         eca_free(call);
         events.on_end(arg, &end);
     }
+}
+
+static void play_file(struct replay *replay, eca_json line)
+{
+    uint64_t number = (uint64_t)number_of(line, "n");
+    const char *digest = text_of(line, "sha256");
+    struct eca_files_end end = {.bytes = (uint64_t)number_of(line, "bytes")};
+
+    err_of(line, "err", &end.err);
+    (void)snprintf(end.sha256, sizeof(end.sha256), "%s", digest == NULL ? "" : digest);
+    ECA_LIST_FOREACH(it, &replay->open_files)
+    {
+        struct eca_files_op *op = eca_list_entry(it, struct eca_files_op, node);
+
+        if (op->number == number) {
+            eca_files_fn *on_end = op->on_end;
+            void *arg = op->arg;
+
+            files_cancel(replay, op);
+            on_end(arg, &end);
+            return;
+        }
+    }
+    diverge(replay, "core:     has no such file operation open", ECA_VIEW_NONE);
 }
 
 static void play_channel(struct replay *replay, const char *what, eca_json line)
@@ -648,6 +740,8 @@ static void play(struct replay *replay, eca_json line)
         (void)eca_sched_run(replay->sched);
     } else if (strncmp(what, "http.", 5) == 0) {
         play_http(replay, what, line);
+    } else if (strcmp(what, "file.end") == 0) {
+        play_file(replay, line);
     } else if (strncmp(what, "channel.", 8) == 0) {
         play_channel(replay, what, line);
     } else if (strcmp(what, "request") == 0) {
@@ -740,6 +834,12 @@ static struct eca_agent_ports ports_of(struct replay *replay)
 {
     static const struct eca_entropy_ops entropy_ops = {entropy_fill};
     static const struct eca_http_ops http_ops = {http_start, http_cancel};
+    static const struct eca_files_ops files_ops = {.create = files_create,
+                                                   .write = files_write,
+                                                   .finish = files_finish,
+                                                   .replace = files_replace,
+                                                   .remove = files_create,
+                                                   .cancel = files_cancel};
     static const struct eca_channel_ops channel_ops = {channel_open, channel_send, channel_close,
                                                        channel_abort};
     static const struct eca_endpoint_ops endpoint_ops = {endpoint_listen, endpoint_close};
@@ -755,6 +855,7 @@ static struct eca_agent_ports ports_of(struct replay *replay)
     return (struct eca_agent_ports){.sched = replay->sched,
                                     .entropy = {&entropy_ops, replay},
                                     .http = {&http_ops, replay},
+                                    .files = {&files_ops, replay},
                                     .channel = {&channel_ops, replay},
                                     .endpoint = {&endpoint_ops, replay},
                                     .store = {&store_ops, replay},
@@ -828,6 +929,7 @@ int hns_replay(const char *file, struct hns_replay_result *ret_result, struct ec
     eca_list_init(&replay.open_calls);
     eca_list_init(&replay.open_conns);
     eca_list_init(&replay.open_listeners);
+    eca_list_init(&replay.open_files);
     if (read_recording(file, &text, &failure) == ECA_OK) {
         split_lines(&replay, eca_buf_view(&text));
         if (read_head(&replay, &opts, &failure) == ECA_OK) {
@@ -837,6 +939,7 @@ int hns_replay(const char *file, struct hns_replay_result *ret_result, struct ec
     free_list(&replay.open_calls, offsetof(struct eca_http_call, node));
     free_list(&replay.open_conns, offsetof(struct eca_channel_conn, node));
     free_list(&replay.open_listeners, offsetof(struct eca_listener, node));
+    free_list(&replay.open_files, offsetof(struct eca_files_op, node));
     eca_json_free(replay.peeked);
     eca_sched_free(replay.sched);
     eca_free(replay.lines);

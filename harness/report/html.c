@@ -4,7 +4,7 @@
 
 static const enum fake_lane lanes[] = {FAKE_LANE_SCENARIO, FAKE_LANE_ACS,      FAKE_LANE_TCS,
                                        FAKE_LANE_ECS,      FAKE_LANE_METADATA, FAKE_LANE_AGENT,
-                                       FAKE_LANE_DOCKER};
+                                       FAKE_LANE_DOCKER,   FAKE_LANE_UPDATES};
 #define LANES (sizeof(lanes) / sizeof(lanes[0]))
 
 static void print_text(FILE *to, const char *text)

@@ -169,6 +169,43 @@ void hns_cast_image(struct hns_run *run, const struct hns_args *args, const char
     fake_docker_add_image(run->cast.docker, &image);
 }
 
+char *hns_update_url(const char *file)
+{
+    return eca_xasprintf("http://" FAKE_UPDATES_HOST FAKE_UPDATES_BUCKET "%s", file);
+}
+
+void hns_cast_update(struct hns_run *run, const struct hns_args *args, const char *name)
+{
+    struct fake_updates_file file = {
+        .name = name,
+        .content = hns_arg_text(args, "content", NULL),
+        .size = (size_t)hns_arg_int(args, "size", 64),
+        .status = (int)hns_arg_int(args, "status", 0),
+        .redirect = hns_arg_text(args, "redirect", NULL),
+        .takes_ms = hns_arg_ms(args, "takes", 0),
+        .stalls = hns_arg_bool(args, "stalls", false),
+    };
+
+    if (file.size > FAKE_UPDATES_BYTES_MAX) {
+        hns_fail(run, args->node, "an update file has at most %zu bytes", FAKE_UPDATES_BYTES_MAX);
+        return;
+    }
+    fake_updates_add(run->cast.updates, &file);
+}
+
+static void open_updates(struct hns_run *run)
+{
+    const struct hns_node *files = hns_run_world(run, "updates", NULL);
+
+    run->cast.updates = fake_updates_new(&run->stage.base);
+    for (size_t i = 0; files != NULL && i < files->count; i++) {
+        bool named = files->kind == HNS_MAP;
+        struct hns_args args = {run, NULL, named ? files->items[i] : NULL};
+
+        hns_cast_update(run, &args, hns_run_text(run, named ? files->keys[i] : files->items[i]));
+    }
+}
+
 void hns_cast_behaviour(struct hns_run *run, const struct hns_args *args)
 {
     static const char *const shapes[] = {"normal",    "online-cpus", "zero",
@@ -254,6 +291,7 @@ int hns_cast_open(struct hns_run *run, struct eca_err *err)
     open_acs(run);
     open_tcs(run);
     open_ecr(run);
+    open_updates(run);
     if (run->opts->real_docker == NULL) {
         open_docker(run);
     }
@@ -278,6 +316,7 @@ void hns_cast_close(struct hns_cast *cast)
     fake_docker_free(cast->docker);
     fake_metadata_free(cast->metadata);
     fake_ecr_free(cast->ecr);
+    fake_updates_free(cast->updates);
     fake_tcs_free(cast->tcs);
     fake_acs_free(cast->acs);
     fake_ecs_free(cast->ecs);

@@ -282,7 +282,7 @@ static void check_event(struct hns_problems *problems, const struct hns_node *no
     if (code < 0) {
         hns_problem(problems, node,
                     "\"%.80s\": no lane: want one of acs, ecs, docker, agent, metadata, tcs, ecr, "
-                    "scenario with an event's name",
+                    "updates, scenario with an event's name",
                     name);
         return;
     }

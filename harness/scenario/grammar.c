@@ -6,7 +6,8 @@ static const char *const mode_words[] = {"sim", "wire", "live", NULL};
 static const char *const fault_words[] = {
     "delay",    "delay-answer", "hang",         "hang-answer", "refuse",    "reset", "reset-answer",
     "cut-body", "status",       "status-after", "garbage",     "duplicate", "drop",  NULL};
-static const char *const party_words[] = {"acs", "ecs", "docker", "metadata", "tcs", "ecr", NULL};
+static const char *const party_words[] = {"acs", "ecs", "docker",  "metadata",
+                                          "tcs", "ecr", "updates", NULL};
 static const char *const events_words[] = {"both", "old", "new", NULL};
 static const char *const tokens_words[] = {"on", "required", "off", "silent", NULL};
 static const char *const fate_words[] = {"live", "stopped", "gone", NULL};
@@ -151,6 +152,23 @@ static const struct hns_member image_ref_members[] = {
     {0},
 };
 
+#define UPDATE_MEMBERS                                                                             \
+    {"content", HNS_T_TEXT, "what is in it; default: `size` bytes", false, NULL, NULL},            \
+        {"size", HNS_T_INT, "bytes of a pattern; default 64", false, NULL, NULL},                  \
+        {"status", HNS_T_INT, "HTTP status of the answer; default 200", false, NULL, NULL},        \
+        {"redirect", HNS_T_TEXT, "the answer is a redirect to this location", false, NULL, NULL},  \
+        {"takes", HNS_T_DURATION, "from the first to the last byte", false, NULL, NULL},           \
+    {                                                                                              \
+        "stalls", HNS_T_BOOL, "half of it, then silence", false, NULL, NULL                        \
+    }
+
+static const struct hns_member update_file_members[] = {UPDATE_MEMBERS, {0}};
+static const struct hns_member update_file_ref_members[] = {
+    {"file", HNS_T_TEXT, "name", true, NULL, NULL},
+    UPDATE_MEMBERS,
+    {0},
+};
+
 static const struct hns_member docker_world[] = {
     {"version", HNS_T_TEXT, "default 1.12.6", false, NULL, NULL},
     {"api", HNS_T_TEXT, "highest API version; default 1.24", false, NULL, NULL},
@@ -228,6 +246,10 @@ static const struct hns_member world_members[] = {
     {"acs", HNS_T_OBJECT, "the agent communication service", false, acs_world, NULL},
     {"tcs", HNS_T_OBJECT, "the telemetry service", false, tcs_world, NULL},
     {"ecr", HNS_T_OBJECT, "the ECR API, at ${ecr.url}", false, ecr_world, NULL},
+    {"updates", HNS_T_NAMED,
+     "files of the update server; the agent reaches it with HTTP_PROXY: ${updates.proxy}. "
+     "${updates.NAME.url} and ${updates.NAME.sha256} are theirs",
+     false, update_file_members, NULL},
     {"tasks", HNS_T_NAMED, "tasks that steps name", false, hns_task_members, NULL},
     {0},
 };
@@ -386,8 +408,10 @@ static const struct hns_member tcs_acks_members[] = {
     {0},
 };
 static const struct hns_member update_members[] = {
+    {"file", HNS_T_TEXT, "location and signature of this file of the update server", false, NULL,
+     NULL},
     {"location", HNS_T_TEXT, "URL of the image", false, NULL, NULL},
-    {"signature", HNS_T_TEXT, "its MD5", false, NULL, NULL},
+    {"signature", HNS_T_TEXT, "its SHA-256 in hex", false, NULL, NULL},
     {0},
 };
 static const struct hns_member fail_members[] = {
@@ -458,6 +482,10 @@ static const struct hns_member file_members[] = {
     {"lacks", HNS_T_TEXT, "text", false, NULL, NULL},
     {"bytes_max", HNS_T_INT, "not longer", false, NULL, NULL},
     {"write", HNS_T_TEXT, "write this content instead of looking", false, NULL, NULL},
+    {"count", HNS_T_INT, "so many files in the data directory fit `path`, a pattern", false, NULL,
+     NULL},
+    {"capture", HNS_T_TEXT, "variable that gets the content, without blanks around it", false, NULL,
+     NULL},
     {0},
 };
 static const struct hns_member check_members[] = {
@@ -555,9 +583,10 @@ const struct hns_verb hns_verbs[] = {
     {"acs.reading", HNS_T_BOOL, "false: the service stops reading", NULL, NULL, false, NULL},
     {"acs.resend", HNS_T_DURATION, "repeat unacknowledged messages after this time; 0s = not", NULL,
      NULL, false, NULL},
-    {"acs.stage_update", HNS_T_OBJECT, "StageUpdateMessage", update_members, "location", true,
+    {"acs.stage_update", HNS_T_OBJECT, "StageUpdateMessage with id update-<n>", update_members,
+     "file", true, NULL},
+    {"acs.perform_update", HNS_T_NONE, "PerformUpdateMessage with id update-<n>", NULL, NULL, true,
      NULL},
-    {"acs.perform_update", HNS_T_NONE, "PerformUpdateMessage", NULL, NULL, true, NULL},
     {"tcs.close", HNS_T_OBJECT, "close the telemetry session", tcs_close_members, "code", true,
      NULL},
     {"tcs.cut", HNS_T_NONE, "end of TCP without a Close frame", NULL, NULL, true, NULL},
@@ -573,6 +602,8 @@ const struct hns_verb hns_verbs[] = {
     {"tcs.ping", HNS_T_TEXT, "a ping with this payload", NULL, NULL, true, NULL},
     {"ecr.answer", HNS_T_WORD, "what ECR answers from now on", NULL, NULL, false, ecr_words},
     {"ecr.password", HNS_T_TEXT, "in tokens from now on", NULL, NULL, false, NULL},
+    {"updates.file", HNS_T_OBJECT, "add or replace a file of the update server",
+     update_file_ref_members, "file", false, NULL},
     {"docker.exit", HNS_T_OBJECT, "a container ends by itself", exit_members, "container", false,
      NULL},
     {"docker.oom", HNS_T_OBJECT, "the kernel kills it for memory", container_ref, "container",
@@ -614,7 +645,8 @@ const struct hns_verb hns_verbs[] = {
      NULL},
     {"fault", HNS_T_OBJECT, "spoil exchanges or messages", fault_members, "kind", false, NULL},
     {"fault.clear", HNS_T_TEXT, "end one fault by name, or all", NULL, NULL, true, NULL},
-    {"disk", HNS_T_OBJECT, "the data directory (sim)", disk_members, "state", false, NULL},
+    {"disk", HNS_T_OBJECT, "the disk of the data directory (sim)", disk_members, "state", false,
+     NULL},
     {"clock.step", HNS_T_TEXT, "the time of day jumps by this duration (sign allowed; sim)", NULL,
      NULL, false, NULL},
     {"agent.start", HNS_T_NONE, "start the agent", NULL, NULL, true, NULL},
@@ -717,6 +749,8 @@ const struct hns_event_def hns_events[] = {
     {FAKE_LANE_DOCKER, "daemon-up", "", "fact"},
     {FAKE_LANE_METADATA, "get", "path status", "a resource was asked for"},
     {FAKE_LANE_METADATA, "token", "status", "a token was asked for"},
+    {FAKE_LANE_UPDATES, "get", "path", "a file was asked for"},
+    {FAKE_LANE_UPDATES, "answered", "path status", "that is over; status 0 = no answer"},
     {FAKE_LANE_AGENT, "start", "life", "the agent is started; life counts from 1"},
     {FAKE_LANE_AGENT, "killed", "", "SIGKILL"},
     {FAKE_LANE_AGENT, "terminate", "", "SIGTERM"},

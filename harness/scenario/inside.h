@@ -158,6 +158,8 @@ enum fake_ecr_answer hns_ecr_answer(const char *word);
 void hns_cast_close(struct hns_cast *cast);
 void hns_cast_image(struct hns_run *run, const struct hns_args *args, const char *name);
 void hns_cast_behaviour(struct hns_run *run, const struct hns_args *args);
+void hns_cast_update(struct hns_run *run, const struct hns_args *args, const char *name);
+char *hns_update_url(const char *file); /* owned */
 
 /* payload.c: one task as it goes into a payload */
 int hns_payload_task(struct hns_run *run, const struct hns_node *task, const char *name,

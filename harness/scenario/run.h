@@ -12,6 +12,7 @@
 #include "fakes/ecs/ecs.h"
 #include "fakes/metadata/metadata.h"
 #include "fakes/tcs/tcs.h"
+#include "fakes/updates/updates.h"
 #include "harness/scenario/load.h"
 
 /*
@@ -50,6 +51,8 @@ struct hns_stage_ops {
     /* Files of the machine; relative paths are inside the data directory. */
     int (*file_read)(void *impl, const char *path, struct eca_buf *out, struct eca_err *err);
     int (*file_write)(void *impl, const char *path, struct eca_view text, struct eca_err *err);
+    /* Files of such a name: a glob, in the data directory. */
+    size_t (*file_count)(void *impl, const char *pattern);
     /* Everything durable, for the search for secrets; may be NULL. */
     void (*durable_text)(void *impl, struct eca_buf *out);
     /* What the agent holds; false when it does not run. In simulation only descriptors are told:
@@ -94,6 +97,7 @@ struct hns_cast {
     struct fake_acs *acs;
     struct fake_tcs *tcs;
     struct fake_ecr *ecr;
+    struct fake_updates *updates;
     struct fake_metadata *metadata;
     struct fake_docker *docker; /* NULL in front of a real daemon */
 };

@@ -70,6 +70,22 @@ static const char *container_id(struct hns_run *run, const char *name)
     return fake_docker_id(run->cast.docker, ref);
 }
 
+/* ${updates.agent.tar.url}, ${updates.agent.tar.sha256} */
+static const char *update_file(struct hns_run *run, const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    eca_auto_free char *file = NULL;
+
+    if (strncmp(name, "updates.", 8) != 0 || dot < name + 8 || run->cast.updates == NULL) {
+        return NULL;
+    }
+    file = eca_xstrndup(name + 8, (size_t)(dot - name - 8));
+    if (strcmp(dot, ".sha256") == 0) {
+        return fake_updates_sha256(run->cast.updates, file);
+    }
+    return strcmp(dot, ".url") == 0 ? hns_keep(run, hns_update_url(file)) : NULL;
+}
+
 static const char *find_variable(struct hns_run *run, const char *name)
 {
     const char *value = eca_map_get(run->vars, name);
@@ -85,7 +101,8 @@ static const char *find_variable(struct hns_run *run, const char *name)
         count = fake_ecs_instance_count(run->cast.ecs);
         return count == 0 ? NULL : fake_ecs_instance_arn(run->cast.ecs, count - 1);
     }
-    return container_id(run, name);
+    value = update_file(run, name);
+    return value != NULL ? value : container_id(run, name);
 }
 
 static void unknown_variable(struct hns_run *run, const struct hns_node *at, const char *name)

@@ -314,9 +314,21 @@ static int verb_resend(struct hns_run *run, struct hns_cursor *cursor, const str
 static int verb_stage_update(struct hns_run *run, struct hns_cursor *cursor,
                              const struct hns_args *args)
 {
-    (void)cursor;
-    (void)fake_acs_send_stage_update(run->cast.acs, hns_arg_text(args, "location", NULL),
-                                     hns_arg_text(args, "signature", NULL));
+    const char *file = hns_arg_text(args, "file", NULL);
+    const char *location = NULL, *signature = NULL;
+    eca_auto_free char *url = NULL;
+
+    if (file != NULL) {
+        url = hns_update_url(file);
+        location = url;
+        signature = fake_updates_sha256(run->cast.updates, file);
+        if (signature == NULL) {
+            hns_fail(run, cursor->step, "no file \"%s\" in world.updates", file);
+            return ECA_E_NOT_FOUND;
+        }
+    }
+    (void)fake_acs_send_stage_update(run->cast.acs, hns_arg_text(args, "location", location),
+                                     hns_arg_text(args, "signature", signature));
     return ECA_OK;
 }
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* Verbs for ECS, metadata, faults, disk and clock. */
+/* Verbs for ECS, metadata, the update server, faults, disk and clock. */
 
 static void name_rule(struct hns_run *run, const struct hns_args *args, uint32_t id)
 {
@@ -125,6 +125,14 @@ static int verb_metadata_rotate(struct hns_run *run, struct hns_cursor *cursor,
     return ECA_OK;
 }
 
+static int verb_updates_file(struct hns_run *run, struct hns_cursor *cursor,
+                             const struct hns_args *args)
+{
+    (void)cursor;
+    hns_cast_update(run, args, hns_arg_text(args, "file", ""));
+    return ECA_OK;
+}
+
 static int verb_fault(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
 {
     struct fake_fault fault = {
@@ -206,6 +214,7 @@ const struct hns_verb_entry hns_verbs_other[] = {
     {"metadata.tokens", verb_metadata_tokens},
     {"metadata.key_life", verb_metadata_key_life},
     {"metadata.rotate", verb_metadata_rotate},
+    {"updates.file", verb_updates_file},
     {"fault", verb_fault},
     {"fault.clear", verb_fault_clear},
     {"disk", verb_disk},

@@ -44,6 +44,11 @@ void sim_machine_file(struct sim_machine *machine, const char *path, struct eca_
     eca_free(eca_map_put(machine->files, path, eca_xstrndup(text.at, text.len)));
 }
 
+void sim_machine_unlink(struct sim_machine *machine, const char *path)
+{
+    eca_free(eca_map_remove(machine->files, path));
+}
+
 /* ---- host port ------------------------------------------------------------------------------ */
 
 static const char *host_env(void *impl, const char *name)

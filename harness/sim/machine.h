@@ -27,6 +27,7 @@ void sim_machine_init(struct sim_machine *machine, const char *data_dir);
 void sim_machine_clear(struct sim_machine *machine);
 void sim_machine_env(struct sim_machine *machine, const char *name, const char *value);
 void sim_machine_file(struct sim_machine *machine, const char *path, struct eca_view text);
+void sim_machine_unlink(struct sim_machine *machine, const char *path); /* it may be absent */
 struct eca_host sim_machine_host(struct sim_machine *machine);
 struct eca_endpoint sim_machine_endpoint(struct sim_machine *machine);
 /* Ask a local server as a client on loopback; false when nobody listens on the port. */

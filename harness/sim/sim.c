@@ -9,6 +9,7 @@
 #include "harness/record/tap.h"
 #include "harness/scenario/inside.h"
 #include "harness/sim/disk.h"
+#include "harness/sim/files.h"
 #include "harness/sim/machine.h"
 #include "harness/sim/rng.h"
 
@@ -26,6 +27,7 @@ struct sim {
     struct fake_hub *hub;
     struct fake_memory *memory;
     struct sim_disk *disk;
+    struct sim_files *files;
     struct sim_machine machine;
     struct eca_log log;
     struct eca_agent *agent;
@@ -126,6 +128,7 @@ static int agent_start(void *impl, struct eca_err *err)
         .ports = {.sched = sim->sched,
                   .entropy = sim_rng_port(&sim->agent_rng),
                   .http = fake_memory_http(sim->memory),
+                  .files = sim_files_port(sim->files),
                   .channel = fake_memory_channel(sim->memory),
                   .endpoint = sim_machine_endpoint(&sim->machine),
                   .store = sim_disk_opener(sim->disk),
@@ -156,6 +159,7 @@ static void agent_kill(void *impl)
     struct sim *sim = impl;
 
     sim->agent_ended = false;
+    sim_files_crash(sim->files);
     drop_agent(sim);
     memset(sim->machine.listeners, 0, sizeof(sim->machine.listeners));
     fake_memory_drop_client(sim->memory);
@@ -250,6 +254,19 @@ static int file_write(void *impl, const char *path, struct eca_view text, struct
     return ECA_OK;
 }
 
+static size_t file_count(void *impl, const char *pattern)
+{
+    struct sim *sim = impl;
+    eca_auto_free char *full = full_path(pattern);
+    size_t cursor = 0, count = 0;
+    const char *path;
+
+    while (eca_map_next(sim->machine.files, &cursor, &path, NULL)) {
+        count += fake_glob(full, path) ? 1 : 0;
+    }
+    return count;
+}
+
 static void durable_text(void *impl, struct eca_buf *out)
 {
     sim_disk_text(((struct sim *)impl)->disk, out);
@@ -271,6 +288,8 @@ static void set_disk(void *impl, const char *state, uint32_t times, uint64_t tak
                                                            : SIM_DISK_OK;
 
     sim_disk_set(sim->disk, how, times, takes_ms);
+    sim_files_full(sim->files, how == SIM_DISK_FULL);
+    sim_files_slow(sim->files, takes_ms);
 }
 
 /* ---- setting the stage ---------------------------------------------------------------------- */
@@ -290,6 +309,7 @@ static void sim_free(void *impl)
     fake_hub_free(sim->hub);
     fake_trace_free(sim->trace);
     sim_disk_free(sim->disk);
+    sim_files_free(sim->files);
     sim_machine_clear(&sim->machine);
     eca_sched_free(sim->sched);
     eca_free(sim);
@@ -343,6 +363,7 @@ static void set_network(struct sim *sim)
         {"ecs.us-west-2.amazonaws.com", "ecs"}, {"ecr.us-west-2.amazonaws.com", "ecr"},
         {"acs.us-west-2.amazonaws.com", "acs"}, {"tcs.us-west-2.amazonaws.com", "tcs"},
         {"169.254.169.254", "metadata"},        {"/var/run/docker.sock", "docker"},
+        {"s3.amazonaws.com", "updates"},
     };
     uint64_t latency =
         hns_run_duration_ns(sim->run, hns_run_world(sim->run, "latency", NULL), LATENCY_DEFAULT_NS);
@@ -352,6 +373,8 @@ static void set_network(struct sim *sim)
         fake_memory_map(sim->memory, map[i][0], map[i][1]);
     }
     fake_memory_latency(sim->memory, latency / 1000, jitter / 1000);
+    hns_vars_set(sim->run, "data.dir", DATA_DIR);
+    hns_vars_set(sim->run, "updates.proxy", "");
     hns_vars_set(sim->run, "acs.url", "https://acs.us-west-2.amazonaws.com/");
     hns_vars_set(sim->run, "ecr.url", "https://ecr.us-west-2.amazonaws.com");
     hns_vars_set(sim->run, "tcs.url", "https://tcs.us-west-2.amazonaws.com/");
@@ -370,6 +393,7 @@ int hns_sim_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage,
                                              .http = ask_http,
                                              .file_read = file_read,
                                              .file_write = file_write,
+                                             .file_count = file_count,
                                              .durable_text = durable_text,
                                              .resources = resources,
                                              .disk = set_disk,
@@ -399,6 +423,7 @@ int hns_sim_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage,
     sim->memory = fake_memory_new(sim->hub, sim->sched, sim_rng_port(&sim->fakes_rng));
     sim->disk = sim_disk_new(sim->sched);
     sim_machine_init(&sim->machine, DATA_DIR);
+    sim->files = sim_files_new(sim->sched, &sim->machine);
     *ret_stage = (struct hns_stage){
         .ops = &ops,
         .impl = sim,
@@ -407,8 +432,8 @@ int hns_sim_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage,
                  .hub = sim->hub,
                  .trace = sim->trace},
     };
+    set_network(sim);
     set_environment(sim);
     set_files(sim);
-    set_network(sim);
     return ECA_OK;
 }

@@ -9,6 +9,7 @@
 #include "agent/sys/channel_lws.h"
 #include "agent/sys/clock.h"
 #include "agent/sys/endpoint_mhd.h"
+#include "agent/sys/files.h"
 #include "agent/sys/host_linux.h"
 #include "agent/sys/store_sqlite.h"
 #include "harness/live/inside.h"
@@ -32,6 +33,7 @@ struct wire {
     struct eca_channel_lws *channel;
     struct eca_endpoint_mhd *endpoint;
     struct eca_store_sqlite *store;
+    struct eca_files_disk *files;
     struct eca_agent *agent;
     struct hns_tap *tap;
     bool agent_ended; /* it asked for its end: freed before the next turn */
@@ -82,6 +84,7 @@ static void end_agent(struct wire *wire)
     hns_tap_stop(wire->tap);
     eca_agent_free(eca_take(wire->agent));
     hns_tap_free(eca_take(wire->tap));
+    eca_files_disk_free(eca_take(wire->files));
     eca_store_sqlite_free(eca_take(wire->store));
     eca_endpoint_mhd_free(eca_take(wire->endpoint));
     eca_channel_lws_free(eca_take(wire->channel));
@@ -207,9 +210,11 @@ static int agent_start(void *impl, struct eca_err *err)
     wire->channel = eca_channel_lws_new(&channel_opts);
     wire->endpoint = eca_endpoint_mhd_new(live->loop, &wire->log);
     wire->store = eca_store_sqlite_new(live->loop);
+    wire->files = eca_files_disk_new(live->loop);
     opts.ports = (struct eca_agent_ports){.sched = live->sched,
                                           .entropy = sim_rng_port(&wire->agent_rng),
                                           .http = eca_http_curl_port(wire->http),
+                                          .files = eca_files_disk_port(wire->files),
                                           .channel = eca_channel_lws_port(wire->channel),
                                           .endpoint = eca_endpoint_mhd_port(wire->endpoint),
                                           .store = eca_store_sqlite_opener(wire->store),
@@ -299,6 +304,7 @@ int hns_wire_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage
                                              .http = hns_live_http,
                                              .file_read = hns_live_file_read,
                                              .file_write = hns_live_file_write,
+                                             .file_count = hns_live_file_count,
                                              .durable_text = hns_live_durable_text,
                                              .resources = resources,
                                              .clock_step = clock_step,
