@@ -44,17 +44,31 @@ int eca_update_location_check(struct eca_view location, struct eca_err *err)
     return ECA_OK;
 }
 
+static bool has_scheme(struct eca_view text)
+{
+    size_t end = eca_view_find(text, "://", 0);
+
+    for (size_t i = 0; end != SIZE_MAX && i < end; i++) {
+        char c = eca_ascii_lower(text.at[i]);
+
+        if (!((c >= 'a' && c <= 'z') ||
+              (i > 0 && ((c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.')))) {
+            return false;
+        }
+    }
+    return end != SIZE_MAX && end > 0;
+}
+
 int eca_update_location_follow(const char *base, const char *location, struct eca_buf *ret_url,
                                struct eca_err *err)
 {
     struct eca_view to = eca_view_trim(eca_view_str(location));
-    size_t scheme_end = eca_view_find(to, "://", 0), slash = eca_view_find(to, "/", 0);
     struct eca_url url;
 
     if (to.len == 0) {
         return eca_err_set(err, ECA_E_INVALID, "redirect without a location");
     }
-    if (scheme_end != SIZE_MAX && scheme_end < slash) {
+    if (has_scheme(to)) {
         eca_buf_add_view(ret_url, to);
         return ECA_OK;
     }

@@ -3,6 +3,7 @@
 
 #include <check.h>
 
+#include "agent/ports/files.h"
 #include "agent/ports/store.h"
 #include "tests/unit/fakes/stage.h"
 
@@ -69,6 +70,19 @@ struct contract_store_rig {
     void (*fail_next)(bool on); /* commits fail from now on, or work again */
 };
 void contract_store_add(Suite *suite, const struct contract_store_rig *rig);
+
+/* The files port: its rig is a folder that can be looked into. */
+struct contract_files_rig {
+    void (*open)(void);
+    void (*close)(void);
+    struct eca_files (*files)(void);
+    void (*step)(void);       /* a little time passes */
+    const char *(*dir)(void); /* exists, empty */
+    bool (*read)(const char *name, struct eca_buf *out);
+    size_t (*count)(void); /* files in dir */
+    void (*fill)(bool on); /* nothing more can be written from now on, or it can again */
+};
+void contract_files_add(Suite *suite, const struct contract_files_rig *rig);
 
 /* Add every test of a port; fixtures open and close the rig of contract_set_rig. */
 void contract_http_add(Suite *suite);
