@@ -282,8 +282,11 @@ static void on_downloaded(void *arg, const struct eca_err *err)
 {
     struct eca_updater *updater = arg;
     struct message *message = handled(updater);
-    struct eca_err failure = err == NULL ? (struct eca_err){0} : *err;
+    struct eca_err failure = {0};
 
+    if (err != NULL) {
+        failure = *err; /* it is the download's */
+    }
     eca_update_download_free(eca_take(updater->download));
     if (failure.code != ECA_OK) { /* the earlier files stay (UPD-116) */
         eca_auto_free char *reason = eca_xasprintf("Unable to download: %s", failure.msg);

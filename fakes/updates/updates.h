@@ -29,7 +29,7 @@ struct fake_updates;
 struct fake_updates *fake_updates_new(const struct fake_base *base);
 void fake_updates_free(struct fake_updates *updates); /* NULL ok */
 /* Add or replace; texts are copied. */
-void fake_updates_add(struct fake_updates *updates, const struct fake_updates_file *file);
+void fake_updates_add(struct fake_updates *updates, const struct fake_updates_file *add);
 /* Digest of a file's content, lower-case hex, borrowed until it is replaced; NULL = no such file.
  */
 const char *fake_updates_sha256(const struct fake_updates *updates, const char *name);
