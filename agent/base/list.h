@@ -36,6 +36,15 @@ static inline void eca_list_push_back(struct eca_list *list, struct eca_list_nod
     list->head.prev = node;
     list->count++;
 }
+static inline void eca_list_insert_after(struct eca_list *list, struct eca_list_node *place,
+                                         struct eca_list_node *node)
+{
+    node->prev = place;
+    node->next = place->next;
+    place->next->prev = node;
+    place->next = node;
+    list->count++;
+}
 static inline void eca_list_push_front(struct eca_list *list, struct eca_list_node *node)
 {
     node->next = list->head.next;

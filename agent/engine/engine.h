@@ -69,7 +69,8 @@ int eca_engine_restore_image(struct eca_engine *engine, struct eca_view value, s
 /* Rows of imported records must be written once: marks everything restored as dirty (STATE-127). */
 void eca_engine_mark_all(struct eca_engine *engine);
 /* Subscribe to events, compare with Docker, go on with the restored tasks (ENG-730). Nobody needs
- * to wait for it. docker_version decides about concurrent pulls; NULL = unknown, serial. */
+ * to wait for it; a second call does nothing (ENG-201). docker_version decides about concurrent
+ * pulls; NULL = unknown, serial. */
 void eca_engine_start(struct eca_engine *engine, const char *docker_version);
 /* The cluster in use once registration chose it; labels of new containers. */
 void eca_engine_set_cluster(struct eca_engine *engine, const char *cluster);

@@ -8,17 +8,18 @@
 #include "agent/engine/step.h"
 
 /*
- * Shared by the files of the driver: engine.c (tasks in, commands out), engine_jobs.c (calls to the
- * runtime in lanes), engine_pull.c (pulls and image records), engine_survey.c (comparison with
- * Docker at start), engine_stray.c, engine_cleanup.c (removal of tasks), engine_gc.c (removal of
- * images).
+ * Shared by the files of the driver: engine.c (the object, hand-over, look-ups), engine_drive.c
+ * (events in, commands out), engine_entry.c (a task), engine_jobs.c (calls to the runtime in
+ * lanes), engine_pull.c (pulls and image records), engine_survey.c (comparison with Docker at
+ * start), engine_stray.c, engine_cleanup.c (removal of tasks), engine_gc.c (removal of images).
  */
 #define ENGINE_MODULE "TaskEngine"
 
-/* What is limited together; a lane's places are given in order of arrival. */
+/* What is limited together. Places are given in order of arrival, in LANE_CALL to one task after
+ * the other (ENG-221). */
 enum lane_kind { LANE_PULL, LANE_CALL, LANE_STOP, LANE_LOOK, LANE_SURVEY, LANES };
 struct lane {
-    struct eca_list waiting;
+    struct eca_list waiting; /* jobs; in LANE_CALL the tasks that have some */
     uint32_t active, max;
 };
 
@@ -44,7 +45,7 @@ struct cell {
     struct eca_timer pause, look_pause, hurry;
     char *mapped_id;                  /* key in engine->ids */
     struct eca_runtime_result pulled; /* of the pull, while the image is inspected */
-    struct eca_log_limit oom_limit;
+    struct eca_log_limit oom_limit, redundant_limit;
 };
 
 struct entry { /* a task */
@@ -53,6 +54,8 @@ struct entry { /* a task */
     struct cell *cells;
     struct eca_gate_waiter gate_waiter;
     struct eca_list_node passed_node; /* in engine->passed */
+    struct eca_list calls;            /* jobs that wait in LANE_CALL */
+    struct eca_list_node calls_node;  /* the task's place among those of other tasks */
     struct eca_timer check;
     bool begun;
     /* Clean-up. */
@@ -107,11 +110,29 @@ struct eca_engine {
     size_t gc_skip; /* names of the image that could not be removed */
 };
 
+/* engine_drive.c */
+/* False: the event asked for nothing. */
+bool engine_step(struct entry *entry, struct eca_step_event *event);
+void engine_map_ids(struct entry *entry);
+void engine_leave_gate(struct entry *entry);
+void engine_gates_passed(void *arg); /* arg: engine */
+void engine_on_event(void *arg, const struct eca_runtime_event *docker);
+
+/* engine_entry.c */
+struct entry *engine_entry_new(struct eca_engine *engine, struct eca_task *task); /* takes task */
+void engine_entry_free(struct entry *entry);
+void engine_begin(struct entry *entry); /* the task is looked at for the first time */
+void engine_drop(struct entry *entry);
+/* What the journal and the reporter ask; arg, impl: engine. */
+bool engine_serialise_task(void *arg, const char *key, struct eca_buf *out);
+bool engine_serialise_image(void *arg, const char *key, struct eca_buf *out);
+void engine_image_dirty(void *arg, const char *image_id);
+enum eca_status engine_report_sent(void *impl, const struct eca_report *report);
+void engine_report_settled(void *impl, const struct eca_report *report, bool accepted);
+
 /* engine.c */
-void engine_step(struct entry *entry, struct eca_step_event *event);
 void engine_mark(struct entry *entry);
 struct cell *engine_cell(struct entry *entry, const struct eca_container *container);
-void engine_drop(struct entry *entry);
 uint64_t engine_now_ms(const struct eca_engine *engine);
 int64_t engine_wall_ms(const struct eca_engine *engine);
 struct eca_runtime_result engine_refused(const struct eca_err *err); /* a call did not begin */
@@ -122,6 +143,7 @@ enum job_wait { JOB_NOW, JOB_DURABLE, JOB_DURABLE_TRY };
 void job_begin(struct job *job, enum lane_kind lane, enum job_wait wait, eca_work_fn *issue);
 void job_end(struct job *job); /* its call has answered */
 void job_cancel(struct job *job);
+void engine_log_transition(const struct job *job, const struct eca_runtime_result *result);
 void jobs_pump(void *arg); /* arg: engine */
 void engine_call(struct cell *cell, enum eca_call call);
 void engine_look(struct cell *cell, enum eca_look look);

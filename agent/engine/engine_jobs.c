@@ -15,9 +15,51 @@ static void enter_lane(void *arg)
 {
     struct job *job = arg;
 
+    struct eca_list *waiting = &job->engine->lanes[job->lane].waiting;
+
     job->state = JOB_LANE;
-    eca_list_push_back(&job->engine->lanes[job->lane].waiting, &job->node);
+    if (job->lane != LANE_CALL) {
+        eca_list_push_back(waiting, &job->node);
+    } else {
+        eca_list_push_back(&job->entry->calls, &job->node);
+        if (!eca_list_is_linked(&job->entry->calls_node)) {
+            eca_list_push_back(waiting, &job->entry->calls_node);
+        }
+    }
     eca_deferred_queue(&job->engine->pump_work);
+}
+
+static void leave_waiting(struct job *job)
+{
+    struct eca_list *waiting = &job->engine->lanes[job->lane].waiting;
+
+    if (job->lane != LANE_CALL) {
+        eca_list_remove(waiting, &job->node);
+        return;
+    }
+    eca_list_remove(&job->entry->calls, &job->node);
+    if (eca_list_is_empty(&job->entry->calls)) {
+        eca_list_remove(waiting, &job->entry->calls_node);
+    }
+}
+
+/* The job whose turn it is; a task that has more of them goes to the end of the line. */
+static struct job *next_job(struct lane *lane, enum lane_kind kind)
+{
+    struct eca_list_node *node = eca_list_pop_front(&lane->waiting);
+    struct entry *entry;
+
+    assert(node != NULL);
+    if (kind != LANE_CALL) {
+        return eca_container_of(node, struct job, node);
+    }
+    entry = eca_container_of(node, struct entry, calls_node);
+    node = eca_list_pop_front(&entry->calls);
+    assert(node != NULL); /* only a task with jobs stands in line */
+    if (!eca_list_is_empty(&entry->calls)) {
+        eca_list_push_back(&lane->waiting, &entry->calls_node);
+    }
+    return eca_container_of(node, struct job, node);
 }
 
 void job_begin(struct job *job, enum lane_kind lane, enum job_wait wait, eca_work_fn *issue)
@@ -72,7 +114,7 @@ void job_cancel(struct job *job)
         job->state = JOB_IDLE;
         break;
     case JOB_LANE:
-        eca_list_remove(&engine->lanes[job->lane].waiting, &job->node);
+        leave_waiting(job);
         job->state = JOB_IDLE;
         break;
     case JOB_FLYING:
@@ -94,11 +136,8 @@ void jobs_pump(void *arg)
         /* A deletion excludes pulls until it is over (IMG-209). */
         while (lane->active < lane->max && !eca_list_is_empty(&lane->waiting) &&
                !(i == LANE_PULL && engine->gc_deleting)) {
-            struct eca_list_node *node = eca_list_pop_front(&lane->waiting);
-            struct job *job;
+            struct job *job = next_job(lane, (enum lane_kind)i);
 
-            assert(node != NULL);
-            job = eca_container_of(node, struct job, node);
             job->state = JOB_FLYING;
             lane->active++;
             job->issue(job);
@@ -107,6 +146,25 @@ void jobs_pump(void *arg)
 }
 
 /* ---- calls of a container ------------------------------------------------------------------- */
+
+/* How a step ended (TASKM-208). */
+void engine_log_transition(const struct job *job, const struct eca_runtime_result *result)
+{
+    struct eca_log *log = job->engine->opts.log;
+    const char *call = eca_call_name(job->container->run.call);
+
+    if (result->outcome == ECA_OUTCOME_DONE || result->outcome == ECA_OUTCOME_ALREADY) {
+        ECA_DEBUG(
+            log, ENGINE_MODULE,
+            ECA_KV("task", job->entry->task->arn, "container", job->container->name, "step", call),
+            "Transitioned container");
+    } else {
+        ECA_INFO(log, ENGINE_MODULE,
+                 ECA_KV("task", job->entry->task->arn, "container", job->container->name, "step",
+                        call, "error", result->error.text),
+                 "Error transitioning container");
+    }
+}
 
 static void answered(struct job *job, const struct eca_runtime_result *result)
 {
@@ -117,8 +175,9 @@ static void answered(struct job *job, const struct eca_runtime_result *result)
     if (result->outcome != ECA_OUTCOME_DONE && result->outcome != ECA_OUTCOME_ALREADY) {
         engine->counters.failures[job->container->run.call]++;
     }
+    engine_log_transition(job, result);
     job_end(job);
-    engine_step(job->entry, &event);
+    (void)engine_step(job->entry, &event);
 }
 
 static void on_answer(void *arg, const struct eca_runtime_result *result)
@@ -149,6 +208,9 @@ static void issue_create(void *arg)
              "Creating container");
     if (eca_construct(job->entry->task, job->container, engine->cluster, &construct,
                       &result.error) < 0) {
+        ECA_ERROR(engine->opts.log, ENGINE_MODULE,
+                  ECA_KV("task", job->entry->task->arn, "container", job->container->name), "%s",
+                  result.error.text);
         answered(job, &result);
         return;
     }
@@ -261,7 +323,7 @@ static void look_answered(struct job *job, const struct eca_runtime_result *resu
 
     eca_timer_stop(&cell->hurry);
     job_end(job);
-    engine_step(job->entry, &event);
+    (void)engine_step(job->entry, &event);
 }
 
 static void on_look(void *arg, const struct eca_runtime_result *result)

@@ -16,8 +16,9 @@ static void finish(struct job *job, const struct eca_runtime_result *result)
     if (result->outcome != ECA_OUTCOME_DONE) {
         job->engine->counters.failures[ECA_CALL_PULL]++;
     }
+    engine_log_transition(job, result);
     job_end(job);
-    engine_step(job->entry, &event);
+    (void)engine_step(job->entry, &event);
 }
 
 static void finish_refused(struct job *job, const struct eca_err *err)

@@ -152,17 +152,16 @@ static void tell_tasks(struct eca_engine *engine, struct match_index *index)
             const struct survey_entry *listed = eca_map_get(index->found, pair);
             struct eca_step_event event = {.kind = ECA_STEP_SURVEY, .container = container};
 
-            if (container->run.certain ||
-                (container->known == ECA_STATUS_STOPPED && (listed == NULL || !listed->running))) {
-                container->run.certain = true;
+            if (container->run.certain) {
                 continue;
             }
             if (listed != NULL) {
                 event.found = true;
+                event.running = listed->running;
                 event.id = listed->id;
                 event.name = listed->name;
             }
-            engine_step(entry, &event);
+            (void)engine_step(entry, &event);
         }
     }
 }
@@ -364,7 +363,7 @@ void engine_survey_adopt(struct entry *entry)
         }
         event.id = unmanaged->id;
         event.name = unmanaged->name;
-        engine_step(entry, &event);
+        (void)engine_step(entry, &event);
         unmanaged_free(unmanaged);
     }
 }

@@ -22,12 +22,18 @@ void eca_gate_clear(struct eca_gate *gate)
 
 static size_t position(const struct eca_gate *gate, int64_t seq)
 {
-    size_t at = 0;
+    size_t low = 0, high = gate->count;
 
-    while (at < gate->count && gate->counts[at].seq < seq) {
-        at++;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (gate->counts[middle].seq < seq) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
     }
-    return at;
+    return low;
 }
 
 void eca_gate_open(struct eca_gate *gate, int64_t seq)
@@ -49,18 +55,14 @@ int64_t eca_gate_lowest(const struct eca_gate *gate)
     return gate->count == 0 ? INT64_MAX : gate->counts[0].seq;
 }
 
-/* The first waiter that may pass now; looked up anew each time, since passing changes the list. */
+/* The waiter that may pass now, or NULL. */
 static struct eca_gate_waiter *first_free(struct eca_gate *gate)
 {
-    ECA_LIST_FOREACH(node, &gate->waiters)
-    {
-        struct eca_gate_waiter *waiter = eca_container_of(node, struct eca_gate_waiter, node);
+    struct eca_list_node *node = eca_list_first(&gate->waiters);
+    struct eca_gate_waiter *waiter =
+        node == NULL ? NULL : eca_container_of(node, struct eca_gate_waiter, node);
 
-        if (waiter->seq < eca_gate_lowest(gate)) {
-            return waiter;
-        }
-    }
-    return NULL;
+    return waiter != NULL && waiter->seq < eca_gate_lowest(gate) ? waiter : NULL;
 }
 
 void eca_gate_close(struct eca_gate *gate, int64_t seq)
@@ -77,10 +79,22 @@ void eca_gate_close(struct eca_gate *gate, int64_t seq)
     if (at > 0) {
         return; /* a lower one is open still: nobody's view changed */
     }
-    while ((waiter = first_free(gate)) != NULL) {
+    while ((waiter = first_free(gate)) != NULL) { /* passing may change the gate */
         eca_list_remove(&gate->waiters, &waiter->node);
         waiter->pass(waiter->arg);
     }
+}
+
+/* Behind those with numbers up to its own; payloads come with growing ones, so from the end. */
+static void insert_waiter(struct eca_gate *gate, struct eca_gate_waiter *waiter)
+{
+    struct eca_list_node *before = gate->waiters.head.prev;
+
+    while (before != &gate->waiters.head &&
+           eca_container_of(before, struct eca_gate_waiter, node)->seq > waiter->seq) {
+        before = before->prev;
+    }
+    eca_list_insert_after(&gate->waiters, before, &waiter->node);
 }
 
 bool eca_gate_wait(struct eca_gate *gate, struct eca_gate_waiter *waiter, int64_t seq)
@@ -89,7 +103,7 @@ bool eca_gate_wait(struct eca_gate *gate, struct eca_gate_waiter *waiter, int64_
     if (seq < eca_gate_lowest(gate)) {
         return true;
     }
-    eca_list_push_back(&gate->waiters, &waiter->node);
+    insert_waiter(gate, waiter);
     return false;
 }
 

@@ -16,7 +16,7 @@ struct eca_gate {
         uint32_t open;
     } * counts; /* ascending by seq, none is zero */
     size_t count;
-    struct eca_list waiters;
+    struct eca_list waiters; /* ascending by seq, then in order of arrival */
 };
 struct eca_gate_waiter {
     struct eca_list_node node;

@@ -55,7 +55,8 @@ bool eca_graph_holds(const struct eca_container *container, const char **ret_on)
     for (size_t i = 0; i < container->run_after.count; i++) {
         *ret_on = container->run_after.at[i];
         on = eca_task_find(task, *ret_on);
-        if (on == NULL || on->known < ECA_STATUS_RUNNING) {
+        if (on == NULL || on->known < ECA_STATUS_RUNNING ||
+            on->run.look == ECA_LOOK_VOLUME) { /* its paths are being learned (ENG-726) */
             return false;
         }
     }

@@ -7,8 +7,6 @@
 #include "agent/engine/graph.h"
 #include "agent/engine/step_internal.h"
 
-#define VOLUME_LOOKS_MAX 5 /* then the internal container starts without its paths (ENG-413) */
-
 /* ---- commands ------------------------------------------------------------------------------- */
 
 struct eca_command *step_add(struct step *step, enum eca_command_kind kind,
@@ -199,6 +197,12 @@ static void derive_desired(struct step *step)
     }
 }
 
+void step_want_stopped(struct step *step)
+{
+    step->task->desired = ECA_STATUS_STOPPED;
+    derive_desired(step);
+}
+
 /* The task is STOPPED: what it held is free at once (TASKM-104). */
 static void finish(struct step *step)
 {
@@ -222,7 +226,16 @@ static void finish(struct step *step)
     }
 }
 
-static void update(struct step *step)
+void step_give_up_task(struct step *step, const char *reason)
+{
+    eca_free(step->task->reason);
+    step->task->reason = eca_xstrdup(reason);
+    (void)raise_known(step, ECA_STATUS_STOPPED);
+    report_task(step);
+    finish(step);
+}
+
+void step_update(struct step *step)
 {
     bool changed = derive_known(step);
 
@@ -248,7 +261,7 @@ void step_change(struct step *step, struct eca_container *container, enum eca_st
     if (status == ECA_STATUS_RUNNING) {
         eca_container_clear_error(container); /* it went with RUNNING (TASKM-158) */
     }
-    update(step);
+    step_update(step);
 }
 
 void step_fail(struct step *step, struct eca_container *container,
@@ -261,221 +274,7 @@ void step_fail(struct step *step, struct eca_container *container,
         step_log(step, container, ECA_LOG_WARN, "Error with docker; stopping container");
     }
     container->desired = ECA_STATUS_STOPPED;
-    update(step);
-}
-
-/* ---- next action of a container (TASKM-120) ------------------------------------------------- */
-
-static bool stop_now(struct step *step, struct eca_container *container)
-{
-    if (container->docker_id != NULL) {
-        if (container->run.look == ECA_LOOK_PROOF) {
-            step_cancel_look(step, container);
-        }
-        step_call(step, container, ECA_CALL_STOP);
-    } else if (container->docker_name != NULL) { /* never with an empty id (TASKM-207) */
-        if (container->run.look == ECA_LOOK_NONE) {
-            step_look(step, container, ECA_LOOK_PROOF);
-        }
-    } else if (container->known < ECA_STATUS_STOPPED) {
-        step_vanished(step, container);
-        return true;
-    } else {
-        container->run.unclaimed = false;
-    }
-    return false;
-}
-
-/* Created, and its start was sent: it may run (TASKM-125). */
-static bool prove_not_running(struct step *step, struct eca_container *container)
-{
-    if (container->run.look == ECA_LOOK_NONE) {
-        step_look(step, container, ECA_LOOK_PROOF);
-        return false;
-    }
-    if (container->run.looks == 0) {
-        return false; /* the first answer is awaited */
-    }
-    if (container->run.start_late && container->run.looks < step->policy.late_start_looks) {
-        return false; /* not running so far; watched */
-    }
-    container->run.unclaimed = true; /* no answer: stop until proven */
-    return stop_now(step, container);
-}
-
-static bool next_of_stopping(struct step *step, struct eca_container *container)
-{
-    const struct eca_container_run *run = &container->run;
-
-    if (run->unclaimed) {
-        return run->look != ECA_LOOK_PROOF && stop_now(step, container);
-    }
-    switch (container->known) {
-    case ECA_STATUS_NONE:
-    case ECA_STATUS_PULLED:
-        if (run->look == ECA_LOOK_PROOF) { /* it may exist, even run */
-            return false;
-        }
-        if (!run->certain &&
-            (container->known == ECA_STATUS_PULLED || container->docker_name != NULL)) {
-            return container->docker_id != NULL && stop_now(step, container);
-        }
-        break;
-    case ECA_STATUS_CREATED:
-        if (!run->certain) {
-            return container->docker_id != NULL && stop_now(step, container);
-        }
-        if (container->applied == ECA_STATUS_RUNNING) {
-            return prove_not_running(step, container);
-        }
-        break;
-    case ECA_STATUS_RUNNING:
-        if (run->look == ECA_LOOK_DIE || (run->look == ECA_LOOK_PROOF && run->certain)) {
-            return false; /* the answer decides (TASKM-319) */
-        }
-        return stop_now(step, container);
-    case ECA_STATUS_STOPPED:
-        return false;
-    }
-    step_cancel_look(step, container);
-    step_change(step, container, ECA_STATUS_STOPPED);
-    return true;
-}
-
-static bool next_of_starting(struct step *step, struct eca_container *container)
-{
-    const struct eca_container_run *run = &container->run;
-
-    if (step->task->gate_waiting || !run->certain || container->desired == ECA_STATUS_NONE ||
-        run->look == ECA_LOOK_PROOF || run->look == ECA_LOOK_DIE || run->look == ECA_LOOK_VOLUME ||
-        !eca_graph_holds(container, NULL)) {
-        return false;
-    }
-    switch (container->known) {
-    case ECA_STATUS_NONE:
-        step_call(step, container, ECA_CALL_PULL);
-        break;
-    case ECA_STATUS_PULLED:
-        container->applied = ECA_STATUS_CREATED;
-        step_call(step, container, ECA_CALL_CREATE);
-        break;
-    case ECA_STATUS_CREATED:
-        if (container->desired != ECA_STATUS_RUNNING) {
-            break;
-        }
-        if (container->internal && run->looks < VOLUME_LOOKS_MAX &&
-            eca_volumes_missing(container)) {
-            step_look(step, container, ECA_LOOK_VOLUME);
-            break;
-        }
-        container->applied = ECA_STATUS_RUNNING;
-        container->run.start_late = false;
-        step_call(step, container, ECA_CALL_START);
-        break;
-    case ECA_STATUS_RUNNING:
-    case ECA_STATUS_STOPPED:
-        break;
-    }
-    return false;
-}
-
-/* DEP-104, DEP-120: what can never come any more. */
-static bool fail_dead_link(struct step *step, struct eca_container *container)
-{
-    const char *target = eca_graph_dead_link(container);
-    struct eca_named_error error;
-
-    if (target == NULL) {
-        return false;
-    }
-    eca_named_error_set(&error, "TaskDependencyError", "link target %.200s has stopped", target);
-    step->task->desired = ECA_STATUS_STOPPED;
-    step_fail(step, container, &error);
-    return true;
-}
-
-/* True when a status changed, so that others may move. */
-static bool next(struct step *step, struct eca_container *container)
-{
-    struct eca_container_run *run = &container->run;
-    bool stopping = container->desired == ECA_STATUS_STOPPED;
-
-    if (container->known == ECA_STATUS_STOPPED) {
-        if (run->unclaimed && run->call == ECA_CALL_NONE && run->look == ECA_LOOK_NONE) {
-            (void)stop_now(step, container);
-        }
-        return false;
-    }
-    if (!stopping && fail_dead_link(step, container)) {
-        return true;
-    }
-    if (stopping && (run->call == ECA_CALL_PULL ||
-                     (run->waiting && run->call <= ECA_CALL_START))) { /* TASKM-132, FB-30.4 */
-        bool unsent = run->call == ECA_CALL_START; /* it waits because nothing was sent */
-
-        step_cancel_call(step, container);
-        container->applied = unsent ? ECA_STATUS_NONE : container->applied;
-    }
-    if (run->call != ECA_CALL_NONE) {
-        return false;
-    }
-    return stopping ? next_of_stopping(step, container) : next_of_starting(step, container);
-}
-
-static bool is_stuck(const struct eca_task *task)
-{
-    if (task->known == ECA_STATUS_STOPPED || task->gate_waiting ||
-        (task->known == ECA_STATUS_RUNNING && task->desired <= ECA_STATUS_RUNNING)) {
-        return false;
-    }
-    for (size_t i = 0; i < task->container_count; i++) {
-        const struct eca_container_run *run = &task->containers[i].run;
-
-        if (run->call != ECA_CALL_NONE || run->look != ECA_LOOK_NONE ||
-            (!run->certain && task->containers[i].known < ECA_STATUS_STOPPED)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* TASKM-140; true when the task goes on. */
-static bool free_stuck(struct step *step)
-{
-    struct eca_task *task = step->task;
-
-    step_log(step, NULL, ECA_LOG_CRIT,
-             "Task in a bad state; it's not steadystate but no containers want to transition");
-    if (task->desired < ECA_STATUS_STOPPED) {
-        step_log(step, NULL, ECA_LOG_CRIT, "Moving task to stopped due to bad state");
-        task->desired = ECA_STATUS_STOPPED;
-        derive_desired(step);
-        return true;
-    }
-    step_log(step, NULL, ECA_LOG_CRIT, "The state is so bad that we're just giving up on it");
-    eca_free(task->reason);
-    task->reason = eca_xstrdup("TaskStateError: Agent could not progress task's state to stopped");
-    (void)raise_known(step, ECA_STATUS_STOPPED);
-    report_task(step);
-    finish(step);
-    return false;
-}
-
-static void advance(struct step *step)
-{
-    struct eca_task *task = step->task;
-    bool again = true;
-
-    while (again) {
-        again = false;
-        update(step);
-        for (size_t i = 0; i < task->container_count; i++) {
-            again |= next(step, &task->containers[i]);
-        }
-        if (!again && is_stuck(task)) {
-            again = free_stuck(step);
-        }
-    }
+    step_update(step);
 }
 
 /* ---- events --------------------------------------------------------------------------------- */
@@ -496,7 +295,7 @@ static void begin(struct step *step)
     struct eca_task *task = step->task;
 
     step->beginning = true;
-    update(step);
+    step_update(step);
     step->beginning = false;
     for (size_t i = 0; i < task->container_count; i++) {
         struct eca_container *container = &task->containers[i];
@@ -513,8 +312,7 @@ static void begin(struct step *step)
     }
     if (task->desired < ECA_STATUS_STOPPED && task->known < ECA_STATUS_RUNNING &&
         !eca_graph_check(task, impossible, step)) { /* DEP-120 */
-        task->desired = ECA_STATUS_STOPPED;
-        derive_desired(step);
+        step_want_stopped(step);
     }
     if (task->start_seq != 0 && task->desired < ECA_STATUS_STOPPED &&
         task->known < ECA_STATUS_RUNNING) { /* PAY-150, PAY-152 */
@@ -550,6 +348,14 @@ static void survey(struct step *step, struct eca_container *container)
 {
     const struct eca_step_event *event = step->event;
 
+    if (container->known == ECA_STATUS_STOPPED && !event->running) {
+        container->run.certain = true;
+        if (container->internal && container->task->desired < ECA_STATUS_STOPPED &&
+            eca_volumes_missing(container)) { /* its dependants need the paths (ENG-726) */
+            step_look(step, container, ECA_LOOK_VOLUME);
+        }
+        return;
+    }
     if (event->found) {
         if (container->docker_id == NULL || strcmp(container->docker_id, event->id) != 0) {
             eca_free(container->docker_id);
@@ -562,9 +368,7 @@ static void survey(struct step *step, struct eca_container *container)
         step_look(step, container, ECA_LOOK_PROOF);
         return;
     }
-    if (container->known == ECA_STATUS_STOPPED) {
-        container->run.certain = true;
-    } else if (container->docker_id != NULL) {
+    if (container->docker_id != NULL) {
         step_look(step, container, ECA_LOOK_PROOF); /* the list may lie: a 404 is the proof */
     } else if (container->known >= ECA_STATUS_CREATED) {
         container->run.certain = true;
@@ -674,11 +478,5 @@ void eca_step(struct eca_task *task, const struct eca_step_policy *policy,
         check(&step, true);
         break;
     }
-    if (task->known != ECA_STATUS_STOPPED) {
-        advance(&step);
-    } else {
-        for (size_t i = 0; i < task->container_count; i++) {
-            (void)next(&step, &task->containers[i]);
-        }
-    }
+    step_advance(&step);
 }

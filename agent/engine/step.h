@@ -33,7 +33,7 @@ struct eca_step_event {
     struct eca_container *container; /* SURVEY to LOOK_PAUSE_OVER */
     enum eca_status desired;
     int64_t seq;
-    bool found;                              /* SURVEY */
+    bool found, running;                     /* SURVEY: Docker lists it, and as running */
     const char *id, *name;                   /* SURVEY, found: as Docker has it */
     const struct eca_runtime_result *result; /* RESULT, FACTS */
     const struct eca_runtime_event *docker;  /* DOCKER */

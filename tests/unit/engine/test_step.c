@@ -73,6 +73,7 @@ static struct eca_runtime_result outcome(enum eca_outcome outcome,
 {
     struct eca_runtime_result result = {.outcome = outcome, .info = info};
 
+    result.id = outcome == ECA_OUTCOME_DONE ? "id" : NULL; /* a create has nothing else to show */
     if (outcome != ECA_OUTCOME_DONE && outcome != ECA_OUTCOME_ALREADY) {
         eca_named_error_set(&result.error, "E", "x");
     }

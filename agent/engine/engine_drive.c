@@ -1,0 +1,299 @@
+#include <string.h>
+
+#include "agent/base/mem.h"
+#include "agent/engine/engine_internal.h"
+
+/* Events in, commands out: what Docker and timers tell goes through the decision, and what it
+ * commands is carried out. */
+#define LINE_NS ((uint64_t)60 * 1000000000u) /* of one kind and container (FB-04.3) */
+
+/* ---- what is stored of a task: has it changed? ---------------------------------------------- */
+
+static uint64_t mix(uint64_t sum, uint64_t value)
+{
+    return (sum ^ value) * UINT64_C(1099511628211);
+}
+
+/* NULL and "" are different things to the state. */
+static uint64_t mix_text(uint64_t sum, const char *text)
+{
+    sum = mix(sum, text == NULL ? 0 : 1);
+    for (; text != NULL && *text != '\0'; text++) {
+        sum = mix(sum, (unsigned char)*text);
+    }
+    return sum;
+}
+
+static uint64_t mix_bindings(uint64_t sum, const struct eca_container *container)
+{
+    sum = mix(sum, (uint64_t)container->binding_count << 1 | container->has_bindings);
+    for (size_t i = 0; i < container->binding_count; i++) {
+        const struct eca_port_binding *binding = &container->bindings[i];
+
+        sum = mix(sum, (uint64_t)binding->container_port << 17 | (uint64_t)binding->host_port << 1 |
+                           binding->udp);
+        sum = mix_text(sum, binding->bind_ip);
+    }
+    return sum;
+}
+
+/*
+ * Of the members that a step changes, by content: a text that replaces another may come to lie at
+ * its address, and the change would not be saved.
+ */
+static uint64_t stored_sum(const struct eca_task *task)
+{
+    uint64_t sum = UINT64_C(1469598103934665603);
+
+    sum = mix(sum, (uint64_t)task->desired << 16 | (uint64_t)task->known << 8 | task->sent);
+    sum = mix(sum, (uint64_t)task->stop_seq);
+    for (size_t i = 0; i < task->container_count; i++) {
+        const struct eca_container *container = &task->containers[i];
+
+        sum = mix(sum, (uint64_t)container->desired << 24 | (uint64_t)container->known << 16 |
+                           (uint64_t)container->applied << 8 | container->sent);
+        sum = mix(sum, (uint64_t)container->exit_code << 1 | container->has_exit_code);
+        sum = mix_text(sum, container->docker_id);
+        sum = mix_text(sum, container->docker_name);
+        sum = mix_text(sum, container->image_id);
+        sum = mix_text(sum, container->error_name);
+        sum = mix_text(sum, container->error_text);
+        sum = mix_bindings(sum, container);
+    }
+    for (size_t i = 0; i < task->volume_count; i++) {
+        sum = mix_text(sum, task->volumes[i].host_path);
+    }
+    return mix_text(sum, task->reason);
+}
+
+/* ---- carrying out commands ------------------------------------------------------------------ */
+
+static void report(struct entry *entry, const struct eca_command *command)
+{
+    const struct eca_container *container = command->container;
+    struct eca_report report = {
+        .task_arn = entry->task->arn, .status = command->status, .reason = command->text};
+
+    if (container != NULL) {
+        report.container_name = container->name;
+        report.has_exit_code = command->status == ECA_STATUS_STOPPED && container->has_exit_code;
+        report.exit_code = container->exit_code;
+        report.bindings = container->bindings;
+        report.binding_count = container->binding_count;
+    }
+    ECA_INFO(entry->engine->opts.log, ENGINE_MODULE,
+             ECA_KV("task", entry->task->arn, "container", container == NULL ? "" : container->name,
+                    "status", eca_status_name(command->status)),
+             "Task change event");
+    eca_reporter_add(entry->engine->opts.reporter, &report);
+}
+
+static void pass_gate(void *arg)
+{
+    struct entry *entry = arg;
+
+    eca_list_push_back(&entry->engine->passed, &entry->passed_node);
+    eca_deferred_queue(&entry->engine->passed_work);
+}
+
+void engine_gates_passed(void *arg)
+{
+    struct eca_engine *engine = arg;
+    struct eca_list_node *node;
+
+    while ((node = eca_list_pop_front(&engine->passed)) != NULL) {
+        struct eca_step_event event = {.kind = ECA_STEP_GATE_PASSED};
+
+        (void)engine_step(eca_container_of(node, struct entry, passed_node), &event);
+    }
+}
+
+static void wait_at_gate(struct entry *entry, int64_t seq)
+{
+    entry->gate_waiter.pass = pass_gate;
+    entry->gate_waiter.arg = entry;
+    if (eca_gate_wait(&entry->engine->gate, &entry->gate_waiter, seq)) {
+        pass_gate(entry);
+    } else {
+        ECA_INFO(entry->engine->opts.log, ENGINE_MODULE, ECA_KV("task", entry->task->arn),
+                 "Waiting for other tasks to stop before starting");
+    }
+}
+
+void engine_leave_gate(struct entry *entry)
+{
+    eca_gate_leave(&entry->engine->gate, &entry->gate_waiter);
+    eca_list_remove(&entry->engine->passed, &entry->passed_node);
+}
+
+static void pause(struct eca_engine *engine, struct eca_timer *timer, uint64_t delay_ms)
+{
+    uint64_t delay_ns = delay_ms * 1000000;
+
+    eca_timer_start(timer, delay_ns + eca_entropy_below(engine->opts.entropy, delay_ns / 5));
+}
+
+static void carry_out(struct entry *entry, const struct eca_command *command)
+{
+    struct eca_engine *engine = entry->engine;
+    /* Commands of the task have no container and use no cell. */
+    struct cell *cell =
+        command->container == NULL ? entry->cells : engine_cell(entry, command->container);
+    const char *name = command->container == NULL ? "" : command->container->name;
+
+    switch (command->kind) {
+    case ECA_CMD_CALL:
+        engine_call(cell, command->call);
+        break;
+    case ECA_CMD_LOOK:
+        engine_look(cell, command->look);
+        break;
+    case ECA_CMD_CANCEL_CALL:
+        eca_timer_stop(&cell->pause);
+        job_cancel(&cell->call);
+        break;
+    case ECA_CMD_CANCEL_LOOK:
+        eca_timer_stop(&cell->look_pause);
+        eca_timer_stop(&cell->hurry);
+        job_cancel(&cell->look);
+        break;
+    case ECA_CMD_PAUSE:
+        pause(engine, &cell->pause, command->delay_ms);
+        break;
+    case ECA_CMD_LOOK_PAUSE:
+        pause(engine, &cell->look_pause, command->delay_ms);
+        break;
+    case ECA_CMD_REPORT_CONTAINER:
+    case ECA_CMD_REPORT_TASK:
+        report(entry, command);
+        break;
+    case ECA_CMD_NOTIFY:
+        if (engine->listener != NULL) {
+            engine->listener(engine->listener_arg, cell->container->docker_id, command->status);
+        }
+        break;
+    case ECA_CMD_GATE_OPEN:
+        eca_gate_open(&engine->gate, command->seq);
+        break;
+    case ECA_CMD_GATE_CLOSE:
+        eca_gate_close(&engine->gate, command->seq);
+        break;
+    case ECA_CMD_GATE_WAIT:
+        wait_at_gate(entry, command->seq);
+        break;
+    case ECA_CMD_GATE_LEAVE:
+        engine_leave_gate(entry);
+        break;
+    case ECA_CMD_RELEASE_CREDENTIALS: /* CRED-111 */
+        eca_credentials_store_remove_task(engine->opts.credentials, entry->task->arn);
+        break;
+    case ECA_CMD_CLEAN_UP:
+        engine_cleanup_schedule(entry);
+        break;
+    case ECA_CMD_LOG:
+        ECA_LOG_AT(command->level, engine->opts.log, ENGINE_MODULE,
+                   ECA_KV("task", entry->task->arn, "container", name), "%s", command->text);
+        break;
+    }
+}
+
+/* Docker ids lead to containers; a replaced id is forgotten (ENG-122). */
+void engine_map_ids(struct entry *entry)
+{
+    struct eca_engine *engine = entry->engine;
+
+    for (size_t i = 0; i < entry->task->container_count; i++) {
+        struct cell *cell = &entry->cells[i];
+        const char *id = cell->container->docker_id;
+
+        if (id == NULL || (cell->mapped_id != NULL && strcmp(cell->mapped_id, id) == 0)) {
+            continue;
+        }
+        if (cell->mapped_id != NULL) {
+            (void)eca_map_remove(engine->ids, cell->mapped_id);
+            eca_free(cell->mapped_id);
+        }
+        cell->mapped_id = eca_xstrdup(id);
+        (void)eca_map_put(engine->ids, id, cell);
+    }
+}
+
+bool engine_step(struct entry *entry, struct eca_step_event *event)
+{
+    struct eca_engine *engine = entry->engine;
+    struct eca_commands commands = {0};
+    uint64_t before;
+    bool acted;
+
+    if (engine->disabled || entry->removing) {
+        return true;
+    }
+    event->now_ms = engine_now_ms(engine);
+    event->wall_ms = engine_wall_ms(engine);
+    before = stored_sum(entry->task);
+    eca_step(entry->task, &engine->policy, event, &commands);
+    if (stored_sum(entry->task) != before) {
+        engine_mark(entry);
+    }
+    engine_map_ids(entry);
+    for (size_t i = 0; i < commands.count; i++) {
+        carry_out(entry, &commands.at[i]);
+    }
+    acted = commands.count > 0;
+    eca_commands_clear(&commands);
+    return acted;
+}
+
+/* ---- events of the runtime ------------------------------------------------------------------ */
+
+static void connected(struct eca_engine *engine)
+{
+    size_t cursor = 0;
+    const char *key;
+    void *value;
+
+    engine->counters.events_since_ms = engine_wall_ms(engine);
+    while (eca_map_next(engine->tasks, &cursor, &key, &value)) {
+        struct entry *entry = value;
+        struct eca_step_event event = {.kind = ECA_STEP_CONNECTED};
+
+        if (entry->begun) {
+            (void)engine_step(entry, &event);
+        }
+    }
+}
+
+void engine_on_event(void *arg, const struct eca_runtime_event *docker)
+{
+    struct eca_engine *engine = arg;
+    struct cell *cell;
+    struct eca_step_event event = {.kind = ECA_STEP_DOCKER, .docker = docker};
+
+    if (docker->kind == ECA_EVENT_CONNECTED) {
+        connected(engine);
+        return;
+    }
+    if (docker->kind == ECA_EVENT_DISCONNECTED) {
+        engine->counters.events_since_ms = 0;
+        return;
+    }
+    engine->counters.events++;
+    cell = docker->container_id == NULL ? NULL : eca_map_get(engine->ids, docker->container_id);
+    if (cell == NULL) { /* ENG-208 */
+        engine->counters.events_unknown++;
+        ECA_DEBUG(engine->opts.log, ENGINE_MODULE, ECA_NO_KV, "Event for container not managed");
+        return;
+    }
+    if (docker->kind == ECA_EVENT_OOM &&
+        eca_log_limit_pass(&cell->oom_limit, eca_sched_now_ns(engine->opts.sched), LINE_NS)) {
+        ECA_INFO(engine->opts.log, ENGINE_MODULE, ECA_KV("container", docker->container_id),
+                 "Process in container was killed for lack of memory");
+    }
+    event.container = cell->container;
+    if (!engine_step(cell->entry, &event) &&
+        (docker->kind == ECA_EVENT_START || docker->kind == ECA_EVENT_DIE) &&
+        eca_log_limit_pass(&cell->redundant_limit, eca_sched_now_ns(engine->opts.sched), LINE_NS)) {
+        ECA_INFO(engine->opts.log, ENGINE_MODULE, ECA_KV("container", docker->container_id),
+                 "Redundant container state change"); /* TASKM-151 */
+    }
+}
