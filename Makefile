@@ -64,7 +64,7 @@ TEST_PACKAGES := check
 pkg_cflags = $(shell pkg-config --cflags $(1) 2>/dev/null | sed 's/-I/-isystem /g')
 pkg_libs = $(shell pkg-config --libs $(1) 2>/dev/null)
 PKG_CFLAGS := $(call pkg_cflags,$(PACKAGES) $(HARNESS_PACKAGES) $(TEST_PACKAGES))
-AGENT_LIBS := $(call pkg_libs,$(PACKAGES)) -lm -lpthread
+AGENT_LIBS := $(call pkg_libs,$(PACKAGES)) -lhttp_parser -lm -lpthread
 HARNESS_LIBS := $(call pkg_libs,$(HARNESS_PACKAGES)) $(AGENT_LIBS)
 TEST_LIBS := $(call pkg_libs,$(TEST_PACKAGES)) $(HARNESS_LIBS)
 

@@ -24,7 +24,7 @@
 #include "agent/sys/healthcheck.h"
 #include "agent/sys/host_linux.h"
 #include "agent/record/record.h"
-#include "agent/sys/http_curl.h"
+#include "agent/sys/http_client.h"
 #include "agent/sys/record_file.h"
 #include "agent/sys/log_sink.h"
 #include "agent/sys/loop.h"
@@ -38,7 +38,7 @@
 
 struct process {
     struct eca_loop *loop;
-    struct eca_http_curl *http;
+    struct eca_http_client *http;
     struct eca_channel_lws *channel;
     struct eca_endpoint_mhd *endpoint;
     struct eca_store_sqlite *store;
@@ -174,7 +174,7 @@ static bool make_adapters(struct process *process, const sigset_t *signals, stru
     struct eca_tls_trust trust =
         eca_tls_trust_find(getenv("SSL_CERT_FILE"), getenv("SSL_CERT_DIR"));
     struct eca_loop_opts loop_opts = {.log = &process->log};
-    struct eca_http_curl_opts http_opts = {.trust = trust, .env = env_of};
+    struct eca_http_client_opts http_opts = {.trust = trust, .env = env_of};
     struct eca_channel_lws_opts channel_opts = {.trust = trust, .env = env_of};
 
     process->loop = eca_loop_new(&loop_opts, err);
@@ -185,7 +185,7 @@ static bool make_adapters(struct process *process, const sigset_t *signals, stru
         return false;
     }
     http_opts.loop = channel_opts.loop = process->loop;
-    process->http = eca_http_curl_new(&http_opts, err);
+    process->http = eca_http_client_new(&http_opts, err);
     if (process->http == NULL) {
         return false;
     }
@@ -202,7 +202,7 @@ static void free_adapters(struct process *process)
     eca_store_sqlite_free(process->store);
     eca_endpoint_mhd_free(process->endpoint);
     eca_channel_lws_free(process->channel);
-    eca_http_curl_free(process->http);
+    eca_http_client_free(process->http);
     eca_loop_free(process->loop);
 }
 
@@ -233,7 +233,7 @@ static int run(const struct eca_cmdline *cmdline)
         opts.ports = (struct eca_agent_ports){
             .sched = eca_loop_sched(process.loop),
             .entropy = eca_entropy_system(),
-            .http = eca_http_curl_port(process.http),
+            .http = eca_http_client_port(process.http),
             .files = eca_files_disk_port(process.files),
             .channel = eca_channel_lws_port(process.channel),
             .endpoint = eca_endpoint_mhd_port(process.endpoint),

@@ -2,7 +2,7 @@
 
 #include "agent/base/json.h"
 #include "agent/base/str.h"
-#include "agent/sys/http_curl.h"
+#include "agent/sys/http_client.h"
 #include "agent/sys/loop.h"
 
 #define VERSION_BYTES_MAX 64
@@ -42,18 +42,18 @@ bool eca_docker_version_ask(const char *url, const char *unix_socket, uint64_t l
                                  .party = "docker"};
     struct question question = {.version = ret_version};
     struct eca_http_fetch *fetch = NULL;
-    struct eca_http_curl *curl = NULL;
+    struct eca_http_client *curl = NULL;
     struct eca_loop *loop = eca_loop_new(&(struct eca_loop_opts){0}, NULL);
 
     question.loop = loop;
     if (loop != NULL) {
-        curl = eca_http_curl_new(&(struct eca_http_curl_opts){.loop = loop}, NULL);
+        curl = eca_http_client_new(&(struct eca_http_client_opts){.loop = loop}, NULL);
     }
-    if (curl != NULL && eca_http_fetch_start(eca_http_curl_port(curl), &opts, on_answer, &question,
+    if (curl != NULL && eca_http_fetch_start(eca_http_client_port(curl), &opts, on_answer, &question,
                                              &fetch, NULL) == ECA_OK) {
         eca_loop_run(loop);
     }
-    eca_http_curl_free(curl);
+    eca_http_client_free(curl);
     eca_loop_free(loop);
     return question.found;
 }

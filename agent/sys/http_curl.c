@@ -10,15 +10,15 @@
 #include "agent/base/list.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "agent/sys/http_call.h"
 
-#define ANSWER_HEADERS_MAX 64
-#define ANSWER_HEAD_BYTES_MAX ((size_t)64 << 10)
 #define CACHED_CONNECTIONS_MAX 16L
 #define BACKSTOP_MS 1000L
 
 enum call_state { CALL_NEW, CALL_ACTIVE, CALL_ENDED };
 
-struct eca_http_call {
+struct call {
+    struct eca_http_call base;
     struct eca_http_curl *curl;
     struct eca_list_node node;
     struct eca_list_node pending_node; /* while something is to be done in do_work */
@@ -36,16 +36,11 @@ struct eca_http_call {
     char curl_text[CURL_ERROR_SIZE];
     int status;
     bool head_done;
-    struct eca_buf head_text; /* header lines, names in lower case, NUL-separated */
-    size_t head_count;
-    size_t head_bytes; /* as received, also of lines that are not kept */
+    struct eca_http_head_text head;
 };
 
-/* libcurl keeps a buffer of this size per transfer, and a thousand containers stream statistics. */
-#define RECEIVE_BYTES 4096L
-
 struct eca_http_curl {
-    struct eca_http_curl_opts opts;
+    struct eca_http_client_opts opts;
     struct eca_sched *sched;
     CURLM *multi;
     struct eca_list calls;
@@ -58,7 +53,7 @@ struct eca_http_curl {
 static void do_work(void *arg);
 
 /* Something is to be done with this call where library calls are allowed. */
-static void mark_pending(struct eca_http_call *call)
+static void mark_pending(struct call *call)
 {
     if (!eca_list_is_linked(&call->pending_node)) {
         eca_list_push_back(&call->curl->pending, &call->pending_node);
@@ -68,14 +63,14 @@ static void mark_pending(struct eca_http_call *call)
 
 /* ---- answer --------------------------------------------------------------------------------- */
 
-static void touch(struct eca_http_call *call)
+static void touch(struct call *call)
 {
     if (call->idle_ms > 0) {
         eca_timer_start_ms(&call->idle_timer, call->idle_ms);
     }
 }
 
-static void give_up(struct eca_http_call *call, enum eca_code code, const char *why)
+static void give_up(struct call *call, enum eca_code code, const char *why)
 {
     if (call->own_err.code == ECA_OK && call->state != CALL_ENDED) {
         (void)eca_err_set(&call->own_err, code, "%s", why);
@@ -83,47 +78,20 @@ static void give_up(struct eca_http_call *call, enum eca_code code, const char *
     }
 }
 
-static void deliver_head(struct eca_http_call *call)
-{
-    struct eca_http_header headers[ANSWER_HEADERS_MAX];
-    struct eca_http_head head = {.status = call->status, .headers = headers};
-    const char *at = eca_buf_str(&call->head_text);
-
-    for (size_t i = 0; i < call->head_count; i++) {
-        headers[i].name = at;
-        at += strlen(at) + 1;
-        headers[i].value = at;
-        at += strlen(at) + 1;
-    }
-    head.header_count = call->head_count;
-    call->head_done = true;
-    if (call->events.on_head != NULL) {
-        call->events.on_head(call->arg, &head);
-    }
-}
-
-static void add_header_line(struct eca_http_call *call, struct eca_view line)
+static void add_header_line(struct call *call, struct eca_view line)
 {
     size_t colon = eca_view_find(line, ":", 0);
-    struct eca_view value = eca_view_trim(eca_view_sub(line, colon + 1, line.len));
 
-    if (colon == SIZE_MAX || call->head_count == ANSWER_HEADERS_MAX) {
-        return;
+    if (colon != SIZE_MAX) {
+        eca_http_head_add_name(&call->head, eca_view_sub(line, 0, colon));
+        eca_http_head_add_value(&call->head,
+                                eca_view_trim(eca_view_sub(line, colon + 1, line.len)));
     }
-    for (size_t i = 0; i < colon; i++) {
-        eca_buf_add_char(&call->head_text, eca_ascii_lower(line.at[i]));
-    }
-    eca_buf_add_char(&call->head_text, '\0');
-    for (size_t i = 0; i < value.len; i++) {
-        eca_buf_add_char(&call->head_text, value.at[i] == '\0' ? ' ' : value.at[i]);
-    }
-    eca_buf_add_char(&call->head_text, '\0');
-    call->head_count++;
 }
 
 static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 {
-    struct eca_http_call *call = arg;
+    struct call *call = arg;
     struct eca_view line = eca_view_trim(eca_view_of(bytes, size * count));
     long status = 0;
 
@@ -132,27 +100,25 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
     }
     touch(call);
     if (eca_view_starts(line, "HTTP/")) { /* also after a 100 */
-        eca_buf_reset(&call->head_text);
-        call->head_count = 0;
-        call->head_bytes = 0;
+        eca_http_head_clear(&call->head);
         (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
         call->status = (int)status;
     } else if (line.len > 0) {
         add_header_line(call, line);
-        call->head_bytes += size * count;
-        if (call->head_text.full || call->head_bytes > ANSWER_HEAD_BYTES_MAX) {
+        if (eca_http_head_is_too_long(&call->head)) {
             give_up(call, ECA_E_LIMIT, "the answer's head is too long");
             return 0;
         }
     } else if (call->status >= 200 && !call->head_done) {
-        deliver_head(call);
+        call->head_done = true;
+        eca_http_head_deliver(&call->head, call->status, &call->events, call->arg);
     }
     return size * count;
 }
 
 static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
 {
-    struct eca_http_call *call = arg;
+    struct call *call = arg;
     size_t len = size * count;
 
     if (call->canceled || call->own_err.code != ECA_OK) {
@@ -177,7 +143,7 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
  */
 static int on_connected(void *arg, char *remote, char *local, int remote_port, int local_port)
 {
-    struct eca_http_call *call = arg;
+    struct call *call = arg;
 
     (void)remote;
     (void)local;
@@ -194,7 +160,7 @@ static int on_connected(void *arg, char *remote, char *local, int remote_port, i
 
 /* ---- ends ----------------------------------------------------------------------------------- */
 
-static void call_free(struct eca_http_call *call)
+static void call_free(struct call *call)
 {
     eca_timer_stop(&call->connect_timer);
     eca_timer_stop(&call->total_timer);
@@ -205,7 +171,7 @@ static void call_free(struct eca_http_call *call)
     curl_slist_free_all(call->headers);
     eca_wipe(call->body.at, call->body.len);
     eca_buf_clear(&call->body);
-    eca_buf_clear(&call->head_text);
+    eca_http_head_clear(&call->head);
     eca_free(call);
 }
 
@@ -226,7 +192,7 @@ static enum eca_code code_of(CURLcode result, bool sent)
     }
 }
 
-static void end_call(struct eca_http_call *call, CURLcode result)
+static void end_call(struct call *call, CURLcode result)
 {
     struct eca_http_end end = {.status = call->status, .body_bytes = call->body_bytes};
 
@@ -255,7 +221,7 @@ static void collect_done(struct eca_http_curl *curl)
     int left;
 
     while ((message = curl_multi_info_read(curl->multi, &left)) != NULL) {
-        struct eca_http_call *call = NULL;
+        struct call *call = NULL;
         CURLcode result = message->data.result;
 
         if (message->msg == CURLMSG_DONE &&
@@ -274,12 +240,12 @@ static void do_work(void *arg)
     /* What is marked meanwhile waits for the next round. */
     for (size_t left = curl->pending.count; left > 0; left--) {
         struct eca_list_node *node = eca_list_pop_front(&curl->pending);
-        struct eca_http_call *call;
+        struct call *call;
 
         if (node == NULL) {
             break;
         }
-        call = eca_list_entry(node, struct eca_http_call, pending_node);
+        call = eca_list_entry(node, struct call, pending_node);
         if (call->canceled || call->own_err.code != ECA_OK) {
             end_call(call, CURLE_ABORTED_BY_CALLBACK);
         } else if (call->state == CALL_NEW) {
@@ -391,15 +357,13 @@ static void on_curl_timer(void *arg)
 
 /* ---- start ---------------------------------------------------------------------------------- */
 
-static int set_proxy(struct eca_http_call *call, const struct eca_http_opts *opts,
-                     struct eca_err *err)
+static int set_proxy(struct call *call, const struct eca_http_opts *opts, struct eca_err *err)
 {
     struct eca_http_curl *curl = call->curl;
     struct eca_proxy_settings settings;
     struct eca_proxy proxy = {0};
 
-    if (opts->proxy == ECA_HTTP_PROXY_ENVIRONMENT && opts->unix_socket == NULL &&
-        curl->opts.env != NULL) {
+    if (opts->proxy == ECA_HTTP_PROXY_ENVIRONMENT && curl->opts.env != NULL) {
         eca_proxy_settings_read(curl->opts.env, curl->opts.env_arg, &settings);
         if (eca_proxy_choose(&settings, eca_view_str(opts->url), &proxy, err) < 0) {
             return ECA_E_INVALID;
@@ -423,7 +387,7 @@ static int set_proxy(struct eca_http_call *call, const struct eca_http_opts *opt
     return ECA_OK;
 }
 
-static void set_tls(struct eca_http_call *call, const struct eca_http_opts *opts)
+static void set_tls(struct call *call, const struct eca_http_opts *opts)
 {
     const struct eca_tls_trust *trust = &call->curl->opts.trust;
     CURL *easy = call->easy;
@@ -440,7 +404,7 @@ static void set_tls(struct eca_http_call *call, const struct eca_http_opts *opts
     }
 }
 
-static void set_request(struct eca_http_call *call, const struct eca_http_opts *opts)
+static void set_request(struct call *call, const struct eca_http_opts *opts)
 {
     CURL *easy = call->easy;
     bool has_type = false;
@@ -471,18 +435,14 @@ static void set_request(struct eca_http_call *call, const struct eca_http_opts *
     (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
     (void)curl_easy_setopt(easy, CURLOPT_URL, opts->url);
     (void)curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-    if (opts->unix_socket != NULL) {
-        (void)curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, opts->unix_socket);
-    }
 }
 
-static void set_common(struct eca_http_call *call, const struct eca_http_opts *opts)
+static void set_common(struct call *call, const struct eca_http_opts *opts)
 {
     CURL *easy = call->easy;
 
     (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_text);
     (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L); /* API-104 */
@@ -500,35 +460,26 @@ static void set_common(struct eca_http_call *call, const struct eca_http_opts *o
                            opts->connect_ms > 0 ? (long)opts->connect_ms + BACKSTOP_MS : 86400000L);
 }
 
-static int check(const struct eca_http_opts *opts, struct eca_err *err)
+static void cancel(struct eca_http_call *base)
 {
-    struct eca_url url;
+    struct call *call = eca_container_of(base, struct call, base);
 
-    if (opts->header_count > ECA_HTTP_HEADERS_MAX) {
-        return eca_err_set(err, ECA_E_INVALID, "more than %d headers", ECA_HTTP_HEADERS_MAX);
+    if (!call->canceled) {
+        call->canceled = true;
+        eca_timer_stop(&call->connect_timer);
+        eca_timer_stop(&call->total_timer);
+        eca_timer_stop(&call->idle_timer);
+        mark_pending(call);
     }
-    if (opts->total_ms == 0 && opts->idle_ms == 0 && !opts->endless) {
-        return eca_err_set(err, ECA_E_INVALID, "a call without any deadline");
-    }
-    if (opts->url == NULL) {
-        return eca_err_set(err, ECA_E_INVALID, "no URL");
-    }
-    if (eca_url_parse(eca_view_str(opts->url), &url, err) < 0) {
-        return ECA_E_INVALID;
-    }
-    if (!eca_view_eq_nocase(url.scheme, "http") && !eca_view_eq_nocase(url.scheme, "https")) {
-        return eca_err_set(err, ECA_E_INVALID, "scheme of %s is neither http nor https", opts->url);
-    }
-    return ECA_OK;
 }
 
-static int start(void *impl, const struct eca_http_opts *opts, const struct eca_http_events *events,
-                 void *arg, struct eca_http_call **ret_call, struct eca_err *err)
+int eca_http_curl_start(struct eca_http_curl *curl, const struct eca_http_opts *opts,
+                        const struct eca_http_events *events, void *arg,
+                        struct eca_http_call **ret_call, struct eca_err *err)
 {
-    struct eca_http_curl *curl = impl;
-    struct eca_http_call *call;
+    struct call *call;
 
-    if (check(opts, err) < 0) {
+    if (eca_http_opts_check(opts, err) < 0) {
         return ECA_E_INVALID;
     }
     call = eca_xalloc(sizeof(*call));
@@ -537,7 +488,8 @@ static int start(void *impl, const struct eca_http_opts *opts, const struct eca_
     call->arg = arg;
     call->idle_ms = opts->idle_ms;
     call->body_bytes_max = opts->body_bytes_max;
-    call->head_text.bytes_max = ANSWER_HEAD_BYTES_MAX;
+    call->head.text.bytes_max = ECA_HTTP_ANSWER_HEAD_BYTES_MAX;
+    call->base.cancel = cancel;
     eca_timer_init(&call->connect_timer, curl->sched, on_connect_limit, call);
     eca_timer_init(&call->total_timer, curl->sched, on_total, call);
     eca_timer_init(&call->idle_timer, curl->sched, on_idle, call);
@@ -558,20 +510,8 @@ static int start(void *impl, const struct eca_http_opts *opts, const struct eca_
     }
     touch(call);
     mark_pending(call);
-    *ret_call = call;
+    *ret_call = &call->base;
     return ECA_OK;
-}
-
-static void cancel(void *impl, struct eca_http_call *call)
-{
-    (void)impl;
-    if (!call->canceled) {
-        call->canceled = true;
-        eca_timer_stop(&call->connect_timer);
-        eca_timer_stop(&call->total_timer);
-        eca_timer_stop(&call->idle_timer);
-        mark_pending(call);
-    }
 }
 
 /* ---- the object ----------------------------------------------------------------------------- */
@@ -581,7 +521,8 @@ static void collect_hook(void *arg)
     collect_done(arg);
 }
 
-struct eca_http_curl *eca_http_curl_new(const struct eca_http_curl_opts *opts, struct eca_err *err)
+struct eca_http_curl *eca_http_curl_new(const struct eca_http_client_opts *opts,
+                                        struct eca_err *err)
 {
     struct eca_http_curl *curl = eca_xalloc(sizeof(*curl));
 
@@ -614,7 +555,7 @@ void eca_http_curl_free(struct eca_http_curl *curl)
     }
     ECA_LIST_FOREACH(node, &curl->calls)
     {
-        struct eca_http_call *call = eca_list_entry(node, struct eca_http_call, node);
+        struct call *call = eca_list_entry(node, struct call, node);
 
         (void)curl_multi_remove_handle(curl->multi, call->easy);
         call_free(call);
@@ -625,11 +566,4 @@ void eca_http_curl_free(struct eca_http_curl *curl)
     eca_loop_remove_hook(curl->opts.loop, &curl->hook);
     curl_global_cleanup();
     eca_free(curl);
-}
-
-struct eca_http eca_http_curl_port(struct eca_http_curl *curl)
-{
-    static const struct eca_http_ops ops = {start, cancel};
-
-    return (struct eca_http){&ops, curl};
 }

@@ -1,22 +1,17 @@
 #ifndef ECA_SYS_HTTP_CURL_H
 #define ECA_SYS_HTTP_CURL_H
 
-#include "agent/ports/http.h"
-#include "agent/ports/proxy.h"
-#include "agent/sys/loop.h"
-#include "agent/sys/tls_trust.h"
+#include "agent/sys/http_client.h"
 
-/* The http port on libcurl's multi socket interface (docs/EVENT-LOOP.md, section 7). */
-struct eca_http_curl_opts {
-    struct eca_loop *loop;
-    struct eca_tls_trust trust;
-    eca_env_fn *env; /* for the proxy variables, read anew per connection */
-    void *env_arg;
-};
-
+/* HTTP over TCP and TLS: libcurl's multi socket interface (docs/EVENT-LOOP.md, section 7). */
 struct eca_http_curl;
-struct eca_http_curl *eca_http_curl_new(const struct eca_http_curl_opts *opts, struct eca_err *err);
+struct eca_http_curl *eca_http_curl_new(const struct eca_http_client_opts *opts,
+                                        struct eca_err *err);
 void eca_http_curl_free(struct eca_http_curl *curl); /* calls vanish without callbacks; NULL ok */
-struct eca_http eca_http_curl_port(struct eca_http_curl *curl);
+
+/* eca_http_start for options without unix_socket; contract in agent/ports/http.h. */
+int eca_http_curl_start(struct eca_http_curl *curl, const struct eca_http_opts *opts,
+                        const struct eca_http_events *events, void *arg,
+                        struct eca_http_call **ret_call, struct eca_err *err);
 
 #endif

@@ -1,7 +1,7 @@
 #ifndef HARNESS_LIVE_INSIDE_H
 #define HARNESS_LIVE_INSIDE_H
 
-#include "agent/sys/http_curl.h"
+#include "agent/sys/http_client.h"
 #include "fakes/carry/socket.h"
 #include "fakes/docker/relay.h"
 #include "harness/live/child.h"
@@ -17,7 +17,7 @@ struct live {
     struct hns_run *run;
     struct eca_loop *loop;
     struct eca_sched *sched;
-    struct eca_http_curl *curl;
+    struct eca_http_client *curl;
     struct sim_rng rng;
     struct fake_trace *trace;
     struct fake_hub *hub;

@@ -196,7 +196,7 @@ int hns_live_http(void *impl, const char *method, uint16_t port, const char *pat
     int rc;
 
     *ask = (struct ask){on_done, arg};
-    rc = eca_http_fetch_start(eca_http_curl_port(live->curl), &opts, on_answer, ask, &fetch, err);
+    rc = eca_http_fetch_start(eca_http_client_port(live->curl), &opts, on_answer, ask, &fetch, err);
     if (rc < 0) {
         eca_free(ask);
     }
@@ -305,7 +305,7 @@ void hns_live_free(struct live *live)
     fake_docker_relay_free(live->relay);
     fake_hub_free(live->hub);
     fake_trace_free(live->trace);
-    eca_http_curl_free(live->curl);
+    eca_http_client_free(live->curl);
     eca_loop_free(live->loop);
     while (live->env != NULL && eca_map_next(live->env, &cursor, NULL, &pair)) {
         eca_free(pair);
@@ -472,7 +472,7 @@ int hns_live_set_stage(struct live *live, const struct hns_stage_opts *opts, boo
                        struct fake_base *base, struct eca_err *err)
 {
     struct eca_loop_opts loop_opts = {.clock = own_clock ? &live->clock : NULL};
-    struct eca_http_curl_opts curl_opts = {0};
+    struct eca_http_client_opts curl_opts = {0};
     bool owns_metadata;
 
     (void)signal(SIGPIPE, SIG_IGN);
@@ -493,7 +493,7 @@ int hns_live_set_stage(struct live *live, const struct hns_stage_opts *opts, boo
         return ECA_E_INTERNAL;
     }
     curl_opts.loop = live->loop;
-    live->curl = eca_http_curl_new(&curl_opts, err);
+    live->curl = eca_http_client_new(&curl_opts, err);
     if (live->curl == NULL) {
         return ECA_E_INTERNAL;
     }
@@ -515,7 +515,7 @@ int hns_live_set_stage(struct live *live, const struct hns_stage_opts *opts, boo
     if (opts->real_docker != NULL) {
         live->relay = fake_docker_relay_new(
             &(struct fake_docker_relay_opts){.base = *base,
-                                             .http = eca_http_curl_port(live->curl),
+                                             .http = eca_http_client_port(live->curl),
                                              .unix_socket = opts->real_docker});
     }
     return write_data(live, err);

@@ -29,7 +29,7 @@ struct wire {
     unsigned quiet_rounds;
     struct sim_rng agent_rng;
     struct eca_log log;
-    struct eca_http_curl *http;
+    struct eca_http_client *http;
     struct eca_channel_lws *channel;
     struct eca_endpoint_mhd *endpoint;
     struct eca_store_sqlite *store;
@@ -88,7 +88,7 @@ static void end_agent(struct wire *wire)
     eca_store_sqlite_free(eca_take(wire->store));
     eca_endpoint_mhd_free(eca_take(wire->endpoint));
     eca_channel_lws_free(eca_take(wire->channel));
-    eca_http_curl_free(eca_take(wire->http));
+    eca_http_client_free(eca_take(wire->http));
 }
 
 /* An agent that asked for its end is freed between two rounds, never inside its own call. */
@@ -188,7 +188,7 @@ static int agent_start(void *impl, struct eca_err *err)
     struct live *live = impl;
     struct wire *wire = live->wire;
     struct eca_tls_trust trust = eca_tls_trust_find(env(wire, "SSL_CERT_FILE"), NULL);
-    struct eca_http_curl_opts http_opts = {
+    struct eca_http_client_opts http_opts = {
         .loop = live->loop, .trust = trust, .env = env, .env_arg = wire};
     struct eca_channel_lws_opts channel_opts = {
         .loop = live->loop, .trust = trust, .env = env, .env_arg = wire};
@@ -203,7 +203,7 @@ static int agent_start(void *impl, struct eca_err *err)
                                  .sink_arg = wire,
                                  .wall_ms = wall_ms,
                                  .wall_arg = wire};
-    wire->http = eca_http_curl_new(&http_opts, err);
+    wire->http = eca_http_client_new(&http_opts, err);
     if (wire->http == NULL) {
         return ECA_E_INTERNAL;
     }
@@ -213,7 +213,7 @@ static int agent_start(void *impl, struct eca_err *err)
     wire->files = eca_files_disk_new(live->loop);
     opts.ports = (struct eca_agent_ports){.sched = live->sched,
                                           .entropy = sim_rng_port(&wire->agent_rng),
-                                          .http = eca_http_curl_port(wire->http),
+                                          .http = eca_http_client_port(wire->http),
                                           .files = eca_files_disk_port(wire->files),
                                           .channel = eca_channel_lws_port(wire->channel),
                                           .endpoint = eca_endpoint_mhd_port(wire->endpoint),

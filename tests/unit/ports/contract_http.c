@@ -104,6 +104,11 @@ static void start(struct talk *talk, const struct eca_http_opts *opts)
 
     whole.method = opts->method == NULL ? "GET" : opts->method;
     whole.party = "word";
+    if (contract.rig->over_unix && whole.unix_socket == NULL) {
+        bool nobody = strstr(whole.url, contract.nobody) != NULL;
+
+        whole.unix_socket = nobody ? contract.no_unix_socket : contract.unix_socket;
+    }
     ck_assert_int_eq(try_start(talk, &whole), 0);
 }
 

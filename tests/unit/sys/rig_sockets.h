@@ -2,7 +2,7 @@
 #define TESTS_UNIT_SYS_RIG_SOCKETS_H
 
 #include "agent/sys/channel_lws.h"
-#include "agent/sys/http_curl.h"
+#include "agent/sys/http_client.h"
 #include "fakes/carry/socket.h"
 #include "tests/unit/ports/contract.h"
 
@@ -14,7 +14,7 @@ struct rig_sockets {
     struct eca_loop *loop;
     struct fake_socket *carrier;
     struct eca_fd_watch *watch;
-    struct eca_http_curl *curl;
+    struct eca_http_client *curl;
     struct eca_channel_lws *lws;
     struct fake_certs certs;
     char dir[32];

@@ -499,22 +499,22 @@ START_TEST(freeing_an_adapter_under_way_is_silent)
     static const struct eca_http_events events = {.on_end = on_end};
     struct eca_http_opts opts = {
         .method = "GET", .url = tls_url("https", "127.0.0.1"), .total_ms = 5000, .party = "word"};
-    struct eca_http_curl_opts curl_opts = {.loop = rig_sockets.loop,
+    struct eca_http_client_opts curl_opts = {.loop = rig_sockets.loop,
                                            .trust = {.file = rig_sockets.certs.ca_file}};
     struct eca_err err = {0};
-    struct eca_http_curl *curl = eca_http_curl_new(&curl_opts, &err);
+    struct eca_http_client *curl = eca_http_client_new(&curl_opts, &err);
 
     ck_assert_ptr_nonnull(curl);
     ck_assert_int_eq(
-        eca_http_start(eca_http_curl_port(curl), &opts, &events, &client, &client.call, &err), 0);
-    eca_http_curl_free(curl);
+        eca_http_start(eca_http_client_port(curl), &opts, &events, &client, &client.call, &err), 0);
+    eca_http_client_free(curl);
     client.call = NULL;
-    curl = eca_http_curl_new(&curl_opts, &err);
+    curl = eca_http_client_new(&curl_opts, &err);
     ck_assert_int_eq(
-        eca_http_start(eca_http_curl_port(curl), &opts, &events, &client, &client.call, &err), 0);
+        eca_http_start(eca_http_client_port(curl), &opts, &events, &client, &client.call, &err), 0);
     (void)eca_loop_step(rig_sockets.loop, false);
     (void)eca_loop_step(rig_sockets.loop, false);
-    eca_http_curl_free(curl);
+    eca_http_client_free(curl);
     client.call = NULL;
     contract_advance_ms(6000);
     ck_assert(!client.done);

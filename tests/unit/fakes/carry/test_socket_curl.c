@@ -5,7 +5,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "agent/sys/http_curl.h"
+#include "agent/sys/http_client.h"
 #include "fakes/carry/socket.h"
 #include "tests/unit/fakes/stage.h"
 
@@ -15,7 +15,7 @@
  */
 static struct stage stage;
 static struct eca_loop *loop;
-static struct eca_http_curl *curl;
+static struct eca_http_client *curl;
 static struct fake_socket *carrier;
 static struct eca_fd_watch *watch;
 static int seen;
@@ -41,7 +41,7 @@ static void setup(void)
     struct fake_service service = {.party = "word", .on_request = on_request};
     struct fake_socket_listen listen = {.party = "word"};
     struct eca_clock clock;
-    struct eca_http_curl_opts curl_opts = {.env = no_env};
+    struct eca_http_client_opts curl_opts = {.env = no_env};
     struct eca_err err = {0};
 
     memset(&stage, 0, sizeof(stage));
@@ -64,14 +64,14 @@ static void setup(void)
     ck_assert_msg(fake_socket_listen(carrier, &listen, NULL, &err) == 0, "%s", err.msg);
     watch = eca_loop_watch(loop, fake_socket_fd(carrier), EPOLLIN, fake_socket_on_ready, carrier);
     curl_opts.loop = loop;
-    curl = eca_http_curl_new(&curl_opts, &err);
+    curl = eca_http_client_new(&curl_opts, &err);
     ck_assert_msg(curl != NULL, "%s", err.msg);
-    stage.http = eca_http_curl_port(curl);
+    stage.http = eca_http_client_port(curl);
 }
 
 static void teardown(void)
 {
-    eca_http_curl_free(curl);
+    eca_http_client_free(curl);
     eca_loop_unwatch(watch);
     fake_socket_free(carrier);
     fake_hub_free(stage.base.hub);
