@@ -49,8 +49,8 @@ bool eca_docker_version_ask(const char *url, const char *unix_socket, uint64_t l
     if (loop != NULL) {
         curl = eca_http_client_new(&(struct eca_http_client_opts){.loop = loop}, NULL);
     }
-    if (curl != NULL && eca_http_fetch_start(eca_http_client_port(curl), &opts, on_answer, &question,
-                                             &fetch, NULL) == ECA_OK) {
+    if (curl != NULL && eca_http_fetch_start(eca_http_client_port(curl), &opts, on_answer,
+                                             &question, &fetch, NULL) == ECA_OK) {
         eca_loop_run(loop);
     }
     eca_http_client_free(curl);

@@ -21,7 +21,7 @@ struct contract_rig {
     /* libwebsockets 4.1: reads masked frames of a server, and ends a connection over bad framing
      * without a Close 1002 and without words. Both are short of WS-145. */
     bool lax_framing;
-    bool over_unix; /* exchanges go through the unix socket, not to the URL's host */
+    bool over_unix;        /* exchanges go through the unix socket, not to the URL's host */
     void (*prepare)(void); /* clock and scheduler; NULL = the manual clock's */
 };
 

@@ -500,7 +500,7 @@ START_TEST(freeing_an_adapter_under_way_is_silent)
     struct eca_http_opts opts = {
         .method = "GET", .url = tls_url("https", "127.0.0.1"), .total_ms = 5000, .party = "word"};
     struct eca_http_client_opts curl_opts = {.loop = rig_sockets.loop,
-                                           .trust = {.file = rig_sockets.certs.ca_file}};
+                                             .trust = {.file = rig_sockets.certs.ca_file}};
     struct eca_err err = {0};
     struct eca_http_client *curl = eca_http_client_new(&curl_opts, &err);
 
