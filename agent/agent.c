@@ -270,6 +270,9 @@ static void with_identity(struct eca_agent *agent, const char *current_id)
     }
     agent_restore_records(agent);
     agent_mark_identity(agent);
+    if (agent->store_is_open && current_id[0] == '\0' && !agent->opts.blackhole_metadata) {
+        agent_recheck_identity(agent);
+    }
     if (agent->identity.instance_arn[0] != '\0') {
         ECA_INFO(log_of(agent), NULL,
                  ECA_KV("containerInstanceArn", agent->identity.instance_arn, "cluster",
@@ -703,6 +706,7 @@ void eca_agent_free(struct eca_agent *agent)
         return;
     }
     eca_timer_stop(&agent->end_timer);
+    agent_recheck_stop(agent);
     eca_deferred_cancel(&agent->exit_work);
     free_parts(agent);
     eca_aws_creds_cancel(agent->creds_wait);

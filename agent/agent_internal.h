@@ -37,6 +37,10 @@ struct stored_record {
     enum eca_record_kind kind;
     char *key, *value;
 };
+struct stored_records {
+    struct stored_record *at;
+    size_t count;
+};
 
 /* What a health view points at; kept until the next question. */
 struct agent_health_texts {
@@ -65,12 +69,14 @@ struct eca_agent {
 
     struct eca_store store;
     bool store_is_open;
-    bool store_is_fresh; /* no database was there */
-    bool imported;       /* records came from the file of v1.13.1 and are not stored yet */
-    struct stored_record *records;
-    size_t record_count;
+    bool store_is_fresh;  /* no database was there */
+    bool older_than_file; /* the file of v1.13.1 was written after the database */
+    bool imported;        /* records came from the file of v1.13.1 and are not stored yet */
+    struct stored_records records;
     struct eca_identity identity;
     struct eca_journal *journal;
+    struct eca_timer recheck_timer; /* of the identity, after a start without metadata */
+    struct eca_backoff recheck_backoff;
     struct eca_journal_waiter waiter; /* token, later the final save */
 
     struct eca_credentials_store *task_credentials;
@@ -111,12 +117,16 @@ void agent_acs_stopped(struct eca_agent *agent);
 /* agent_state.c. Each failure has said why and called agent_exit. */
 bool agent_open_store(struct eca_agent *agent);
 bool agent_load_records(struct eca_agent *agent);
-/* Drop what was loaded: it belongs to another machine. */
+/* Drop what was loaded: it belongs to another machine. A copy of the database stays (STATE-131). */
 void agent_forget_records(struct eca_agent *agent);
 /* Tasks, images and pending submissions into their modules. */
 void agent_restore_records(struct eca_agent *agent);
 void agent_clear_records(struct eca_agent *agent);
 void agent_mark_identity(struct eca_agent *agent);
+
+/* agent_recheck.c: ask metadata again until they answer (STATE-132). */
+void agent_recheck_identity(struct eca_agent *agent);
+void agent_recheck_stop(struct eca_agent *agent);
 
 /* agent_update.c */
 void agent_make_updater(struct eca_agent *agent);

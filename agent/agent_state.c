@@ -1,4 +1,8 @@
 #include "agent/agent_internal.h"
+
+#include <string.h>
+
+#include "agent/aws/digest.h"
 #include "agent/base/mem.h"
 #include "agent/engine/task_json.h"
 #include "agent/state/import.h"
@@ -35,6 +39,7 @@ bool agent_open_store(struct eca_agent *agent)
     }
     agent->store_is_open = true;
     agent->store_is_fresh = notes.fresh && !notes.set_aside; /* an old file must not come back */
+    agent->older_than_file = notes.older_than_file;
     if (notes.set_aside) {
         ECA_CRIT(log, module, ECA_KV("kept", notes.set_aside_path),
                  "The state database was damaged and is set aside; %s",
@@ -43,99 +48,187 @@ bool agent_open_store(struct eca_agent *agent)
     return true;
 }
 
+static void records_clear(struct stored_records *records)
+{
+    for (size_t i = 0; i < records->count; i++) {
+        eca_free(records->at[i].key);
+        eca_free(records->at[i].value);
+    }
+    eca_free(records->at);
+    *records = (struct stored_records){0};
+}
+
+/* What a database or a file holds. */
+struct loaded {
+    struct eca_identity identity;
+    struct stored_records records;
+};
+
 static int keep_record(void *arg, const struct eca_record *record, struct eca_err *err)
 {
-    struct eca_agent *agent = arg;
+    struct loaded *loaded = arg;
+    struct stored_records *records = &loaded->records;
     struct stored_record *kept;
 
     if (record->kind == ECA_RECORD_IDENTITY) {
-        return eca_identity_parse(record->value, &agent->identity, err);
+        return eca_identity_parse(record->value, &loaded->identity, err);
     }
-    agent->records =
-        eca_xrealloc_array(agent->records, agent->record_count + 1, sizeof(*agent->records));
-    kept = &agent->records[agent->record_count++];
+    records->at = eca_xrealloc_array(records->at, records->count + 1, sizeof(*records->at));
+    kept = &records->at[records->count++];
     kept->kind = record->kind;
     kept->key = eca_xstrdup(record->key);
     kept->value = eca_xstrndup(record->value.at, record->value.len);
     return ECA_OK;
 }
 
+/* Takes what is loaded in place of what the agent has. */
+static void use_loaded(struct eca_agent *agent, struct loaded *loaded)
+{
+    eca_identity_clear(&agent->identity);
+    records_clear(&agent->records);
+    agent->identity = loaded->identity;
+    agent->records = loaded->records;
+    *loaded = (struct loaded){0};
+}
+
+static void loaded_clear(struct loaded *loaded)
+{
+    eca_identity_clear(&loaded->identity);
+    records_clear(&loaded->records);
+}
+
+/* What is not written again is deleted with the next commit. */
+static void mark_records(struct eca_agent *agent)
+{
+    for (size_t i = 0; i < agent->records.count; i++) {
+        eca_journal_mark(agent->journal, agent->records.at[i].kind, agent->records.at[i].key);
+    }
+}
+
+static void keep_copy(struct eca_agent *agent, const char *why)
+{
+    struct eca_log *log = agent->opts.ports.log;
+    char path[ECA_STORE_PATH_BYTES] = "";
+    struct eca_err err = {0};
+
+    if (!agent->store_is_open) {
+        return;
+    }
+    if (eca_store_keep_copy(agent->store, why, path, &err) < 0) {
+        ECA_ERROR(log, module, ECA_NO_KV, "No copy of the old state could be kept: %s", err.msg);
+    } else {
+        ECA_INFO(log, module, ECA_KV("kept", path), "A copy of the old state is kept");
+    }
+}
+
+static void say_import(struct eca_agent *agent, const char *path,
+                       const struct eca_import_notes *notes)
+{
+    struct eca_log *log = agent->opts.ports.log;
+
+    ECA_INFO(log, module, ECA_KV("path", path),
+             "Imported %zu tasks, %zu containers, %zu images; skipped %zu orphaned containers",
+             notes->tasks, notes->containers, notes->images, notes->orphans);
+    if (notes->unknown_keys > 0) { /* STATE-102 */
+        ECA_ERROR(log, module, ECA_KV("path", path), "%zu unknown members were skipped",
+                  notes->unknown_keys);
+    }
+}
+
+/* The file instead of the database, which was written by us before v1.13.1 ran again, or never. */
+static void use_import(struct eca_agent *agent, struct loaded *loaded, const char *sha256)
+{
+    if (!agent->store_is_fresh) {
+        ECA_WARN(agent->opts.ports.log, module, ECA_NO_KV,
+                 "The state file of another agent is newer than the database; it is imported");
+        keep_copy(agent, "before-import");
+        mark_records(agent);
+    }
+    eca_identity_set(&loaded->identity.import_sha256, sha256);
+    use_loaded(agent, loaded);
+    agent->imported = true;
+}
+
 /*
- * First start beside the file of v1.13.1 (STATE-127): its records take the place of the database's.
- * A newer version ends the agent, file untouched (STATE-105); a damaged file is left as it is and
- * said, and the agent starts without state (FB-13.2).
+ * The file of v1.13.1 beside a database that is new or older (STATE-127): its records take the
+ * place of the database's, unless they are those that were imported last. A newer version ends the
+ * agent, file untouched (STATE-105); a damaged file is left as it is and said, and the agent goes
+ * on with what it has (FB-13.2).
  */
 static bool import_file(struct eca_agent *agent)
 {
-    const char *dir = agent_config(agent)->data_dir;
     struct eca_log *log = agent->opts.ports.log;
-    eca_auto_free char *path = eca_xasprintf("%s/%s", dir, ECA_STATE_FILE);
+    eca_auto_free char *path =
+        eca_xasprintf("%s/%s", agent_config(agent)->data_dir, ECA_STATE_FILE);
     eca_auto_buf struct eca_buf text = {0};
     struct eca_import_notes notes = {0};
+    struct loaded loaded = {0};
     struct eca_err err = {0};
+    char sha256[ECA_SHA256_HEX_BYTES];
     int rc =
         eca_host_read_file(agent->opts.ports.host, path, ECA_STATE_FILE_BYTES_MAX, &text, &err);
 
-    if (rc == ECA_E_NOT_FOUND) {
+    eca_sha256_hex(eca_buf_view(&text), sha256);
+    if (rc == ECA_E_NOT_FOUND ||
+        (rc == ECA_OK && strcmp(sha256, agent->identity.import_sha256) == 0)) {
         return true;
+    }
+    eca_identity_init(&loaded.identity);
+    if (rc == ECA_OK) {
+        rc = eca_state_import(eca_buf_view(&text), keep_record, &loaded, &notes, &err);
     }
     if (rc == ECA_OK) {
-        rc = eca_state_import(eca_buf_view(&text), keep_record, agent, &notes, &err);
-    }
-    if (rc == ECA_E_DENIED) {
+        use_import(agent, &loaded, sha256);
+        say_import(agent, path, &notes);
+    } else if (rc == ECA_E_DENIED) {
         ECA_CRIT(log, module, ECA_KV("path", path), "Cannot use the state file: %s", err.msg);
         agent_exit(agent, ECA_EXIT_TERMINAL);
-        return false;
+    } else {
+        ECA_CRIT(log, module, ECA_KV("path", path), "The state file cannot be read; %s: %s",
+                 agent->store_is_fresh ? "starting without state" : "the database is used",
+                 err.msg);
     }
-    if (rc < 0) {
-        ECA_CRIT(log, module, ECA_KV("path", path),
-                 "The state file cannot be read; starting without state: %s", err.msg);
-        agent_clear_records(agent);
-        eca_identity_clear(&agent->identity);
-        eca_identity_init(&agent->identity);
-        return true;
+    loaded_clear(&loaded);
+    return rc != ECA_E_DENIED;
+}
+
+static bool load_database(struct eca_agent *agent)
+{
+    struct loaded loaded = {0};
+    struct eca_err err = {0};
+    bool good;
+
+    eca_identity_init(&loaded.identity);
+    good = eca_store_load(agent->store, keep_record, &loaded, &err) == ECA_OK;
+    if (good) {
+        use_loaded(agent, &loaded);
+    } else {
+        ECA_CRIT(agent->opts.ports.log, module, ECA_NO_KV, "Cannot read the state: %s", err.msg);
+        agent_exit(agent, ECA_EXIT_TERMINAL);
     }
-    agent->imported = true;
-    ECA_INFO(log, module, ECA_KV("path", path),
-             "Imported %zu tasks, %zu containers, %zu images; skipped %zu orphaned containers",
-             notes.tasks, notes.containers, notes.images, notes.orphans);
-    if (notes.unknown_keys > 0) { /* STATE-102 */
-        ECA_ERROR(log, module, ECA_KV("path", path), "%zu unknown members were skipped",
-                  notes.unknown_keys);
-    }
-    return true;
+    loaded_clear(&loaded);
+    return good;
 }
 
 bool agent_load_records(struct eca_agent *agent)
 {
-    struct eca_err err = {0};
-
-    if (agent->store_is_open && eca_store_load(agent->store, keep_record, agent, &err) < 0) {
-        ECA_CRIT(agent->opts.ports.log, module, ECA_NO_KV, "Cannot read the state: %s", err.msg);
-        agent_exit(agent, ECA_EXIT_TERMINAL);
-        return false;
+    if (!agent->store_is_open) {
+        return true;
     }
-    return !agent->store_is_fresh || import_file(agent);
+    return load_database(agent) &&
+           ((!agent->store_is_fresh && !agent->older_than_file) || import_file(agent));
 }
 
 void agent_clear_records(struct eca_agent *agent)
 {
-    for (size_t i = 0; i < agent->record_count; i++) {
-        eca_free(agent->records[i].key);
-        eca_free(agent->records[i].value);
-    }
-    eca_free(agent->records);
-    agent->records = NULL;
-    agent->record_count = 0;
+    records_clear(&agent->records);
 }
 
 void agent_forget_records(struct eca_agent *agent)
 {
-    /* A row that nobody knows is deleted at the next commit. */
-    for (size_t i = 0; i < agent->record_count; i++) {
-        eca_journal_mark(agent->journal, agent->records[i].kind, agent->records[i].key);
-    }
-    agent_clear_records(agent);
+    keep_copy(agent, "other-instance");
+    mark_records(agent);
+    records_clear(&agent->records);
     eca_identity_set(&agent->identity.instance_arn, "");
     eca_identity_set(&agent->identity.client_token, "");
 }
@@ -171,18 +264,18 @@ void agent_restore_records(struct eca_agent *agent)
 {
     size_t tasks = 0;
 
-    for (size_t i = 0; i < agent->record_count; i++) {
+    for (size_t i = 0; i < agent->records.count; i++) {
         struct eca_err err = {0};
 
-        if (restore_one(agent, &agent->records[i], &err) < 0) {
+        if (restore_one(agent, &agent->records.at[i], &err) < 0) {
             /* One unreadable row must not keep the agent down (ENG-122). */
-            ECA_ERROR(agent->opts.ports.log, module, ECA_KV("key", agent->records[i].key),
+            ECA_ERROR(agent->opts.ports.log, module, ECA_KV("key", agent->records.at[i].key),
                       "A stored record cannot be used: %s", err.msg);
         } else {
-            tasks += agent->records[i].kind == ECA_RECORD_TASK;
+            tasks += agent->records.at[i].kind == ECA_RECORD_TASK;
         }
     }
-    if (agent->record_count > 0) {
+    if (agent->records.count > 0) {
         ECA_INFO(agent->opts.ports.log, module, ECA_NO_KV, "Restored %zu tasks", tasks);
     }
     if (agent->imported) {

@@ -16,7 +16,7 @@
 #define ROLE_PAUSE_MS 30 /* (30..59 ms) * 2^n (EC2-305) */
 
 static const char *const resource_paths[ECA_IMDS_RESOURCES] = {
-    [ECA_IMDS_DOCUMENT] = "/2014-02-25/dynamic/instance-identity/document",
+    [ECA_IMDS_DOCUMENT] = ECA_IMDS_DOCUMENT_PATH,
     [ECA_IMDS_SIGNATURE] = "/2014-02-25/dynamic/instance-identity/signature",
 };
 

@@ -40,6 +40,8 @@ enum eca_imds_resource {
     ECA_IMDS_RESOURCES,
 };
 
+#define ECA_IMDS_DOCUMENT_PATH "/2014-02-25/dynamic/instance-identity/document"
+
 /* err NULL: body is the answer. Runs once, later, from the loop. */
 typedef void eca_imds_fn(void *arg, struct eca_view body, const struct eca_err *err);
 struct eca_imds_wait;

@@ -34,6 +34,7 @@ struct eca_store_ops {
     int (*load)(void *impl, eca_record_fn *on_record, void *arg, struct eca_err *err);
     int (*commit)(void *impl, const struct eca_record *records, size_t count,
                   eca_committed_fn *on_done, void *arg, struct eca_err *err);
+    int (*keep_copy)(void *impl, const char *why, char *ret_path, struct eca_err *err);
 };
 struct eca_store {
     const struct eca_store_ops *ops; /* NULL: no checkpointing (STATE-107) */
@@ -52,18 +53,34 @@ static inline int eca_store_commit(struct eca_store store, const struct eca_reco
 {
     return store.ops->commit(store.impl, records, count, on_done, arg, err);
 }
+/*
+ * A copy of everything as it is, under a name of its own that contains `why`, for people to go back
+ * to (STATE-127, STATE-131); nothing of ours reads it. Waits for the disk: for the start only, before
+ * the first commit. ret_path: ECA_STORE_PATH_BYTES.
+ */
+#define ECA_STORE_PATH_BYTES 256
+static inline int eca_store_keep_copy(struct eca_store store, const char *why, char *ret_path,
+                                      struct eca_err *err)
+{
+    return store.ops->keep_copy(store.impl, why, ret_path, err);
+}
 
 /*
  * Opening belongs to the port as well, since the data directory is a setting that the agent reads.
  * The opener owns the store; eca_store_close flushes nothing (a commit in flight is lost, as in a
  * crash). Errors: ECA_E_NOT_FOUND directory missing or none (STATE-108), ECA_E_CONFLICT another
  * agent holds it, pid in the sentence (STATE-125), ECA_E_DENIED newer schema (STATE-124).
+ *
+ * v1.13.1 keeps its state in the same directory; what a failed save of it left is removed (STATE-101).
  */
+#define ECA_STATE_FILE "ecs_agent_data.json"
+#define ECA_STATE_FILE_LEFTOVER "tmp_ecs_agent_data" /* and some digits */
 struct eca_store_notes {
     bool fresh;           /* no database was there: first run, or import (STATE-127) */
     bool set_aside;       /* a damaged database was renamed (STATE-123) */
     bool restored_backup; /* the last good copy is in use */
-    char set_aside_path[256];
+    bool older_than_file; /* ECA_STATE_FILE was written after the database (STATE-127) */
+    char set_aside_path[ECA_STORE_PATH_BYTES];
 };
 struct eca_store_opener_ops {
     int (*open)(void *impl, const char *dir, struct eca_store *ret_store,

@@ -1,6 +1,7 @@
 #include "agent/record/record.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/base/json.h"
@@ -864,10 +865,31 @@ static int store_commit(void *impl, const struct eca_record *records, size_t cou
     return rc;
 }
 
+static int store_keep_copy(void *impl, const char *why, char *ret_path, struct eca_err *err)
+{
+    struct store *store = impl;
+    struct eca_err failure = {0};
+    char path[ECA_STORE_PATH_BYTES] = "";
+    int rc = eca_store_keep_copy(store->inner, why, path, &failure);
+    struct line line;
+
+    line_open(&line, store->recorder, "query", "store.keep_copy");
+    put_text(&line, "why", why);
+    put_text(&line, "path", path);
+    put_answer(&line, rc, &failure);
+    line_close(&line);
+    if (rc == ECA_OK) {
+        (void)snprintf(ret_path, sizeof(path), "%s", path);
+    } else if (err != NULL) {
+        *err = failure;
+    }
+    return rc;
+}
+
 static int store_open(void *impl, const char *dir, struct eca_store *ret_store,
                       struct eca_store_notes *ret_notes, struct eca_err *err)
 {
-    static const struct eca_store_ops ops = {store_load, store_commit};
+    static const struct eca_store_ops ops = {store_load, store_commit, store_keep_copy};
     struct eca_recorder *recorder = impl;
     struct eca_store_notes notes = {0};
     struct eca_err failure = {0};
@@ -879,6 +901,7 @@ static int store_open(void *impl, const char *dir, struct eca_store *ret_store,
     eca_jw_bool(&line.w, "fresh", notes.fresh);
     eca_jw_bool(&line.w, "set_aside", notes.set_aside);
     eca_jw_bool(&line.w, "restored", notes.restored_backup);
+    eca_jw_bool(&line.w, "older_than_file", notes.older_than_file);
     put_text(&line, "path", notes.set_aside_path);
     eca_jw_bool(&line.w, "none", rc >= 0 && recorder->store.inner.ops == NULL);
     put_answer(&line, rc, &failure);

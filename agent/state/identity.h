@@ -7,10 +7,11 @@
 /* Who this agent is to the service: one record of the store (STATE-120), rules of STATE-130..134.
  */
 struct eca_identity {
-    char *cluster;      /* "" = none yet; texts are never NULL after init */
-    char *instance_arn; /* container instance */
-    char *instance_id;  /* EC2 */
-    char *client_token; /* of a registration under way (API-614) */
+    char *cluster;       /* "" = none yet; texts are never NULL after init */
+    char *instance_arn;  /* container instance */
+    char *instance_id;   /* EC2 */
+    char *client_token;  /* of a registration under way (API-614) */
+    char *import_sha256; /* of the state file of v1.13.1 that was imported last (STATE-127) */
 };
 #define ECA_IDENTITY_KEY "identity"
 

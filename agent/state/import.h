@@ -7,7 +7,6 @@
  * The state file of v1.13.1, `ecs_agent_data.json` (STATE-101..105), turned into records of our
  * store, and back. Both directions keep the meaning of every member.
  */
-#define ECA_STATE_FILE "ecs_agent_data.json"
 #define ECA_STATE_FILE_VERSION 5
 #define ECA_STATE_FILE_BYTES_MAX ((size_t)32 << 20)
 

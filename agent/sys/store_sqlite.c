@@ -15,7 +15,7 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
-#include "agent/base/timefmt.h"
+#include "agent/sys/store_files.h"
 
 static const char *const tables[ECA_RECORD_KINDS] = {
     [ECA_RECORD_IDENTITY] = "identity",     [ECA_RECORD_TASK] = "task",
@@ -73,18 +73,11 @@ static int run_sql(sqlite3 *db, const char *sql, struct eca_err *err)
 static int prepare(struct store *store, struct eca_err *err)
 {
     for (size_t k = 0; k < ECA_RECORD_KINDS; k++) {
-        eca_auto_free char *create = eca_xasprintf("CREATE TABLE IF NOT EXISTS %s (seq INTEGER "
-                                                   "PRIMARY KEY, key TEXT UNIQUE NOT NULL, value "
-                                                   "BLOB NOT NULL)",
-                                                   tables[k]);
         eca_auto_free char *put = eca_xasprintf("INSERT INTO %s (key, value) VALUES (?1, ?2) ON "
                                                 "CONFLICT (key) DO UPDATE SET value = ?2",
                                                 tables[k]);
         eca_auto_free char *del = eca_xasprintf("DELETE FROM %s WHERE key = ?1", tables[k]);
 
-        if (run_sql(store->db, create, err) < 0) {
-            return ECA_E_INTERNAL;
-        }
         if (sqlite3_prepare_v2(store->db, put, -1, &store->put[k], NULL) != SQLITE_OK ||
             sqlite3_prepare_v2(store->db, del, -1, &store->del[k], NULL) != SQLITE_OK) {
             return eca_err_set(err, ECA_E_INTERNAL, "%s", sqlite3_errmsg(store->db));
@@ -121,43 +114,136 @@ static void close_db(struct store *store)
     (void)sqlite3_close(eca_take(store->db));
 }
 
+/* Everything of the open database in a new file at path. */
+static int copy_to(sqlite3 *db, const char *path, struct eca_err *err)
+{
+    sqlite3 *copy = NULL;
+    sqlite3_backup *work = NULL;
+    int rc = SQLITE_ERROR;
+
+    (void)unlink(path);
+    eca_store_files_private(path);
+    if (sqlite3_open(path, &copy) == SQLITE_OK &&
+        (work = sqlite3_backup_init(copy, "main", db, "main")) != NULL) {
+        rc = sqlite3_backup_step(work, -1);
+        rc = sqlite3_backup_finish(work) == SQLITE_OK && rc == SQLITE_DONE ? SQLITE_OK
+                                                                           : SQLITE_ERROR;
+    }
+    if (rc != SQLITE_OK) {
+        (void)eca_err_set(err, ECA_E_INTERNAL, "%s: %s", path, sqlite3_errmsg(copy));
+        (void)unlink(path);
+    }
+    (void)sqlite3_close(copy);
+    return rc == SQLITE_OK ? ECA_OK : ECA_E_INTERNAL;
+}
+
+static int keep_copy(void *impl, const char *why, char *ret_path, struct eca_err *err)
+{
+    struct store *store = impl;
+    eca_auto_free char *path = eca_store_files_copy_name(
+        store->dir, why, eca_sched_wall_ms(eca_loop_sched(store->owner->loop)));
+
+    if (copy_to(store->db, path, err) < 0) {
+        return ECA_E_INTERNAL;
+    }
+    (void)snprintf(ret_path, ECA_STORE_PATH_BYTES, "%s", path);
+    return ECA_OK;
+}
+
+/* ECA_E_DENIED: schema newer than ours (STATE-124). ECA_E_INVALID: no database. */
+static int read_schema(sqlite3 *db, const char *path, uint64_t *ret_schema, struct eca_err *err)
+{
+    char text[64] = "";
+
+    if (!query_text(db, "PRAGMA user_version", text, sizeof(text))) {
+        return eca_err_set(err, ECA_E_INVALID, "%s: %s", path, sqlite3_errmsg(db));
+    }
+    if (eca_parse_u64(eca_view_str(text), UINT64_MAX, ret_schema, NULL) < 0 ||
+        *ret_schema > ECA_STORE_SCHEMA) {
+        return eca_err_set(err, ECA_E_DENIED, "%s: schema version %s, this agent knows %d", path,
+                           text, ECA_STORE_SCHEMA);
+    }
+    return ECA_OK;
+}
+
+/* ECA_E_INVALID: damaged (STATE-123). */
+static int check_sound(sqlite3 *db, const char *path, struct eca_err *err)
+{
+    char text[64] = "";
+
+    if (!query_text(db, "PRAGMA quick_check", text, sizeof(text)) || strcmp(text, "ok") != 0) {
+        return eca_err_set(err, ECA_E_INVALID, "%s: damaged: %s", path,
+                           text[0] == '\0' ? sqlite3_errmsg(db) : text);
+    }
+    return ECA_OK;
+}
+
+/* From no schema to the first. A database that somebody made up to here has tables already. */
+static int make_tables(struct store *store, struct eca_err *err)
+{
+    for (size_t k = 0; k < ECA_RECORD_KINDS; k++) {
+        eca_auto_free char *create = eca_xasprintf("CREATE TABLE IF NOT EXISTS %s (seq INTEGER "
+                                                   "PRIMARY KEY, key TEXT UNIQUE NOT NULL, value "
+                                                   "BLOB NOT NULL)",
+                                                   tables[k]);
+
+        if (run_sql(store->db, create, err) < 0) {
+            return ECA_E_INTERNAL;
+        }
+    }
+    return run_sql(store->db, "PRAGMA user_version=1", err);
+}
+
+/* An older schema becomes ours in one transaction, after a copy if there is anything (STATE-124).
+ */
+static int migrate(struct store *store, uint64_t schema, struct eca_err *err)
+{
+    static int (*const steps[ECA_STORE_SCHEMA])(struct store *, struct eca_err *) = {make_tables};
+    char text[64] = "", kept[ECA_STORE_PATH_BYTES], why[32];
+    int rc;
+
+    if (schema == ECA_STORE_SCHEMA) {
+        return ECA_OK;
+    }
+    (void)snprintf(why, sizeof(why), "schema-%llu", (unsigned long long)schema);
+    if (query_text(store->db, "SELECT name FROM sqlite_master", text, sizeof(text)) &&
+        keep_copy(store, why, kept, err) < 0) {
+        return ECA_E_INTERNAL;
+    }
+    rc = run_sql(store->db, "BEGIN IMMEDIATE", err);
+    for (uint64_t i = schema; rc == ECA_OK && i < ECA_STORE_SCHEMA; i++) {
+        rc = steps[i](store, err);
+    }
+    rc = rc == ECA_OK ? run_sql(store->db, "COMMIT", err) : rc;
+    if (rc < 0) {
+        (void)run_sql(store->db, "ROLLBACK", NULL);
+    }
+    return rc;
+}
+
 /* ECA_E_INVALID: damaged. ECA_E_DENIED: schema newer than ours (STATE-124). */
 static int open_db(struct store *store, const char *path, struct eca_err *err)
 {
-    char text[64] = "";
     uint64_t schema = 0;
+    int rc;
 
+    eca_store_files_private(path);
     if (sqlite3_open_v2(path, &store->db,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK) {
         return eca_err_set(err, ECA_E_INTERNAL, "%s: %s", path, sqlite3_errmsg(store->db));
     }
-    if (!query_text(store->db, "PRAGMA user_version", text, sizeof(text))) {
-        return eca_err_set(err, ECA_E_INVALID, "%s: %s", path, sqlite3_errmsg(store->db));
-    }
-    for (const char *at = text; *at >= '0' && *at <= '9' && schema < 1000000; at++) {
-        schema = schema * 10 + (uint64_t)(*at - '0');
-    }
-    if (schema > ECA_STORE_SCHEMA) {
-        return eca_err_set(err, ECA_E_DENIED, "%s: schema version %llu, this agent knows %d", path,
-                           (unsigned long long)schema, ECA_STORE_SCHEMA);
-    }
-    if (!query_text(store->db, "PRAGMA quick_check", text, sizeof(text)) ||
-        strcmp(text, "ok") != 0) {
-        return eca_err_set(err, ECA_E_INVALID, "%s: damaged: %s", path, text);
-    }
+    rc = read_schema(store->db, path, &schema, err);
+    rc = rc == ECA_OK ? check_sound(store->db, path, err) : rc;
     /* auto_vacuum: the file does not keep the size of its busiest hour (FB-19.2). It counts for
      * a file without tables only. */
-    if (run_sql(store->db,
-                "PRAGMA auto_vacuum=FULL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA "
-                "foreign_keys=OFF;",
-                err) < 0) {
-        return ECA_E_INTERNAL;
-    }
-    if (prepare(store, err) < 0) {
-        return ECA_E_INTERNAL;
-    }
-    return run_sql(store->db, "PRAGMA user_version=1", err);
+    rc = rc == ECA_OK ? run_sql(store->db,
+                                "PRAGMA auto_vacuum=FULL; PRAGMA journal_mode=WAL; PRAGMA "
+                                "synchronous=FULL; PRAGMA foreign_keys=OFF;",
+                                err)
+                      : rc;
+    rc = rc == ECA_OK ? migrate(store, schema, err) : rc;
+    return rc == ECA_OK ? prepare(store, err) : rc;
 }
 
 /* One agent per data directory (STATE-125). */
@@ -200,14 +286,13 @@ static void rename_beside(const char *path, const char *suffix, const char *to)
 static int recover(struct store *store, const char *path, struct eca_store_notes *notes,
                    struct eca_err *err)
 {
-    char stamp[17];
     eca_auto_free char *backup = eca_xasprintf("%s/%s", store->dir, ECA_STORE_BACKUP);
+    eca_auto_free char *aside = eca_store_files_copy_name(
+        store->dir, "corrupt", eca_sched_wall_ms(eca_loop_sched(store->owner->loop)));
     struct stat info;
 
     close_db(store);
-    eca_time_sigv4(eca_sched_wall_ms(eca_loop_sched(store->owner->loop)), stamp);
-    (void)snprintf(notes->set_aside_path, sizeof(notes->set_aside_path), "%s.corrupt-%s", path,
-                   stamp);
+    (void)snprintf(notes->set_aside_path, sizeof(notes->set_aside_path), "%s", aside);
     rename_beside(path, "", notes->set_aside_path);
     rename_beside(path, "-wal", notes->set_aside_path);
     rename_beside(path, "-shm", notes->set_aside_path);
@@ -228,20 +313,16 @@ static int open_all(struct store *store, struct eca_store_notes *notes, struct e
 {
     eca_auto_free char *path = eca_xasprintf("%s/%s", store->dir, ECA_STORE_FILE);
     struct stat info;
-    mode_t old_mask;
     int rc;
 
     if (take_lock(store, err) < 0) {
         return err->code;
     }
+    eca_store_files_sweep(store->dir);
     notes->fresh = stat(path, &info) < 0;
-    old_mask = umask(0077);
+    notes->older_than_file = eca_store_files_newer_legacy(store->dir);
     rc = open_db(store, path, err);
-    if (rc == ECA_E_INVALID) {
-        rc = recover(store, path, notes, err);
-    }
-    (void)umask(old_mask);
-    return rc;
+    return rc == ECA_E_INVALID ? recover(store, path, notes, err) : rc;
 }
 
 /* ---- commits on the thread ------------------------------------------------------------------ */
@@ -281,24 +362,11 @@ static int commit_rows(struct store *store, struct eca_err *err)
 
 static void backup(struct store *store)
 {
-    eca_auto_free char *path = eca_xasprintf("%s/%s.new", store->dir, ECA_STORE_BACKUP);
+    eca_auto_free char *path = eca_xasprintf("%s/%s", store->dir, ECA_STORE_BACKUP_NEW);
     eca_auto_free char *final = eca_xasprintf("%s/%s", store->dir, ECA_STORE_BACKUP);
-    sqlite3 *copy = NULL;
-    sqlite3_backup *work;
-    bool good = false;
 
-    (void)unlink(path);
-    if (sqlite3_open(path, &copy) == SQLITE_OK &&
-        (work = sqlite3_backup_init(copy, "main", store->db, "main")) != NULL) {
-        good = sqlite3_backup_step(work, -1) == SQLITE_DONE;
-        good = sqlite3_backup_finish(work) == SQLITE_OK && good;
-    }
-    (void)sqlite3_close(copy);
-    if (good) {
-        (void)chmod(path, 0600);
+    if (copy_to(store->db, path, NULL) == ECA_OK) {
         (void)rename(path, final);
-    } else {
-        (void)unlink(path);
     }
 }
 
@@ -470,7 +538,7 @@ static void store_close(struct store *store, bool started)
 static int open_store(void *impl, const char *dir, struct eca_store *ret_store,
                       struct eca_store_notes *ret_notes, struct eca_err *err)
 {
-    static const struct eca_store_ops ops = {load, commit};
+    static const struct eca_store_ops ops = {load, commit, keep_copy};
     struct eca_store_sqlite *sqlite = impl;
     struct eca_store_notes notes = {0};
     struct store *store;
@@ -553,28 +621,26 @@ static int refuse_commit(void *impl, const struct eca_record *records, size_t co
     return eca_err_set(err, ECA_E_DENIED, "the store is open for reading only");
 }
 
+static int refuse_copy(void *impl, const char *why, char *ret_path, struct eca_err *err)
+{
+    (void)impl;
+    (void)why;
+    (void)ret_path;
+    return eca_err_set(err, ECA_E_DENIED, "the store is open for reading only");
+}
+
 static int check_reader(sqlite3 *db, const char *path, struct eca_err *err)
 {
-    char text[64] = "";
     uint64_t schema = 0;
+    int rc = read_schema(db, path, &schema, err);
 
-    if (!query_text(db, "PRAGMA user_version", text, sizeof(text))) {
-        return eca_err_set(err, ECA_E_INVALID, "%s: %s", path, sqlite3_errmsg(db));
-    }
-    if (eca_parse_u64(eca_view_str(text), UINT64_MAX, &schema, NULL) < 0 ||
-        schema > ECA_STORE_SCHEMA) {
-        return eca_err_set(err, ECA_E_DENIED, "%s: schema version %s, this agent knows %d", path,
-                           text, ECA_STORE_SCHEMA);
-    }
-    if (!query_text(db, "PRAGMA quick_check", text, sizeof(text)) || strcmp(text, "ok") != 0) {
-        return eca_err_set(err, ECA_E_INVALID, "%s: damaged: %s", path, text);
-    }
-    return run_sql(db, "BEGIN", err); /* all tables at one moment */
+    rc = rc == ECA_OK ? check_sound(db, path, err) : rc;
+    return rc == ECA_OK ? run_sql(db, "BEGIN", err) : rc; /* all tables at one moment */
 }
 
 int eca_store_reader_open(const char *dir, struct eca_store *ret_store, struct eca_err *err)
 {
-    static const struct eca_store_ops ops = {load, refuse_commit};
+    static const struct eca_store_ops ops = {load, refuse_commit, refuse_copy};
     eca_auto_free char *path = eca_xasprintf("%s/%s", dir, ECA_STORE_FILE);
     struct store *store = eca_xalloc(sizeof(*store));
     struct stat info;

@@ -24,6 +24,7 @@ void eca_store_reader_close(struct eca_store port); /* ops NULL ok */
 
 #define ECA_STORE_FILE "agent.db"
 #define ECA_STORE_BACKUP "agent.db.bak"
+#define ECA_STORE_BACKUP_NEW "agent.db.bak.new" /* until it is whole */
 #define ECA_STORE_LOCK "agent.lock"
 #define ECA_STORE_SCHEMA 1
 

@@ -82,8 +82,7 @@ static bool parse_port(const char *text, struct port *port)
     return true;
 }
 
-/* NULL or what is wrong. */
-static const char *read_ports(struct container *container, eca_json bindings, eca_json exposed)
+const char *docker_read_ports(struct container *container, eca_json bindings, eca_json exposed)
 {
     for (eca_json it = eca_json_first(bindings); it != NULL; it = eca_json_next(it)) {
         for (eca_json one = eca_json_first(it); one != NULL; one = eca_json_next(one)) {
@@ -237,9 +236,9 @@ static void answer_created(struct op *op)
 static void run_ends(void *arg);
 static void run_kill(void *arg);
 
-static struct container *new_container(struct fake_docker *docker, const char *name,
-                                       const struct image *image,
-                                       const struct fake_request *request, eca_json config)
+struct container *docker_new_container(struct fake_docker *docker, const char *name,
+                                       const struct image *image, struct eca_view body,
+                                       eca_json config)
 {
     struct container *container = eca_xalloc(sizeof(*container));
     eca_auto_buf struct eca_buf display = {0}, labels = {0};
@@ -258,7 +257,7 @@ static struct container *new_container(struct fake_docker *docker, const char *n
         eca_json_print(eca_json_get(config, "Labels"), &labels);
     }
     container->labels = eca_buf_take(&labels);
-    container->body = eca_xstrndup(request->body.at, request->body.len);
+    container->body = eca_xstrndup(body.at, body.len);
     container->error = eca_xstrdup("");
     container->needs_name_error = cannot_run(config);
     container->state = FAKE_DOCKER_CREATED;
@@ -266,6 +265,22 @@ static struct container *new_container(struct fake_docker *docker, const char *n
     eca_timer_init(&container->kill, docker->opts.base.sched, run_kill, container);
     container->created_ns = docker_wall_ns(docker);
     return container;
+}
+
+static void enlist(struct container *container)
+{
+    struct fake_docker *docker = container->docker;
+
+    eca_list_push_back(&docker->containers, &container->node);
+    (void)eca_map_put(docker->by_id, container->id, container);
+    (void)eca_map_put(docker->by_name, container->name, container);
+}
+
+void docker_admit(struct container *container)
+{
+    enlist(container);
+    choose_script(container);
+    check_single(container);
 }
 
 static void create_named(struct fake_docker *docker, struct fake_exchange *exchange,
@@ -311,12 +326,11 @@ static void create_named(struct fake_docker *docker, struct fake_exchange *excha
                      eca_buf_str(&target));
         return;
     }
-    container = new_container(docker, name, image, fake_exchange_request(exchange), config);
-    flaw = read_ports(container, eca_json_get(host, "PortBindings"),
-                      eca_json_get(config, "ExposedPorts"));
-    eca_list_push_back(&docker->containers, &container->node);
-    (void)eca_map_put(docker->by_id, container->id, container);
-    (void)eca_map_put(docker->by_name, container->name, container);
+    container =
+        docker_new_container(docker, name, image, fake_exchange_request(exchange)->body, config);
+    flaw = docker_read_ports(container, eca_json_get(host, "PortBindings"),
+                             eca_json_get(config, "ExposedPorts"));
+    enlist(container);
     if (flaw != NULL) {
         docker_container_free(container);
         docker_error(docker, exchange, route->version, 400, "%s", flaw);

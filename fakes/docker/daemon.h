@@ -107,6 +107,13 @@ struct fake_docker_script {
 void fake_docker_add_script(struct fake_docker *docker, const struct fake_docker_script *spec);
 
 /*
+ * Containers from before the start, as their inspect answers (a JSON list) describe them. Images
+ * that they name are there, too. ECA_E_INVALID: no such list; a container without Id, Name or
+ * image.
+ */
+int fake_docker_inherit(struct fake_docker *docker, struct eca_view inspected, struct eca_err *err);
+
+/*
  * What happens to a container from outside the agent. `ref`: "task/name", Docker name, id or a
  * prefix of the id of at least 12 digits. False: no such container, or in another state.
  */

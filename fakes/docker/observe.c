@@ -335,9 +335,10 @@ static void on_arrive(void *arg, const struct fake_request *request)
                          eca_buf_str(&fields));
 }
 
-static void remember(struct fake_docker_observer *observer, const char *key, const char *name)
+void fake_docker_observer_know(struct fake_docker_observer *observer, const char *name_or_id,
+                               const char *name)
 {
-    eca_free(eca_map_put(observer->names, key, eca_xstrdup(name)));
+    eca_free(eca_map_put(observer->names, name_or_id, eca_xstrdup(name)));
 }
 
 /* A create that worked: id and Docker name stand for the labels from now on. */
@@ -356,9 +357,9 @@ static void learn(struct fake_docker_observer *observer, const struct fake_reque
     if (id == NULL || about.len == 0) {
         return;
     }
-    remember(observer, id, eca_buf_str(&about));
+    fake_docker_observer_know(observer, id, eca_buf_str(&about));
     if (fake_request_param(request, "name", &name)) {
-        remember(observer, eca_buf_str(&name), eca_buf_str(&about));
+        fake_docker_observer_know(observer, eca_buf_str(&name), eca_buf_str(&about));
     }
 }
 

@@ -17,6 +17,10 @@ void fake_docker_observer_free(struct fake_docker_observer *observer); /* after 
 const char *fake_docker_observer_name(const struct fake_docker_observer *observer,
                                       const char *name_or_id);
 
+/* A container that was there before: its id or Docker name stands for this name. */
+void fake_docker_observer_know(struct fake_docker_observer *observer, const char *name_or_id,
+                               const char *name);
+
 /* What a request asks for. */
 enum fake_docker_op {
     FAKE_DOCKER_OP_OTHER,

@@ -124,6 +124,14 @@ void docker_image_remove(struct fake_docker *docker, struct fake_exchange *excha
                          const struct fake_docker_route *route);
 
 /* containers.c */
+/* A container that nobody knows yet: of this create body, whose parsed form is config. */
+struct container *docker_new_container(struct fake_docker *docker, const char *name,
+                                       const struct image *image, struct eca_view body,
+                                       eca_json config);
+/* NULL or what is wrong. */
+const char *docker_read_ports(struct container *container, eca_json bindings, eca_json exposed);
+/* From now on it is there, without an event. */
+void docker_admit(struct container *container);
 struct container *docker_find(const struct fake_docker *docker, const char *ref);
 void docker_create(struct fake_docker *docker, struct fake_exchange *exchange,
                    const struct fake_docker_route *route);

@@ -435,10 +435,23 @@ static int store_commit(void *impl, const struct eca_record *records, size_t cou
     return rc;
 }
 
+static int store_keep_copy(void *impl, const char *why, char *ret_path, struct eca_err *err)
+{
+    eca_json line = peek_query(impl, "store.keep_copy");
+    const char *path = text_of(line, "path");
+    int rc = answer_of(line, err);
+
+    (void)why;
+    if (rc == ECA_OK) {
+        (void)snprintf(ret_path, ECA_STORE_PATH_BYTES, "%s", path == NULL ? "" : path);
+    }
+    return rc;
+}
+
 static int store_open(void *impl, const char *dir, struct eca_store *ret_store,
                       struct eca_store_notes *ret_notes, struct eca_err *err)
 {
-    static const struct eca_store_ops ops = {store_load, store_commit};
+    static const struct eca_store_ops ops = {store_load, store_commit, store_keep_copy};
     eca_json line = peek_query(impl, "store.open");
     const char *path = text_of(line, "path");
     int rc = answer_of(line, err);
@@ -449,7 +462,8 @@ static int store_open(void *impl, const char *dir, struct eca_store *ret_store,
     }
     *ret_notes = (struct eca_store_notes){.fresh = truth_of(line, "fresh"),
                                           .set_aside = truth_of(line, "set_aside"),
-                                          .restored_backup = truth_of(line, "restored")};
+                                          .restored_backup = truth_of(line, "restored"),
+                                          .older_than_file = truth_of(line, "older_than_file")};
     (void)snprintf(ret_notes->set_aside_path, sizeof(ret_notes->set_aside_path), "%s",
                    path == NULL ? "" : path);
     ret_store->ops = truth_of(line, "none") ? NULL : &ops;

@@ -308,6 +308,7 @@ int hns_cast_open(struct hns_run *run, struct eca_err *err)
             (void)hns_task_arn(run, tasks->keys[i]->text);
         }
     }
+    hns_cast_inherit(run); /* tasks have their names now */
     return run->failed ? eca_err_set(err, ECA_E_INVALID, "the world is not usable") : ECA_OK;
 }
 

@@ -768,7 +768,7 @@ static void close_run(struct hns_run *run)
     eca_free(run);
 }
 
-static uint64_t steps_wait_ns(const struct hns_node *steps)
+static uint64_t steps_wait_ns(const struct hns_run *run, const struct hns_node *steps)
 {
     uint64_t sum = 0;
 
@@ -778,7 +778,7 @@ static uint64_t steps_wait_ns(const struct hns_node *steps)
         const struct hns_node *wait = NULL;
         int64_t ns = 0, times = 1;
 
-        if (verb == NULL) {
+        if (verb == NULL || !step_is_for_mode(run, steps->items[i])) {
             continue;
         }
         if (strcmp(verb->name, "advance") == 0) {
@@ -787,10 +787,10 @@ static uint64_t steps_wait_ns(const struct hns_node *steps)
             wait = hns_node_get(value, "for");
         } else if (strcmp(verb->name, "repeat") == 0) {
             (void)hns_node_is_int(hns_node_get(value, "times"), &times);
-            sum += steps_wait_ns(hns_node_get(value, "steps")) * (uint64_t)times;
+            sum += steps_wait_ns(run, hns_node_get(value, "steps")) * (uint64_t)times;
         } else if (verb->type == HNS_T_BRANCHES && value->kind == HNS_LIST) {
             for (size_t j = 0; j < value->count; j++) {
-                sum += steps_wait_ns(value->items[j]);
+                sum += steps_wait_ns(run, value->items[j]);
             }
         }
         if (wait != NULL && wait->kind == HNS_SCALAR &&
@@ -813,7 +813,7 @@ static const char *reason_to_skip(struct hns_run *run)
     if (opts->real_docker != NULL && !run->scenario->real_docker) {
         return "not fit for a real Docker daemon";
     }
-    if (opts->mode == HNS_LIVE && steps_wait_ns(run->scenario->timeline) > wait_max) {
+    if (opts->mode == HNS_LIVE && steps_wait_ns(run, run->scenario->timeline) > wait_max) {
         return "waits longer than the limit of live mode";
     }
     return NULL;

@@ -178,6 +178,9 @@ static const struct hns_member docker_world[] = {
      NULL},
     {"only_listed", HNS_T_BOOL, "other images are not in the registry; default false", false, NULL,
      NULL},
+    {"inspected", HNS_T_TEXT,
+     "a file with inspect answers, relative to the scenario: containers from before", false, NULL,
+     NULL},
     {"containers", HNS_T_OBJECTS, "behaviours; of several that fit the last counts", false,
      behaviour_members, NULL},
     {"verbose", HNS_T_BOOL, "inspect, list and the like in the trace", false, NULL, NULL},
@@ -235,7 +238,11 @@ static const struct hns_member world_members[] = {
      "so long after it ended with code 1 the agent is started again, as by an init system", false,
      NULL, NULL},
     {"data", HNS_T_PAIRS, "files in the data directory: name: content", false, NULL, NULL},
-    {"data_dir", HNS_T_TEXT, "a folder copied into the data directory", false, NULL, NULL},
+    {"state_file", HNS_T_TEXT,
+     "a state file of v1.13.1, relative to the scenario: it is in the data directory, and ECS "
+     "knows "
+     "its instance",
+     false, NULL, NULL},
     {"wall", HNS_T_TEXT, "virtual time of day at the start (RFC 3339)", false, NULL, NULL},
     {"latency", HNS_T_DURATION, "of each message in sim; default 100us", false, NULL, NULL},
     {"jitter", HNS_T_DURATION, "added to it at random in sim; default 0", false, NULL, NULL},

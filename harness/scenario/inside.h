@@ -156,6 +156,7 @@ void hns_format_s(uint64_t ns, struct eca_buf *out); /* "12.345s" */
 int hns_cast_open(struct hns_run *run, struct eca_err *err);
 enum fake_ecr_answer hns_ecr_answer(const char *word);
 void hns_cast_close(struct hns_cast *cast);
+void hns_cast_inherit(struct hns_run *run); /* inherit.c; fails the run when a file is unusable */
 void hns_cast_image(struct hns_run *run, const struct hns_args *args, const char *name);
 void hns_cast_behaviour(struct hns_run *run, const struct hns_args *args);
 void hns_cast_update(struct hns_run *run, const struct hns_args *args, const char *name);

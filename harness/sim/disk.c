@@ -1,10 +1,12 @@
 #include "harness/sim/disk.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/base/map.h"
 #include "agent/base/mem.h"
 #include "agent/base/timefmt.h"
+#include "fakes/carry/carry.h"
 
 #define COMMIT_DEFAULT_US 500 /* a fast disk's flush */
 
@@ -15,6 +17,9 @@ struct pending_row {
 
 struct sim_disk {
     struct eca_sched *sched;
+    struct sim_machine *machine;
+    char *dir;
+    bool older_than_file;
     struct eca_map *rows[ECA_RECORD_KINDS]; /* key -> owned text */
     bool is_open, was_used;
     struct pending_row *pending;
@@ -51,6 +56,7 @@ static void apply(struct sim_disk *disk)
         }
     }
     disk->was_used = true;
+    disk->older_than_file = false;
 }
 
 static void on_commit_due(void *arg)
@@ -121,19 +127,48 @@ static int commit(void *impl, const struct eca_record *records, size_t count,
     return ECA_OK;
 }
 
+static int keep_copy(void *impl, const char *why, char *ret_path, struct eca_err *err)
+{
+    struct sim_disk *disk = impl;
+    eca_auto_buf struct eca_buf text = {0};
+
+    (void)err;
+    (void)snprintf(ret_path, ECA_STORE_PATH_BYTES, "%s/agent.db.%s", disk->dir, why);
+    sim_disk_text(disk, &text);
+    sim_machine_file(disk->machine, ret_path, eca_buf_view(&text));
+    return ECA_OK;
+}
+
+static void sweep(struct sim_disk *disk)
+{
+    eca_auto_free char *pattern = eca_xasprintf("%s/" ECA_STATE_FILE_LEFTOVER "*", disk->dir);
+    size_t cursor = 0;
+    const char *path;
+
+    while (eca_map_next(disk->machine->files, &cursor, &path, NULL)) {
+        if (fake_glob(pattern, path)) {
+            sim_machine_unlink(disk->machine, path);
+            cursor = 0;
+        }
+    }
+}
+
 static int open_disk(void *impl, const char *dir, struct eca_store *ret_store,
                      struct eca_store_notes *ret_notes, struct eca_err *err)
 {
-    static const struct eca_store_ops ops = {load, commit};
+    static const struct eca_store_ops ops = {load, commit, keep_copy};
     struct sim_disk *disk = impl;
 
-    (void)dir;
     if (disk->is_open) {
         return eca_err_set(err, ECA_E_CONFLICT, "another agent with pid 1 holds it");
     }
     disk->is_open = true;
+    eca_free(disk->dir);
+    disk->dir = eca_xstrdup(dir);
+    sweep(disk);
     *ret_store = (struct eca_store){&ops, disk};
-    *ret_notes = (struct eca_store_notes){.fresh = !disk->was_used};
+    *ret_notes = (struct eca_store_notes){
+        .fresh = !disk->was_used, .older_than_file = disk->was_used && disk->older_than_file};
     return ECA_OK;
 }
 
@@ -143,11 +178,12 @@ static void close_disk(void *impl, struct eca_store store)
     sim_disk_crash(impl);
 }
 
-struct sim_disk *sim_disk_new(struct eca_sched *sched)
+struct sim_disk *sim_disk_new(struct eca_sched *sched, struct sim_machine *machine)
 {
     struct sim_disk *disk = eca_xalloc(sizeof(*disk));
 
     disk->sched = sched;
+    disk->machine = machine;
     eca_timer_init(&disk->timer, sched, on_commit_due, disk);
     for (size_t k = 0; k < ECA_RECORD_KINDS; k++) {
         disk->rows[k] = eca_map_new();
@@ -170,6 +206,7 @@ void sim_disk_free(struct sim_disk *disk)
         }
         eca_map_free(disk->rows[k]);
     }
+    eca_free(disk->dir);
     eca_free(disk);
 }
 
@@ -186,6 +223,11 @@ void sim_disk_set(struct sim_disk *disk, enum sim_disk_state state, uint32_t tim
     disk->state = state;
     disk->times_left = times;
     disk->takes_ms = takes_ms;
+}
+
+void sim_disk_legacy_written(struct sim_disk *disk)
+{
+    disk->older_than_file = true;
 }
 
 void sim_disk_crash(struct sim_disk *disk)

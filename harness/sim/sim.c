@@ -247,10 +247,14 @@ static int file_read(void *impl, const char *path, struct eca_buf *out, struct e
 
 static int file_write(void *impl, const char *path, struct eca_view text, struct eca_err *err)
 {
+    struct sim *sim = impl;
     eca_auto_free char *full = full_path(path);
 
     (void)err;
-    sim_machine_file(&((struct sim *)impl)->machine, full, text);
+    sim_machine_file(&sim->machine, full, text);
+    if (strcmp(full, DATA_DIR "/" ECA_STATE_FILE) == 0) {
+        sim_disk_legacy_written(sim->disk);
+    }
     return ECA_OK;
 }
 
@@ -421,7 +425,7 @@ int hns_sim_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage,
     sim->trace = fake_trace_new(sim->sched);
     sim->hub = fake_hub_new(sim->sched, sim_rng_port(&sim->fakes_rng), sim->trace);
     sim->memory = fake_memory_new(sim->hub, sim->sched, sim_rng_port(&sim->fakes_rng));
-    sim->disk = sim_disk_new(sim->sched);
+    sim->disk = sim_disk_new(sim->sched, &sim->machine);
     sim_machine_init(&sim->machine, DATA_DIR);
     sim->files = sim_files_new(sim->sched, &sim->machine);
     *ret_stage = (struct hns_stage){

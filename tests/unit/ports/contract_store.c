@@ -202,6 +202,23 @@ START_TEST(loading_stops_at_the_callers_error)
 }
 END_TEST
 
+/* STATE-127, STATE-131: a copy has a name that says why; the store goes on as if nothing were. */
+START_TEST(a_copy_changes_nothing)
+{
+    const struct eca_record one = put(ECA_RECORD_TASK, "a", "1"),
+                            two = put(ECA_RECORD_TASK, "b", "2");
+    char path[ECA_STORE_PATH_BYTES] = "";
+    struct eca_err err = {0};
+
+    keep(&one, 1);
+    ck_assert_msg(eca_store_keep_copy(rig->store(), "some-reason", path, &err) == 0, "%s", err.msg);
+    ck_assert_msg(strstr(path, "some-reason") != NULL, "%s", path);
+    expect("1 a=1\n");
+    keep(&two, 1);
+    expect("1 a=1\n1 b=2\n");
+}
+END_TEST
+
 void contract_store_add(Suite *suite, const struct contract_store_rig *which)
 {
     TCase *tcase = tcase_create("store port");
@@ -215,5 +232,6 @@ void contract_store_add(Suite *suite, const struct contract_store_rig *which)
     tcase_add_test(tcase, the_next_commit_may_start_inside_the_completion);
     tcase_add_test(tcase, of_a_failed_batch_nothing_is_stored);
     tcase_add_test(tcase, loading_stops_at_the_callers_error);
+    tcase_add_test(tcase, a_copy_changes_nothing);
     suite_add_tcase(suite, tcase);
 }

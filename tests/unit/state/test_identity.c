@@ -52,12 +52,14 @@ START_TEST(record_survives_a_round_trip)
     eca_identity_set(&one.cluster, "blue");
     eca_identity_set(&one.instance_arn, "arn:ci");
     eca_identity_set(&one.client_token, "token-1");
+    eca_identity_set(&one.import_sha256, "0123");
     eca_identity_write(&one, &record);
     ck_assert_int_eq(eca_identity_parse(eca_buf_view(&record), &two, NULL), 0);
     ck_assert_str_eq(two.cluster, "blue");
     ck_assert_str_eq(two.instance_arn, "arn:ci");
     ck_assert_str_eq(two.instance_id, "");
     ck_assert_str_eq(two.client_token, "token-1");
+    ck_assert_str_eq(two.import_sha256, "0123");
     ck_assert_int_lt(eca_identity_parse(eca_view_str("{\"Cluster\":7}"), &two, &err), 0);
     ck_assert_str_eq(err.msg, "identity record: Cluster: want string, have number");
     ck_assert_str_eq(two.cluster, "blue");

@@ -10,6 +10,7 @@
 
 #include "agent/base/mem.h"
 #include "agent/sys/host_linux.h"
+#include "agent/sys/store_files.h"
 #include "agent/sys/store_sqlite.h"
 #include "tests/unit/ports/contract.h"
 
@@ -260,6 +261,157 @@ static void read_whole(const char *path, struct eca_buf *out)
                   err.msg);
 }
 
+/* FB-13.7: whatever the process makes, under whatever mask. */
+START_TEST(every_file_is_its_owners_only)
+{
+    static const char *const names[] = {ECA_STORE_FILE, ECA_STORE_FILE "-wal",
+                                        ECA_STORE_FILE "-shm", ECA_STORE_BACKUP, ECA_STORE_LOCK};
+    char copy[ECA_STORE_PATH_BYTES];
+    struct eca_err err = {0};
+    struct stat info;
+
+    eca_store_close(eca_store_sqlite_opener(sqlite), store);
+    remove_dir();
+    ck_assert_int_eq(mkdir(dir, 0777), 0);
+    (void)umask(0);
+    ck_assert_int_eq(eca_store_open(eca_store_sqlite_opener(sqlite), dir, &store, &notes, &err), 0);
+    keep("a", "1");
+    ck_assert_int_eq(reopen(&err), 0); /* makes the copy */
+    keep("a", "2");
+    ck_assert_int_eq(eca_store_keep_copy(store, "why", copy, &err), 0);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        ck_assert_msg(stat(file(names[i]), &info) == 0, "%s", names[i]);
+        ck_assert_msg((info.st_mode & 0777) == 0600, "%s: %o", names[i], info.st_mode);
+    }
+    ck_assert_int_eq(stat(copy, &info), 0);
+    ck_assert_uint_eq(info.st_mode & 0777, 0600);
+}
+END_TEST
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *out = fopen(path, "w");
+
+    ck_assert_msg(out != NULL, "%s", path);
+    ck_assert_int_ge(fputs(text, out), 0);
+    ck_assert_int_eq(fclose(out), 0);
+}
+
+static size_t rows_of(const char *path)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *count = NULL;
+    size_t rows;
+
+    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_prepare_v2(db, "SELECT count(*) FROM task", -1, &count, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(count), SQLITE_ROW);
+    rows = (size_t)sqlite3_column_int64(count, 0);
+    (void)sqlite3_finalize(count);
+    (void)sqlite3_close(db);
+    return rows;
+}
+
+/* STATE-131: two of the same second have two names, and each holds what was there then. */
+START_TEST(copies_are_whole_and_do_not_replace_each_other)
+{
+    char first[ECA_STORE_PATH_BYTES], second[ECA_STORE_PATH_BYTES];
+    struct eca_err err = {0};
+
+    keep("a", "1");
+    ck_assert_int_eq(eca_store_keep_copy(store, "other-instance", first, &err), 0);
+    keep("b", "2");
+    ck_assert_int_eq(eca_store_keep_copy(store, "other-instance", second, &err), 0);
+    ck_assert_str_ne(first, second);
+    ck_assert_uint_eq(rows_of(first), 1);
+    ck_assert_uint_eq(rows_of(second), 2);
+    ck_assert_int_eq(reopen(&err), 0);
+    expect("a=1 b=2 ");
+}
+END_TEST
+
+/* STATE-101, STATE-106, FB-13.6 */
+START_TEST(leftovers_of_broken_saves_are_removed)
+{
+    struct eca_err err = {0};
+
+    write_file(file("tmp_ecs_agent_data1"), "{");
+    write_file(file("tmp_ecs_agent_data22"), "");
+    write_file(file(ECA_STORE_BACKUP_NEW), "half");
+    write_file(file(ECA_STORE_BACKUP_NEW "-journal"), "half");
+    write_file(file("tmp_other"), "mine");
+    write_file(file(ECA_STATE_FILE), "{}");
+    ck_assert_int_eq(reopen(&err), 0);
+    ck_assert_int_ne(access(file("tmp_ecs_agent_data1"), F_OK), 0);
+    ck_assert_int_ne(access(file("tmp_ecs_agent_data22"), F_OK), 0);
+    ck_assert_int_ne(access(file(ECA_STORE_BACKUP_NEW "-journal"), F_OK), 0);
+    ck_assert_int_eq(access(file("tmp_other"), F_OK), 0);
+    ck_assert_int_eq(access(file(ECA_STATE_FILE), F_OK), 0);
+}
+END_TEST
+
+static void set_time(const char *name, time_t seconds)
+{
+    struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
+
+    ck_assert_int_eq(utimensat(AT_FDCWD, file(name), times, 0), 0);
+}
+
+/* STATE-127: the other agent's file counts when it was written after all of the database. */
+START_TEST(a_file_written_after_the_database_is_noticed)
+{
+    struct eca_err err = {0};
+
+    ck_assert(!notes.older_than_file);
+    keep("a", "1");
+    eca_store_close(eca_store_sqlite_opener(sqlite), store);
+    write_file(file(ECA_STATE_FILE), "{}");
+    set_time(ECA_STATE_FILE, 1000);
+    set_time(ECA_STORE_FILE, 2000);
+    ck_assert_int_eq(eca_store_open(eca_store_sqlite_opener(sqlite), dir, &store, &notes, &err), 0);
+    ck_assert(!notes.older_than_file);
+    eca_store_close(eca_store_sqlite_opener(sqlite), store);
+    set_time(ECA_STATE_FILE, 3000);
+    set_time(ECA_STORE_FILE, 2000);
+    write_file(file(ECA_STORE_FILE "-wal"), ""); /* written now: the database was used last */
+    ck_assert_int_eq(eca_store_open(eca_store_sqlite_opener(sqlite), dir, &store, &notes, &err), 0);
+    ck_assert(!notes.older_than_file);
+    eca_store_close(eca_store_sqlite_opener(sqlite), store);
+    set_time(ECA_STORE_FILE, 2000);
+    ck_assert_int_eq(eca_store_open(eca_store_sqlite_opener(sqlite), dir, &store, &notes, &err), 0);
+    ck_assert(notes.older_than_file);
+}
+END_TEST
+
+/* STATE-124: a creation that was interrupted, or an older layout: completed after a copy. */
+START_TEST(an_older_schema_is_copied_and_migrated)
+{
+    struct eca_err err = {0};
+    eca_auto_free char *pattern = eca_xasprintf("ls '%s'/agent.db.schema-0-* >/dev/null 2>&1", dir);
+    char version[8] = "";
+    sqlite3 *db = NULL;
+    sqlite3_stmt *ask = NULL;
+
+    ck_assert_int_ne(system(pattern), 0); /* a new database needs no copy */
+    keep("a", "1");
+    eca_store_close(eca_store_sqlite_opener(sqlite), store);
+    run_sql("DROP TABLE image; PRAGMA user_version=0");
+    ck_assert_msg(eca_store_open(eca_store_sqlite_opener(sqlite), dir, &store, &notes, &err) == 0,
+                  "%s", err.msg);
+    ck_assert(!notes.fresh && !notes.set_aside);
+    expect("a=1 ");
+    ck_assert_int_eq(system(pattern), 0);
+    ck_assert_int_eq(sqlite3_open(file(ECA_STORE_FILE), &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &ask, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(ask), SQLITE_ROW);
+    (void)snprintf(version, sizeof(version), "%s", (const char *)sqlite3_column_text(ask, 0));
+    ck_assert_str_eq(version, "1");
+    (void)sqlite3_finalize(ask);
+    (void)sqlite3_close(db);
+}
+END_TEST
+
 /* STATE-124 */
 START_TEST(a_newer_schema_is_refused_with_both_numbers)
 {
@@ -432,6 +584,11 @@ int main(void)
     tcase_add_test(tcase, a_committed_record_survives_a_kill);
     tcase_add_test(tcase, a_second_agent_is_refused_and_told_who_holds_it);
     tcase_add_test(tcase, a_directory_that_is_none_is_named);
+    tcase_add_test(tcase, every_file_is_its_owners_only);
+    tcase_add_test(tcase, copies_are_whole_and_do_not_replace_each_other);
+    tcase_add_test(tcase, leftovers_of_broken_saves_are_removed);
+    tcase_add_test(tcase, a_file_written_after_the_database_is_noticed);
+    tcase_add_test(tcase, an_older_schema_is_copied_and_migrated);
     tcase_add_test(tcase, a_newer_schema_is_refused_with_both_numbers);
     tcase_add_test(tcase, a_damaged_database_is_set_aside_and_its_copy_used);
     tcase_add_test(tcase, without_a_sound_copy_it_starts_afresh);
