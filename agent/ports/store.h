@@ -55,8 +55,8 @@ static inline int eca_store_commit(struct eca_store store, const struct eca_reco
 }
 /*
  * A copy of everything as it is, under a name of its own that contains `why`, for people to go back
- * to (STATE-127, STATE-131); nothing of ours reads it. Waits for the disk: for the start only, before
- * the first commit. ret_path: ECA_STORE_PATH_BYTES.
+ * to (STATE-127, STATE-131); nothing of ours reads it. Waits for the disk: for the start only,
+ * before the first commit. ret_path: ECA_STORE_PATH_BYTES.
  */
 #define ECA_STORE_PATH_BYTES 256
 static inline int eca_store_keep_copy(struct eca_store store, const char *why, char *ret_path,
@@ -71,7 +71,8 @@ static inline int eca_store_keep_copy(struct eca_store store, const char *why, c
  * crash). Errors: ECA_E_NOT_FOUND directory missing or none (STATE-108), ECA_E_CONFLICT another
  * agent holds it, pid in the sentence (STATE-125), ECA_E_DENIED newer schema (STATE-124).
  *
- * v1.13.1 keeps its state in the same directory; what a failed save of it left is removed (STATE-101).
+ * v1.13.1 keeps its state in the same directory; what a failed save of it left is removed
+ * (STATE-101).
  */
 #define ECA_STATE_FILE "ecs_agent_data.json"
 #define ECA_STATE_FILE_LEFTOVER "tmp_ecs_agent_data" /* and some digits */
