@@ -67,6 +67,11 @@ void eca_agent_start(struct eca_agent *agent);
 void eca_agent_terminate(struct eca_agent *agent);
 /* SIGUSR1: one dump of what everything waits for, into the log (SIG-201). */
 void eca_agent_dump(struct eca_agent *agent);
+/*
+ * Nothing is half done: the agent is registered, no task is between two states, all reports are
+ * accepted and all changes on disk. What a new agent on the same state would not notice.
+ */
+bool eca_agent_is_quiet(struct eca_agent *agent);
 /* Release everything at any moment without a word to anybody: also what a crash does. NULL ok. */
 void eca_agent_free(struct eca_agent *agent);
 

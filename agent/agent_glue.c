@@ -396,6 +396,25 @@ void agent_open_endpoints(struct eca_agent *agent)
                   eca_credentials_handle, &agent->credentials_endpoint);
 }
 
+/* Asks no port: it is not the core that wants to know. */
+bool eca_agent_is_quiet(struct eca_agent *agent)
+{
+    const struct eca_task *task;
+    struct eca_waiting waiting;
+    size_t cursor = 0;
+
+    if (agent->phase != AGENT_RUNNING || eca_reporter_status(agent->reporter).pending > 0 ||
+        eca_journal_status(agent->journal).dirty > 0) {
+        return false;
+    }
+    while ((task = eca_engine_next(agent->engine, &cursor)) != NULL) {
+        if (eca_engine_waiting(agent->engine, task, &waiting)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* ---- SIGUSR1 -------------------------------------------------------------------------------- */
 
 void agent_log_dump(struct eca_agent *agent)

@@ -7,6 +7,7 @@
 
 #include "agent/agent.h"
 #include "agent/base/mem.h"
+#include "agent/base/str.h"
 #include "agent/base/version.h"
 #include "agent/config/cmdline.h"
 #include "agent/config/config.h"
@@ -23,7 +24,7 @@
 #include "agent/sys/files.h"
 #include "agent/sys/healthcheck.h"
 #include "agent/sys/host_linux.h"
-#include "agent/record/record.h"
+#include "agent/record/flight.h"
 #include "agent/sys/http_client.h"
 #include "agent/sys/record_file.h"
 #include "agent/sys/log_sink.h"
@@ -45,8 +46,7 @@ struct process {
     struct eca_files_disk *files;
     struct eca_log_writer *log_writer, *audit_writer;
     struct eca_log log;
-    struct eca_agent *agent;
-    struct eca_recorder *recorder; /* NULL: nothing is recorded */
+    struct eca_flight *flight; /* the agent and its recorder */
     struct eca_record_file *record_file;
     int exit_code;
     bool abort_wanted; /* SIGQUIT: dump, then die loudly */
@@ -87,38 +87,52 @@ static void audit_write(void *impl, const char *line)
 
 /* ---- flight recording (docs/RECORDING.md) ---------------------------------------------------- */
 
-static void enter(struct process *process, const char *what)
-{
-    if (process->recorder != NULL) {
-        eca_recorder_enter(process->recorder, what);
-    }
-}
+#define RECORDING_SEGMENTS 4
+#define RECORDING_MIB_DEFAULT 256
+#define RECORDING_MIB_MAX 65536
 
-static void leave(struct process *process)
+/* In the data directory, when only a signal asks for it. */
+static char *recording_path(void)
 {
-    if (process->recorder != NULL) {
-        eca_recorder_leave(process->recorder);
+    const char *path = getenv("ECS_FLIGHT_RECORDING");
+    struct eca_config *config;
+    char *default_path;
+
+    if (path != NULL && path[0] != '\0') {
+        return eca_xstrdup(path);
     }
+    config = eca_config_load(eca_host_linux());
+    default_path = eca_xasprintf("%s/flight.rec", eca_config_values(config)->data_dir);
+    eca_config_free(config);
+    return default_path;
 }
 
 /* From the environment alone: the recorder stands before the agent reads its configuration. */
-static void start_recording(struct process *process, struct eca_agent_opts *opts)
+static void set_recording(struct process *process, struct eca_flight_opts *opts)
 {
-    const char *path = getenv("ECS_FLIGHT_RECORDING");
-    struct eca_err err = {0};
+    const char *path = getenv("ECS_FLIGHT_RECORDING"), *mib = getenv("ECS_FLIGHT_RECORDING_MIB");
+    eca_auto_free char *file = recording_path();
+    uint64_t ring_mib = RECORDING_MIB_DEFAULT;
 
-    if (path == NULL || path[0] == '\0') {
-        return;
+    if (mib != NULL && (eca_parse_u64(eca_view_str(mib), RECORDING_MIB_MAX, &ring_mib, NULL) < 0 ||
+                        ring_mib == 0)) {
+        ring_mib = RECORDING_MIB_DEFAULT;
+        ECA_WARN(&process->log, NULL, ECA_NO_KV,
+                 "ECS_FLIGHT_RECORDING_MIB takes 1 to %d, not \"%s\"; it is %d", RECORDING_MIB_MAX,
+                 mib, RECORDING_MIB_DEFAULT);
     }
-    process->record_file = eca_record_file_open(path, ECA_RECORD_FILE_BYTES_MAX, &err);
-    if (process->record_file == NULL) {
-        ECA_ERROR(&process->log, NULL, ECA_NO_KV, "Nothing is recorded: %s", err.msg);
-        return;
-    }
-    process->recorder = eca_recorder_new(
-        &opts->ports, (struct eca_record_sink){eca_record_file_line, process->record_file});
-    eca_recorder_head(process->recorder, opts);
-    opts->ports = *eca_recorder_ports(process->recorder);
+    process->record_file = eca_record_file_new(file, RECORDING_SEGMENTS);
+    opts->segments = eca_record_file_port(process->record_file);
+    opts->segment_bytes = (ring_mib << 20) / RECORDING_SEGMENTS;
+    opts->record = path != NULL && path[0] != '\0';
+}
+
+static void toggle_recording(struct process *process)
+{
+    bool on = !eca_flight_recording(process->flight);
+
+    eca_flight_record(process->flight, on);
+    ECA_INFO(&process->log, NULL, ECA_NO_KV, "Flight recording is switched %s", on ? "on" : "off");
 }
 
 /* ---- the run -------------------------------------------------------------------------------- */
@@ -127,9 +141,6 @@ static void on_exit_wanted(void *arg, int code)
 {
     struct process *process = arg;
 
-    if (process->recorder != NULL) {
-        eca_recorder_exit(process->recorder, code);
-    }
     process->exit_code = code;
     eca_loop_stop(process->loop);
 }
@@ -140,17 +151,18 @@ static void on_signal(void *arg, int number)
 
     switch (number) {
     case SIGUSR1:
-        eca_agent_dump(process->agent);
+        eca_agent_dump(eca_flight_agent(process->flight));
+        return;
+    case SIGUSR2:
+        toggle_recording(process);
         return;
     case SIGQUIT:
-        eca_agent_dump(process->agent);
+        eca_agent_dump(eca_flight_agent(process->flight));
         process->abort_wanted = true;
         eca_loop_stop(process->loop);
         return;
     default:
-        enter(process, "terminate");
-        eca_agent_terminate(process->agent);
-        leave(process);
+        eca_flight_terminate(process->flight);
         return;
     }
 }
@@ -165,6 +177,7 @@ static void block_signals(sigset_t *signals)
     (void)sigaddset(signals, SIGHUP);
     (void)sigaddset(signals, SIGQUIT);
     (void)sigaddset(signals, SIGUSR1);
+    (void)sigaddset(signals, SIGUSR2);
     (void)sigprocmask(SIG_BLOCK, signals, NULL);
     (void)signal(SIGPIPE, SIG_IGN); /* SIG-106 */
 }
@@ -210,11 +223,11 @@ static int run(const struct eca_cmdline *cmdline)
 {
     static const struct eca_audit_ops audit_ops = {audit_open, audit_write};
     struct process process = {.exit_code = ECA_EXIT_ERROR};
-    struct eca_agent_opts opts = {.insecure = cmdline->insecure,
-                                  .blackhole_metadata = cmdline->blackhole_metadata,
-                                  .log_level = cmdline->log_level,
-                                  .on_exit = on_exit_wanted,
-                                  .arg = &process};
+    struct eca_flight_opts opts = {.agent = {.insecure = cmdline->insecure,
+                                             .blackhole_metadata = cmdline->blackhole_metadata,
+                                             .log_level = cmdline->log_level,
+                                             .on_exit = on_exit_wanted,
+                                             .arg = &process}};
     struct eca_err err = {0};
     sigset_t signals;
 
@@ -230,7 +243,7 @@ static int run(const struct eca_cmdline *cmdline)
     if (!make_adapters(&process, &signals, &err)) {
         ECA_CRIT(&process.log, NULL, ECA_NO_KV, "Cannot start: %s", err.msg);
     } else {
-        opts.ports = (struct eca_agent_ports){
+        opts.agent.ports = (struct eca_agent_ports){
             .sched = eca_loop_sched(process.loop),
             .entropy = eca_entropy_system(),
             .http = eca_http_client_port(process.http),
@@ -242,18 +255,12 @@ static int run(const struct eca_cmdline *cmdline)
             .audit = {&audit_ops, &process},
             .log = &process.log,
         };
-        start_recording(&process, &opts);
-        process.agent = eca_agent_new(&opts);
-        enter(&process, "start");
-        eca_agent_start(process.agent);
-        leave(&process);
+        set_recording(&process, &opts);
+        process.flight = eca_flight_new(&opts);
+        eca_flight_start(process.flight);
         eca_loop_run(process.loop);
-        if (process.recorder != NULL) {
-            eca_recorder_stop(process.recorder);
-        }
-        eca_agent_free(process.agent);
-        eca_recorder_free(process.recorder);
-        eca_record_file_close(process.record_file);
+        eca_flight_free(process.flight);
+        eca_record_file_free(process.record_file);
     }
     free_adapters(&process);
     eca_log_writer_free(process.audit_writer, FLUSH_MS);

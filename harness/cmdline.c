@@ -20,13 +20,15 @@ void hns_usage(FILE *to)
         "    --live               spawn an agent binary, real sockets, real time\n"
         "    --agent PATH         the binary to spawn; default ecs-agent beside this program\n"
         "    --docker real=SOCKET in front of a real daemon instead of the fake one\n"
+        "    --allow ID,ID        rules that may be broken in every run\n"
         "    --seed N             default 1; same seed, same trace\n"
         "    --twice              run each twice and compare the trace hashes\n"
         "    --keep               leave temporary files of live runs\n"
         "    -v                   show each run's timeline\n"
         "    --log FILE           the agent's whole log, each line with the time of the run\n"
         "    --trace FILE         every event, as JSON lines\n"
-        "    --record FOLDER      a flight recording of each run's agent (its last life)\n"
+        "    --record FOLDER      flight recordings of each run's agent, a segment per life\n"
+        "    --record-kib N       size of a segment (not --live)\n"
         "    --html FILE          every event, as a page with a lane for each party\n"
         "    --junit FILE, --json FILE\n"
         "harness explore [OPTIONS]   scenarios made from seeds: faults, deaths, then all must "
@@ -130,16 +132,20 @@ static bool parse_valued(struct hns_options *options, const char *word, const ch
         {"--agent", &options->agent_path}, {"--junit", &options->junit},
         {"--json", &options->json},        {"--log", &options->log},
         {"--trace", &options->trace},      {"--record", &options->record},
-        {"--html", &options->html},
+        {"--html", &options->html},        {"--allow", &options->allow},
     };
 
     const struct {
         const char *word;
         uint64_t *to;
     } numbers[] = {
-        {"--seed", &options->seed},       {"--seeds", &options->seeds},
-        {"--from", &options->from},       {"--minutes", &options->minutes},
-        {"--workers", &options->workers}, {"--every", &options->every},
+        {"--seed", &options->seed},
+        {"--seeds", &options->seeds},
+        {"--from", &options->from},
+        {"--minutes", &options->minutes},
+        {"--workers", &options->workers},
+        {"--every", &options->every},
+        {"--record-kib", &options->record_kib},
     };
 
     if (value == NULL) {

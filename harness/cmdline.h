@@ -15,11 +15,13 @@ struct hns_options {
     uint64_t seed;
     uint64_t seeds, from, minutes, workers; /* explore */
     uint64_t every;                         /* deaths */
+    uint64_t record_kib;                    /* of a segment of a recording; 0 = no limit */
     bool verbose, twice, keep;
     const char *agent_path, *real_docker;
     const char *junit, *json, *log, *trace, *html; /* files to write, or NULL */
     const char *record;                            /* folder, or NULL */
-    char **files;                                  /* folders are replaced by the scenarios below */
+    const char *allow; /* rules that may be broken in every run, separated by commas; or NULL */
+    char **files;      /* folders are replaced by the scenarios below */
     size_t file_count;
 };
 

@@ -152,6 +152,7 @@ static void play(const struct hns_options *options, struct outputs *outputs,
         .seed = options->seed,
         .agent_path = options->agent_path,
         .real_docker = options->real_docker,
+        .allow = options->allow,
         .keep_files = options->keep,
         .log_file = outputs->log,
         .watch = on_event,
@@ -171,6 +172,7 @@ static void play(const struct hns_options *options, struct outputs *outputs,
     }
     record = record_path(options, scenario, combination);
     opts.record = record;
+    opts.record_bytes = options->record_kib << 10;
     hns_run_scenario(&opts, result);
     if (outputs->html != NULL) {
         report_html_result(outputs->html,

@@ -20,7 +20,7 @@
 struct eca_recorder {
     struct eca_agent_ports outer, ports;
     struct eca_record_sink sink;
-    struct eca_mask mask;
+    struct eca_mask *mask;
     struct eca_sched *sched; /* the core's */
     uint64_t mono_ns;
     int64_t wall_ms;
@@ -91,6 +91,7 @@ static void line_open(struct line *line, struct eca_recorder *recorder, const ch
                       const char *name)
 {
     *line = (struct line){.recorder = recorder};
+    line->text.bytes_max = recorder->stopped ? 1 : 0; /* nothing of it is wanted */
     line->w = eca_json_writer_to(&line->text);
     eca_jw_object(&line->w, NULL);
     eca_jw_str(&line->w, kind, name);
@@ -123,11 +124,11 @@ static void put_bytes(struct line *line, const char *key, struct eca_view bytes)
     eca_auto_buf struct eca_buf out = {0};
     eca_auto_free char *key64 = NULL;
 
-    if (bytes.at == NULL) {
+    if (bytes.at == NULL || line->recorder->stopped) {
         return;
     }
     if (is_text(bytes)) {
-        eca_mask_text(&line->recorder->mask, bytes, &out);
+        eca_mask_text(line->recorder->mask, bytes, &out);
         eca_jw_view(&line->w, key, eca_buf_view(&out));
         return;
     }
@@ -329,7 +330,7 @@ static void put_body(struct line *line, const struct eca_http_call *call)
     }
     if (call->is_secret) {
         eca_jw_str(&line->w, "body",
-                   eca_mask_secret(&line->recorder->mask, eca_buf_view(&call->body)));
+                   eca_mask_secret(line->recorder->mask, eca_buf_view(&call->body)));
     } else {
         put_bytes(line, "body", eca_buf_view(&call->body));
     }
@@ -935,7 +936,7 @@ static void store_close(void *impl, struct eca_store port)
 static void put_variable(struct line *line, const char *key, const char *name, const char *value)
 {
     if (value != NULL && eca_mask_is_secret_variable(name)) {
-        value = eca_mask_secret(&line->recorder->mask, eca_view_str(value));
+        value = eca_mask_secret(line->recorder->mask, eca_view_str(value));
     }
     put_text(line, key, value);
 }
@@ -1116,7 +1117,7 @@ static void make_ports(struct eca_recorder *recorder)
                                                .log = recorder->outer.log};
 }
 
-struct eca_recorder *eca_recorder_new(const struct eca_agent_ports *outer,
+struct eca_recorder *eca_recorder_new(const struct eca_agent_ports *outer, struct eca_mask *mask,
                                       struct eca_record_sink sink)
 {
     static const struct eca_clock_ops clock_ops = {core_mono_ns, core_wall_ms};
@@ -1124,7 +1125,7 @@ struct eca_recorder *eca_recorder_new(const struct eca_agent_ports *outer,
 
     recorder->outer = *outer;
     recorder->sink = sink;
-    eca_mask_init(&recorder->mask);
+    recorder->mask = mask;
     recorder->mono_ns = eca_sched_now_ns(outer->sched);
     recorder->wall_ms = eca_sched_wall_ms(outer->sched);
     recorder->sched = eca_sched_new((struct eca_clock){&clock_ops, recorder});
@@ -1163,7 +1164,6 @@ void eca_recorder_free(struct eca_recorder *recorder)
     eca_timer_stop(&recorder->due);
     eca_deferred_cancel(&recorder->more);
     eca_sched_free(recorder->sched);
-    eca_mask_clear(&recorder->mask);
     eca_free(recorder);
 }
 

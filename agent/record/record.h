@@ -2,6 +2,7 @@
 #define ECA_RECORD_RECORD_H
 
 #include "agent/agent.h"
+#include "agent/record/mask.h"
 
 /*
  * The flight recorder: ports that stand before other ports and write down everything that crosses
@@ -17,7 +18,8 @@ struct eca_record_sink {
 };
 
 struct eca_recorder;
-struct eca_recorder *eca_recorder_new(const struct eca_agent_ports *outer,
+/* mask: borrowed; one mask serves one recorder after the other. */
+struct eca_recorder *eca_recorder_new(const struct eca_agent_ports *outer, struct eca_mask *mask,
                                       struct eca_record_sink sink);
 /* After the agent. Calls that the agent left open are dropped. NULL ok. */
 void eca_recorder_free(struct eca_recorder *recorder);
@@ -31,7 +33,7 @@ void eca_recorder_head(struct eca_recorder *recorder, const struct eca_agent_opt
  */
 void eca_recorder_enter(struct eca_recorder *recorder, const char *what);
 void eca_recorder_leave(struct eca_recorder *recorder);
-/* No line from now on: what freeing the agent closes is not what it does. */
+/* No line from now on: what freeing the agent closes is not what it does. Never inside an entry. */
 void eca_recorder_stop(struct eca_recorder *recorder);
 /* The agent asked for its end. */
 void eca_recorder_exit(struct eca_recorder *recorder, int code);

@@ -11,64 +11,84 @@
 #define BUFFER_BYTES 65536
 
 struct eca_record_file {
-    FILE *file;
-    uint64_t bytes, bytes_max;
-    bool full;
+    char *path;
+    unsigned count;
+    FILE *file; /* NULL: no segment is open */
 };
 
-struct eca_record_file *eca_record_file_open(const char *path, uint64_t bytes_max,
-                                             struct eca_err *err)
+/* NAME, NAME.1, NAME.2, ... each becomes the next one. Missing ones are no error. */
+static void shift(const struct eca_record_file *file)
 {
-    eca_auto_free char *before = eca_xasprintf("%s.1", path);
-    struct eca_record_file *file;
-    int fd;
+    for (unsigned i = file->count - 1; i > 0; i--) {
+        eca_auto_free char *to = eca_xasprintf("%s.%u", file->path, i);
+        eca_auto_free char *from =
+            i == 1 ? eca_xstrdup(file->path) : eca_xasprintf("%s.%u", file->path, i - 1);
 
-    (void)rename(path, before); /* the first recording has none before it */
-    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        (void)eca_err_set_sys(err, ECA_E_DENIED, errno, "flight recording %s", path);
-        return NULL;
+        (void)rename(from, to);
     }
-    file = eca_xalloc(sizeof(*file));
-    file->file = fdopen(fd, "w");
-    file->bytes_max = bytes_max;
-    if (file->file == NULL) {
-        (void)eca_err_set_sys(err, ECA_E_INTERNAL, errno, "flight recording %s", path);
-        (void)close(fd);
-        eca_free(file);
-        return NULL;
-    }
-    (void)setvbuf(file->file, NULL, _IOFBF, BUFFER_BYTES);
-    return file;
 }
 
-static void put(struct eca_record_file *file, struct eca_view line)
-{
-    (void)fwrite(line.at, 1, line.len, file->file);
-    (void)fputc('\n', file->file);
-}
-
-void eca_record_file_line(void *impl, struct eca_view line)
+static void end(void *impl)
 {
     struct eca_record_file *file = impl;
 
-    if (file->full) {
-        return;
+    if (file->file != NULL) {
+        (void)fclose(eca_take(file->file));
     }
-    if (file->bytes + line.len + 1 > file->bytes_max || ferror(file->file) != 0) {
-        file->full = true;
-        put(file, eca_view_str("{\"end\":\"the recording reached its limit\"}"));
-        (void)fflush(file->file);
-        return;
-    }
-    put(file, line);
-    file->bytes += line.len + 1;
 }
 
-void eca_record_file_close(struct eca_record_file *file)
+static int begin(void *impl, struct eca_err *err)
+{
+    struct eca_record_file *file = impl;
+    int fd;
+
+    end(file);
+    shift(file);
+    fd = open(file->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return eca_err_set_sys(err, ECA_E_DENIED, errno, "flight recording %s", file->path);
+    }
+    file->file = fdopen(fd, "w");
+    if (file->file == NULL) {
+        (void)close(fd);
+        return eca_err_set_sys(err, ECA_E_INTERNAL, errno, "flight recording %s", file->path);
+    }
+    (void)setvbuf(file->file, NULL, _IOFBF, BUFFER_BYTES);
+    return ECA_OK;
+}
+
+/* A full disk costs lines of the recording and nothing else. */
+static void put_line(void *impl, struct eca_view line)
+{
+    struct eca_record_file *file = impl;
+
+    if (file->file != NULL) {
+        (void)fwrite(line.at, 1, line.len, file->file);
+        (void)fputc('\n', file->file);
+    }
+}
+
+struct eca_record_file *eca_record_file_new(const char *path, unsigned count)
+{
+    struct eca_record_file *file = eca_xalloc(sizeof(*file));
+
+    file->path = eca_xstrdup(path);
+    file->count = count;
+    return file;
+}
+
+struct eca_segments eca_record_file_port(struct eca_record_file *file)
+{
+    static const struct eca_segments_ops ops = {begin, put_line, end};
+
+    return (struct eca_segments){&ops, file};
+}
+
+void eca_record_file_free(struct eca_record_file *file)
 {
     if (file != NULL) {
-        (void)fclose(file->file);
+        end(file);
+        eca_free(file->path);
         eca_free(file);
     }
 }

@@ -26,8 +26,10 @@ struct live {
     struct fake_docker_relay *relay;
     char *dir, *data_dir, *agent_path;
     bool foreign; /* not our own binary */
+    bool records; /* it makes a flight recording now */
     bool keep_files;
     const char *record;
+    uint64_t record_bytes;
     struct eca_map *env; /* name -> owned "NAME=value" */
     struct hns_child *child;
     bool ended;

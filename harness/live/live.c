@@ -99,6 +99,7 @@ static int agent_start(void *impl, struct eca_err *err)
     }
     hns_child_free(eca_take(live->child));
     live->ended = false;
+    live->records = live->record != NULL;
     return hns_child_start(live->loop, argv, envp, &events, live, &live->child, err);
 }
 
@@ -116,6 +117,21 @@ static void agent_terminate(void *impl)
     if (live->child != NULL) {
         hns_child_signal(live->child, SIGTERM);
     }
+}
+
+/* The signal turns it over; the agent was started with it on when the run is recorded. */
+static int agent_record(void *impl, bool on, struct eca_err *err)
+{
+    struct live *live = impl;
+
+    if (live->foreign) {
+        return eca_err_set(err, ECA_E_INVALID, "no other agent records itself");
+    }
+    if (live->records != on) {
+        live->records = on;
+        hns_child_signal(live->child, SIGUSR2);
+    }
+    return ECA_OK;
 }
 
 static bool agent_running(void *impl)
@@ -479,6 +495,7 @@ int hns_live_set_stage(struct live *live, const struct hns_stage_opts *opts, boo
     live->run = opts->run;
     live->keep_files = opts->keep_files;
     live->record = opts->record;
+    live->record_bytes = opts->record_bytes;
     live->env = eca_map_new();
     if (find_agent(live, opts->agent_path, err) < 0 || make_dirs(live, err) < 0) {
         return ECA_E_INTERNAL;
@@ -537,6 +554,7 @@ int hns_live_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage
     static const struct hns_stage_ops ops = {.agent_start = agent_start,
                                              .agent_kill = agent_kill,
                                              .agent_terminate = agent_terminate,
+                                             .agent_record = agent_record,
                                              .agent_running = agent_running,
                                              .agent_env = hns_live_env,
                                              .turn = turn,

@@ -880,14 +880,16 @@ static struct eca_agent_ports ports_of(struct replay *replay)
 static void play_all(struct replay *replay, struct eca_agent_opts *opts)
 {
     struct eca_agent_ports ports = ports_of(replay);
+    struct eca_mask mask;
     eca_json line;
 
-    replay->recorder = eca_recorder_new(&ports, (struct eca_record_sink){on_line, replay});
+    eca_mask_init(&mask);
+    replay->recorder = eca_recorder_new(&ports, &mask, (struct eca_record_sink){on_line, replay});
     opts->ports = *eca_recorder_ports(replay->recorder);
     opts->on_exit = on_exit_wanted;
     opts->arg = replay;
     replay->agent = eca_agent_new(opts);
-    while (!replay->agent_ended && (line = peek(replay)) != NULL) {
+    while (!replay->agent_ended && (line = peek(replay)) != NULL && text_of(line, "end") == NULL) {
         play(replay, line);
     }
     replay->result->ended = replay->agent_ended;
@@ -895,6 +897,7 @@ static void play_all(struct replay *replay, struct eca_agent_opts *opts)
     replay->at = replay->line_count; /* what the end closes is not compared */
     eca_agent_free(replay->agent);
     eca_recorder_free(replay->recorder);
+    eca_mask_clear(&mask);
 }
 
 static void free_list(struct eca_list *list, size_t offset)

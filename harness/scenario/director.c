@@ -33,6 +33,14 @@ uint64_t hns_now_ns(const struct hns_run *run)
 
 static bool is_allowed(const struct hns_run *run, const char *rule)
 {
+    size_t len = strlen(rule);
+
+    for (const char *at = run->opts->allow; at != NULL; at = strchr(at, ',')) {
+        at += *at == ',' ? 1 : 0;
+        if (strncmp(at, rule, len) == 0 && (at[len] == ',' || at[len] == '\0')) {
+            return true;
+        }
+    }
     return hns_node_get(run->scenario->allow, rule) != NULL;
 }
 
@@ -856,7 +864,8 @@ static void open_and_play(struct hns_run *run)
                                         .agent_path = run->opts->agent_path,
                                         .real_docker = run->opts->real_docker,
                                         .keep_files = run->opts->keep_files,
-                                        .record = run->opts->record};
+                                        .record = run->opts->record,
+                                        .record_bytes = run->opts->record_bytes};
     struct eca_err err = {0};
 
     if (run->opts->open_stage(&stage_opts, &run->stage, &err) < 0) {

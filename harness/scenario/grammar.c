@@ -22,6 +22,7 @@ static const char *const stats_words[] = {"normal",    "online-cpus", "zero",   
 static const char *const ecr_words[] = {"one",        "none",      "two", "no-colon",
                                         "not-base64", "no-expiry", NULL};
 static const char *const acks_words[] = {"all", "none", "once", NULL};
+static const char *const switch_words[] = {"on", "off", NULL};
 static const char *const disk_words[] = {"ok", "fail", "full", NULL};
 
 const struct hns_member hns_container_members[] = {
@@ -668,6 +669,9 @@ const struct hns_verb hns_verbs[] = {
      NULL},
     {"agent.env", HNS_T_PAIRS, "environment at the next start; null removes", NULL, NULL, false,
      NULL},
+    {"agent.record", HNS_T_WORD,
+     "switch its flight recording; on replaces its core by a new one on the same state", NULL, NULL,
+     false, switch_words},
     {"advance", HNS_T_DURATION, "let time pass (virtual time jumps)", NULL, NULL, false, NULL},
     {"expect", HNS_T_EVENT, "an event must come", NULL, NULL, false, NULL},
     {"expect.any_order", HNS_T_EVENTS, "all of these must come, in any order", NULL, NULL, false,

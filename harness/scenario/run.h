@@ -37,6 +37,8 @@ struct hns_stage_ops {
     int (*agent_start)(void *impl, struct eca_err *err);
     void (*agent_kill)(void *impl); /* no effect when it does not run */
     void (*agent_terminate)(void *impl);
+    /* Switch its flight recording on or off; it has to run. */
+    int (*agent_record)(void *impl, bool on, struct eca_err *err);
     bool (*agent_running)(void *impl);
     /* Environment of the next start; value NULL removes. */
     void (*agent_env)(void *impl, const char *name, const char *value);
@@ -76,6 +78,9 @@ struct hns_stage {
     struct fake_base base; /* what the cast is built on; the stage owns it */
 };
 
+/* Of a flight recording that a run leaves. */
+#define HNS_RECORD_SEGMENTS 16
+
 /* What a stage needs to know of the run. */
 struct hns_stage_opts {
     struct hns_run *run;
@@ -83,7 +88,8 @@ struct hns_stage_opts {
     const char *agent_path;  /* live */
     const char *real_docker; /* live: socket of a real daemon, or NULL */
     bool keep_files;         /* live: leave the temporary directory */
-    const char *record;      /* file for a flight recording of the agent's last life, or NULL */
+    uint64_t record_bytes;   /* of a segment of it; 0 = no limit */
+    const char *record;      /* file for flight recordings of the agent, or NULL */
 };
 typedef int hns_stage_open_fn(const struct hns_stage_opts *opts, struct hns_stage *ret_stage,
                               struct eca_err *err);
@@ -134,11 +140,13 @@ struct hns_run_opts {
     uint64_t seed;
     const char *agent_path;
     const char *real_docker;
+    const char *allow;   /* rules that may be broken, separated by commas; or NULL */
     const char *command; /* what reproduces the run: "build/harness run --live" */
     hns_watch_fn *watch; /* every event as it happens, or NULL */
     void *watch_arg;
     bool keep_files;
-    const char *record;        /* as in hns_stage_opts */
+    const char *record; /* as in hns_stage_opts */
+    uint64_t record_bytes;
     FILE *log_file;            /* gets every line of the agent's log, or NULL */
     uint64_t live_wait_ns_max; /* live: longer steps skip the scenario; 0 = 60 s */
     uint64_t death_at_turn;    /* SIGKILL before this turn, and a new start at once; 0 = none */

@@ -102,6 +102,19 @@ static int verb_env(struct hns_run *run, struct hns_cursor *cursor, const struct
     return ECA_OK;
 }
 
+static int verb_record(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
+{
+    bool on = strcmp(hns_run_text(run, args->node), "on") == 0;
+    struct eca_err err = {0};
+
+    if (!run->stage.ops->agent_running(run->stage.impl)) {
+        hns_fail(run, cursor->step, "agent.record: it does not run");
+    } else if (run->stage.ops->agent_record(run->stage.impl, on, &err) < 0) {
+        hns_fail(run, cursor->step, "agent.record: %s", err.msg);
+    }
+    return ECA_OK;
+}
+
 static int verb_advance(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
 {
     hns_wait_time(run, cursor, hns_run_duration_ns(run, args->node, 0));
@@ -279,6 +292,7 @@ const struct hns_verb_entry hns_verbs_agent[] = {
     {"agent.restart", verb_restart},
     {"agent.ensure", verb_ensure},
     {"agent.env", verb_env},
+    {"agent.record", verb_record},
     {"advance", verb_advance},
     {"resources", verb_resources},
     {"repeat", verb_repeat},

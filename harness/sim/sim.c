@@ -2,11 +2,11 @@
 
 #include <string.h>
 
-#include "agent/agent.h"
+#include "agent/record/flight.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "agent/base/timefmt.h"
-#include "harness/record/tap.h"
+#include "agent/sys/record_file.h"
 #include "harness/scenario/inside.h"
 #include "harness/sim/disk.h"
 #include "harness/sim/files.h"
@@ -30,9 +30,10 @@ struct sim {
     struct sim_files *files;
     struct sim_machine machine;
     struct eca_log log;
-    struct eca_agent *agent;
+    struct eca_flight *flight; /* the agent and its recorder */
     const char *record;
-    struct hns_tap *tap;
+    uint64_t record_bytes;
+    struct eca_record_file *record_file;
     bool agent_ended; /* it asked for its end: freed before the next turn */
 };
 
@@ -57,9 +58,8 @@ static void clock_step(void *impl, int64_t by_ms)
 
 static void drop_agent(struct sim *sim)
 {
-    hns_tap_stop(sim->tap);
-    eca_agent_free(eca_take(sim->agent));
-    hns_tap_free(eca_take(sim->tap));
+    eca_flight_free(eca_take(sim->flight));
+    eca_record_file_free(eca_take(sim->record_file));
 }
 
 /* An agent that asked for its end is freed between two rounds, never inside its own call. */
@@ -105,7 +105,6 @@ static void on_agent_exit(void *arg, int code)
     struct sim *sim = arg;
 
     sim->agent_ended = true;
-    hns_tap_exit(sim->tap, code);
     hns_run_agent_exit(sim->run, code);
 }
 
@@ -124,20 +123,20 @@ static bool has_option(struct sim *sim, const char *option)
 static int agent_start(void *impl, struct eca_err *err)
 {
     struct sim *sim = impl;
-    struct eca_agent_opts opts = {
-        .ports = {.sched = sim->sched,
-                  .entropy = sim_rng_port(&sim->agent_rng),
-                  .http = fake_memory_http(sim->memory),
-                  .files = sim_files_port(sim->files),
-                  .channel = fake_memory_channel(sim->memory),
-                  .endpoint = sim_machine_endpoint(&sim->machine),
-                  .store = sim_disk_opener(sim->disk),
-                  .host = sim_machine_host(&sim->machine),
-                  .log = &sim->log},
-        .insecure = has_option(sim, "-k"),
-        .blackhole_metadata = has_option(sim, "-blackhole-ec2-metadata"),
-        .on_exit = on_agent_exit,
-        .arg = sim,
+    struct eca_flight_opts opts = {
+        .agent = {.ports = {.sched = sim->sched,
+                            .entropy = sim_rng_port(&sim->agent_rng),
+                            .http = fake_memory_http(sim->memory),
+                            .files = sim_files_port(sim->files),
+                            .channel = fake_memory_channel(sim->memory),
+                            .endpoint = sim_machine_endpoint(&sim->machine),
+                            .store = sim_disk_opener(sim->disk),
+                            .host = sim_machine_host(&sim->machine),
+                            .log = &sim->log},
+                  .insecure = has_option(sim, "-k"),
+                  .blackhole_metadata = has_option(sim, "-blackhole-ec2-metadata"),
+                  .on_exit = on_agent_exit,
+                  .arg = sim},
     };
 
     (void)err;
@@ -147,9 +146,14 @@ static int agent_start(void *impl, struct eca_err *err)
                                 .sink_arg = sim,
                                 .wall_ms = sim_wall_ms,
                                 .wall_arg = sim};
-    sim->tap = hns_tap_new(sim->record, &opts);
-    sim->agent = eca_agent_new(&opts);
-    hns_tap_start(sim->tap, sim->agent);
+    if (sim->record != NULL) {
+        sim->record_file = eca_record_file_new(sim->record, HNS_RECORD_SEGMENTS);
+        opts.segments = eca_record_file_port(sim->record_file);
+        opts.segment_bytes = sim->record_bytes;
+        opts.record = true;
+    }
+    sim->flight = eca_flight_new(&opts);
+    eca_flight_start(sim->flight);
     return ECA_OK;
 }
 
@@ -170,16 +174,25 @@ static void agent_terminate(void *impl)
 {
     struct sim *sim = impl;
 
-    if (sim->agent != NULL) {
-        hns_tap_terminate(sim->tap, sim->agent);
+    if (sim->flight != NULL) {
+        eca_flight_terminate(sim->flight);
     }
+}
+
+static int agent_record(void *impl, bool on, struct eca_err *err)
+{
+    struct sim *sim = impl;
+
+    (void)err;
+    eca_flight_record(sim->flight, on);
+    return ECA_OK;
 }
 
 static bool agent_running(void *impl)
 {
     struct sim *sim = impl;
 
-    return sim->agent != NULL && !sim->agent_ended;
+    return sim->flight != NULL && !sim->agent_ended;
 }
 
 static void agent_env(void *impl, const char *name, const char *value)
@@ -391,6 +404,7 @@ int hns_sim_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage,
     static const struct hns_stage_ops ops = {.agent_start = agent_start,
                                              .agent_kill = agent_kill,
                                              .agent_terminate = agent_terminate,
+                                             .agent_record = agent_record,
                                              .agent_running = agent_running,
                                              .agent_env = agent_env,
                                              .turn = turn,
@@ -410,6 +424,7 @@ int hns_sim_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage,
 
     sim->run = opts->run;
     sim->record = opts->record;
+    sim->record_bytes = opts->record_bytes;
     sim->mono_ns = UINT64_C(1000000000); /* not 0: an uninitialised deadline must not look due */
     sim->wall_base_ms = WALL_DEFAULT_MS;
     if (wall != NULL) {

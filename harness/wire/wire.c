@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "agent/agent.h"
+#include "agent/record/flight.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "agent/base/timefmt.h"
@@ -11,9 +11,9 @@
 #include "agent/sys/endpoint_mhd.h"
 #include "agent/sys/files.h"
 #include "agent/sys/host_linux.h"
+#include "agent/sys/record_file.h"
 #include "agent/sys/store_sqlite.h"
 #include "harness/live/inside.h"
-#include "harness/record/tap.h"
 #include "harness/scenario/inside.h"
 #include "harness/wire/shim.h"
 
@@ -34,8 +34,8 @@ struct wire {
     struct eca_endpoint_mhd *endpoint;
     struct eca_store_sqlite *store;
     struct eca_files_disk *files;
-    struct eca_agent *agent;
-    struct hns_tap *tap;
+    struct eca_flight *flight; /* the agent and its recorder */
+    struct eca_record_file *record_file;
     bool agent_ended; /* it asked for its end: freed before the next turn */
 };
 
@@ -81,9 +81,8 @@ static void move_time(struct wire *wire)
 
 static void end_agent(struct wire *wire)
 {
-    hns_tap_stop(wire->tap);
-    eca_agent_free(eca_take(wire->agent));
-    hns_tap_free(eca_take(wire->tap));
+    eca_flight_free(eca_take(wire->flight));
+    eca_record_file_free(eca_take(wire->record_file));
     eca_files_disk_free(eca_take(wire->files));
     eca_store_sqlite_free(eca_take(wire->store));
     eca_endpoint_mhd_free(eca_take(wire->endpoint));
@@ -134,7 +133,6 @@ static void on_agent_exit(void *arg, int code)
     struct wire *wire = arg;
 
     wire->agent_ended = true;
-    hns_tap_exit(wire->tap, code);
     hns_run_agent_exit(wire->live.run, code);
 }
 
@@ -192,10 +190,11 @@ static int agent_start(void *impl, struct eca_err *err)
         .loop = live->loop, .trust = trust, .env = env, .env_arg = wire};
     struct eca_channel_lws_opts channel_opts = {
         .loop = live->loop, .trust = trust, .env = env, .env_arg = wire};
-    struct eca_agent_opts opts = {.insecure = has_option(wire, "-k"),
-                                  .blackhole_metadata = has_option(wire, "-blackhole-ec2-metadata"),
-                                  .on_exit = on_agent_exit,
-                                  .arg = wire};
+    struct eca_flight_opts opts = {
+        .agent = {.insecure = has_option(wire, "-k"),
+                  .blackhole_metadata = has_option(wire, "-blackhole-ec2-metadata"),
+                  .on_exit = on_agent_exit,
+                  .arg = wire}};
 
     bury_agent(wire);
     wire->log = (struct eca_log){.level = ECA_LOG_DEBUG,
@@ -211,18 +210,23 @@ static int agent_start(void *impl, struct eca_err *err)
     wire->endpoint = eca_endpoint_mhd_new(live->loop, &wire->log);
     wire->store = eca_store_sqlite_new(live->loop);
     wire->files = eca_files_disk_new(live->loop);
-    opts.ports = (struct eca_agent_ports){.sched = live->sched,
-                                          .entropy = sim_rng_port(&wire->agent_rng),
-                                          .http = eca_http_client_port(wire->http),
-                                          .files = eca_files_disk_port(wire->files),
-                                          .channel = eca_channel_lws_port(wire->channel),
-                                          .endpoint = eca_endpoint_mhd_port(wire->endpoint),
-                                          .store = eca_store_sqlite_opener(wire->store),
-                                          .host = host_of(wire),
-                                          .log = &wire->log};
-    wire->tap = hns_tap_new(wire->live.record, &opts);
-    wire->agent = eca_agent_new(&opts);
-    hns_tap_start(wire->tap, wire->agent);
+    opts.agent.ports = (struct eca_agent_ports){.sched = live->sched,
+                                                .entropy = sim_rng_port(&wire->agent_rng),
+                                                .http = eca_http_client_port(wire->http),
+                                                .files = eca_files_disk_port(wire->files),
+                                                .channel = eca_channel_lws_port(wire->channel),
+                                                .endpoint = eca_endpoint_mhd_port(wire->endpoint),
+                                                .store = eca_store_sqlite_opener(wire->store),
+                                                .host = host_of(wire),
+                                                .log = &wire->log};
+    if (wire->live.record != NULL) {
+        wire->record_file = eca_record_file_new(wire->live.record, HNS_RECORD_SEGMENTS);
+        opts.segments = eca_record_file_port(wire->record_file);
+        opts.segment_bytes = wire->live.record_bytes;
+        opts.record = true;
+    }
+    wire->flight = eca_flight_new(&opts);
+    eca_flight_start(wire->flight);
     return ECA_OK;
 }
 
@@ -239,16 +243,25 @@ static void agent_terminate(void *impl)
 {
     struct wire *wire = ((struct live *)impl)->wire;
 
-    if (wire->agent != NULL) {
-        hns_tap_terminate(wire->tap, wire->agent);
+    if (wire->flight != NULL) {
+        eca_flight_terminate(wire->flight);
     }
+}
+
+static int agent_record(void *impl, bool on, struct eca_err *err)
+{
+    struct wire *wire = ((struct live *)impl)->wire;
+
+    (void)err;
+    eca_flight_record(wire->flight, on);
+    return ECA_OK;
 }
 
 static bool agent_running(void *impl)
 {
     struct wire *wire = ((struct live *)impl)->wire;
 
-    return wire->agent != NULL && !wire->agent_ended;
+    return wire->flight != NULL && !wire->agent_ended;
 }
 
 /* As in simulation: the process is the harness's own. */
@@ -298,6 +311,7 @@ int hns_wire_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage
     static const struct hns_stage_ops ops = {.agent_start = agent_start,
                                              .agent_kill = agent_kill,
                                              .agent_terminate = agent_terminate,
+                                             .agent_record = agent_record,
                                              .agent_running = agent_running,
                                              .agent_env = hns_live_env,
                                              .turn = turn,
