@@ -35,7 +35,12 @@ int eca_status_from_json(eca_json value, bool for_task, enum eca_status *ret_sta
         return ECA_OK;
     }
     if (eca_json_type(value) != ECA_JSON_STRING) {
-        return eca_err_set(err, ECA_E_INVALID, "%s must be a string or null", kind);
+        eca_auto_buf struct eca_buf raw = {0};
+
+        eca_json_print(value, &raw);
+        return for_task ? eca_err_set(err, ECA_E_INVALID, "%s must be a string or null", kind)
+                        : eca_err_set(err, ECA_E_INVALID, "%s must be a string or null; Got %.60s",
+                                      kind, eca_buf_str(&raw));
     }
     text = eca_json_str(value);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -86,7 +86,7 @@ static void log_sink(void *arg, enum eca_log_level level, int64_t wall_ms, struc
     struct rig *rig = arg;
 
     (void)wall_ms;
-    (void)line;
+    eca_buf_add(&rig->said, line.at, line.len);
     rig->lines += level >= ECA_LOG_WARN ? 1 : 0;
 }
 
@@ -193,6 +193,7 @@ void rig_clear(struct rig *rig)
     memory_store_clear(&rig->store);
     eca_buf_clear(&rig->reports);
     eca_buf_clear(&rig->changes);
+    eca_buf_clear(&rig->said);
     manual_clock_clear(&rig->clock);
 }
 
@@ -241,4 +242,32 @@ enum eca_status rig_known(const struct rig *rig, const char *arn)
 
     ck_assert_ptr_nonnull(task);
     return task->known;
+}
+
+size_t rig_asked(const struct rig *rig, const char *line)
+{
+    return script_runtime_count(&rig->docker, line);
+}
+
+void rig_reports_are(const struct rig *rig, const char *want)
+{
+    ck_assert_str_eq(eca_buf_str(&rig->reports), want);
+}
+
+size_t rig_said(const struct rig *rig, const char *level, const char *text)
+{
+    eca_auto_free char *mark = eca_xasprintf("[%s]", level);
+    const char *at = eca_buf_str(&rig->said);
+    size_t count = 0;
+
+    while (*at != '\0') {
+        size_t len = strcspn(at, "\n");
+
+        count += memmem(at, len, mark, strlen(mark)) != NULL &&
+                         memmem(at, len, text, strlen(text)) != NULL
+                     ? 1
+                     : 0;
+        at += len + (at[len] == '\n' ? 1 : 0);
+    }
+    return count;
 }

@@ -30,7 +30,8 @@ struct rig {
     const char *sink_stuck_arn; /* attempts for this task do not end */
     struct eca_list sent;
     size_t attempts, open, open_max;
-    size_t lines; /* of the log at warning level and above */
+    size_t lines;        /* of the log at warning level and above */
+    struct eca_buf said; /* lines of the log, "[INFO] message module=...", from debug on */
     struct eca_log log;
 };
 
@@ -49,6 +50,12 @@ void rig_add(struct rig *rig, const char *arn, const char *status, int64_t seq,
 void rig_run(struct rig *rig, uint64_t ms);
 const struct eca_container *rig_container(const struct rig *rig, const char *arn, const char *name);
 enum eca_status rig_known(const struct rig *rig, const char *arn);
+
+/* How often a call that begins so was made. */
+size_t rig_asked(const struct rig *rig, const char *line);
+void rig_reports_are(const struct rig *rig, const char *want);
+/* How often the log has a line of this level that holds the text. */
+size_t rig_said(const struct rig *rig, const char *level, const char *text);
 
 #define ONE "\"containers\":[{\"name\":\"web\",\"image\":\"busybox\",\"essential\":true}]"
 

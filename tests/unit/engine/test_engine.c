@@ -18,22 +18,12 @@ static void teardown(void)
     rig_clear(&w);
 }
 
-static void reports_are(const char *want)
-{
-    ck_assert_str_eq(eca_buf_str(&w.reports), want);
-}
-
-static size_t asked(const char *line)
-{
-    return script_runtime_count(&w.docker, line);
-}
-
 static void running(void)
 {
     rig_start(&w);
     rig_add(&w, ARN, "RUNNING", 0, ONE);
     rig_run(&w, 100);
-    reports_are("web RUNNING\ntask RUNNING\n");
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
 }
 
 /* ENG-401, TASKM-301, TASKM-303, TASKM-307, TASKM-314, TASKM-120: one task, from payload to
@@ -43,15 +33,15 @@ START_TEST(task_runs_stops_and_is_cleaned_up)
     running();
     rig_add(&w, ARN, "STOPPED", 3, ONE);
     rig_run(&w, 100);
-    reports_are("web RUNNING\ntask RUNNING\nweb STOPPED 143\ntask STOPPED\n");
-    ck_assert_uint_eq(asked("pull busybox"), 1);
-    ck_assert_uint_eq(asked("create web"), 1);
-    ck_assert_uint_eq(asked("start web"), 1);
-    ck_assert_uint_eq(asked("stop web"), 1);
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\nweb STOPPED 143\ntask STOPPED\n");
+    ck_assert_uint_eq(rig_asked(&w, "pull busybox"), 1);
+    ck_assert_uint_eq(rig_asked(&w, "create web"), 1);
+    ck_assert_uint_eq(rig_asked(&w, "start web"), 1);
+    ck_assert_uint_eq(rig_asked(&w, "stop web"), 1);
     ck_assert_str_eq(eca_buf_str(&w.changes), "id-web-1 RUNNING\nid-web-1 STOPPED\n");
-    ck_assert_uint_eq(asked("remove"), 0);
+    ck_assert_uint_eq(rig_asked(&w, "remove"), 0);
     rig_run(&w, 3 * 3600 * 1000);
-    ck_assert_uint_eq(asked("remove web"), 1);
+    ck_assert_uint_eq(rig_asked(&w, "remove web"), 1);
     ck_assert_uint_eq(eca_engine_task_count(w.engine), 0);
     ck_assert_ptr_null(memory_store_get(&w.store, ECA_RECORD_TASK, ARN));
 }
@@ -67,7 +57,8 @@ START_TEST(essential_exit_stops_siblings)
     rig_run(&w, 100);
     script_runtime_die(&w.docker, "a", 9);
     rig_run(&w, 100);
-    reports_are("a RUNNING\nb RUNNING\ntask RUNNING\na STOPPED 9\nb STOPPED 143\ntask STOPPED\n");
+    rig_reports_are(
+        &w, "a RUNNING\nb RUNNING\ntask RUNNING\na STOPPED 9\nb STOPPED 143\ntask STOPPED\n");
 }
 END_TEST
 
@@ -78,10 +69,10 @@ START_TEST(failed_stop_is_repeated)
     (void)script_runtime_rule(&w.docker, "stop", "web", ECA_OUTCOME_FAILED, 2);
     rig_add(&w, ARN, "STOPPED", 0, ONE);
     rig_run(&w, 900);
-    reports_are("web RUNNING\ntask RUNNING\n");
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
     rig_run(&w, 5000);
-    reports_are("web RUNNING\ntask RUNNING\nweb STOPPED 143\ntask STOPPED\n");
-    ck_assert_uint_eq(asked("stop web"), 3);
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\nweb STOPPED 143\ntask STOPPED\n");
+    ck_assert_uint_eq(rig_asked(&w, "stop web"), 3);
 }
 END_TEST
 
@@ -97,15 +88,16 @@ START_TEST(unstoppable_container_is_given_up)
     rig_add(&w, ARN, "STOPPED", 10, ONE);
     rig_add(&w, ARN2, "RUNNING", 10, ONE);
     rig_run(&w, 200);
-    ck_assert_uint_eq(asked("pull busybox"), 1);
+    ck_assert_uint_eq(rig_asked(&w, "pull busybox"), 1);
     rig_run(&w, 120 * 1000);
-    ck_assert_uint_eq(asked("stop web"), 5);
-    ck_assert_uint_eq(asked("kill web"), 1);
-    reports_are("web RUNNING\ntask RUNNING\n"
-                "web STOPPED (DockerTimeoutError: Could not transition to stopped; timed out after "
-                "waiting 1m0s)\ntask STOPPED\n"
-                "u/web RUNNING\nu/task RUNNING\n");
-    ck_assert_uint_eq(asked("pull busybox"), 2);
+    ck_assert_uint_eq(rig_asked(&w, "stop web"), 5);
+    ck_assert_uint_eq(rig_asked(&w, "kill web"), 1);
+    rig_reports_are(
+        &w, "web RUNNING\ntask RUNNING\n"
+            "web STOPPED (DockerTimeoutError: Could not transition to stopped; timed out after "
+            "waiting 1m0s)\ntask STOPPED\n"
+            "u/web RUNNING\nu/task RUNNING\n");
+    ck_assert_uint_eq(rig_asked(&w, "pull busybox"), 2);
 }
 END_TEST
 
@@ -117,11 +109,11 @@ START_TEST(stop_is_not_concluded_while_docker_is_silent)
     (void)script_runtime_rule(&w.docker, "ping", NULL, ECA_OUTCOME_TIMEOUT, UINT32_MAX);
     rig_add(&w, ARN, "STOPPED", 0, ONE);
     rig_run(&w, 600 * 1000);
-    reports_are("web RUNNING\ntask RUNNING\n");
-    ck_assert_uint_eq(asked("kill web"), 0);
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
+    ck_assert_uint_eq(rig_asked(&w, "kill web"), 0);
     script_runtime_unrule(&w.docker);
     rig_run(&w, 60 * 1000);
-    reports_are("web RUNNING\ntask RUNNING\nweb STOPPED 143\ntask STOPPED\n");
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\nweb STOPPED 143\ntask STOPPED\n");
 }
 END_TEST
 
@@ -132,12 +124,13 @@ START_TEST(late_start_is_stopped)
     (void)script_runtime_rule(&w.docker, "start", "web", ECA_OUTCOME_TIMEOUT, 1);
     rig_add(&w, ARN, "RUNNING", 0, ONE);
     rig_run(&w, 2000);
-    reports_are("");
+    rig_reports_are(&w, "");
     script_runtime_find(&w.docker, "web")->state = SCRIPT_RUNNING;
     rig_run(&w, 60 * 1000);
     ck_assert_uint_eq(script_runtime_alive(&w.docker), 0);
-    reports_are("web STOPPED 143 (DockerTimeoutError: Could not transition to started; timed out "
-                "after waiting 1m0s)\ntask STOPPED\n");
+    rig_reports_are(
+        &w, "web STOPPED 143 (DockerTimeoutError: Could not transition to started; timed out "
+            "after waiting 1m0s)\ntask STOPPED\n");
 }
 END_TEST
 
@@ -148,8 +141,8 @@ START_TEST(short_container_runs_then_stops)
     rig_start(&w);
     rig_add(&w, ARN, "RUNNING", 0, ONE);
     rig_run(&w, 100);
-    reports_are("web RUNNING\ntask RUNNING\nweb STOPPED 0\ntask STOPPED\n");
-    ck_assert_uint_eq(asked("stop"), 0);
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\nweb STOPPED 0\ntask STOPPED\n");
+    ck_assert_uint_eq(rig_asked(&w, "stop"), 0);
 }
 END_TEST
 
@@ -161,7 +154,7 @@ START_TEST(failed_start_stops_the_task)
     rig_add(&w, ARN, "RUNNING", 0,
             "\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"essential\":true}]");
     rig_run(&w, 100);
-    reports_are("a STOPPED (CannotStartContainerError: scripted failed)\ntask STOPPED\n");
+    rig_reports_are(&w, "a STOPPED (CannotStartContainerError: scripted failed)\ntask STOPPED\n");
 }
 END_TEST
 
@@ -172,18 +165,20 @@ START_TEST(pull_is_retried)
     (void)script_runtime_rule(&w.docker, "pull", "busybox", ECA_OUTCOME_FAILED, 2);
     rig_add(&w, ARN, "RUNNING", 0, ONE);
     rig_run(&w, 10 * 1000);
-    ck_assert_uint_eq(asked("pull busybox"), 3);
-    reports_are("web RUNNING\ntask RUNNING\n");
+    ck_assert_uint_eq(rig_asked(&w, "pull busybox"), 3);
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
     eca_buf_reset(&w.reports);
     (void)script_runtime_rule(&w.docker, "pull", "busybox", ECA_OUTCOME_FAILED, UINT32_MAX);
     rig_add(&w, ARN2, "RUNNING", 0, ONE);
     rig_run(&w, 60 * 1000);
-    ck_assert_uint_eq(asked("pull busybox"), 8);
-    reports_are("u/web RUNNING (CannotPullContainerError: scripted failed)\nu/task RUNNING\n");
+    ck_assert_uint_eq(rig_asked(&w, "pull busybox"), 8);
+    rig_reports_are(&w,
+                    "u/web RUNNING (CannotPullContainerError: scripted failed)\nu/task RUNNING\n");
     script_runtime_die(&w.docker, "web", 0); /* TASKM-158: the pull error is over */
     rig_run(&w, 100);
-    reports_are("u/web RUNNING (CannotPullContainerError: scripted failed)\nu/task RUNNING\n"
-                "u/web STOPPED 0\nu/task STOPPED\n");
+    rig_reports_are(&w,
+                    "u/web RUNNING (CannotPullContainerError: scripted failed)\nu/task RUNNING\n"
+                    "u/web STOPPED 0\nu/task STOPPED\n");
 }
 END_TEST
 
@@ -195,11 +190,11 @@ START_TEST(hanging_pull_is_cancelled_by_a_stop)
     rig_add(&w, ARN, "RUNNING", 0, "\"containers\":[{\"name\":\"web\",\"image\":\"slow\"}]");
     rig_add(&w, ARN2, "RUNNING", 0, ONE);
     rig_run(&w, 1000);
-    reports_are("u/web RUNNING\nu/task RUNNING\n");
+    rig_reports_are(&w, "u/web RUNNING\nu/task RUNNING\n");
     rig_add(&w, ARN, "STOPPED", 0, ONE);
     rig_run(&w, 100);
-    ck_assert_uint_eq(asked("cancel pull"), 1);
-    reports_are("u/web RUNNING\nu/task RUNNING\nweb STOPPED\ntask STOPPED\n");
+    ck_assert_uint_eq(rig_asked(&w, "cancel pull"), 1);
+    rig_reports_are(&w, "u/web RUNNING\nu/task RUNNING\nweb STOPPED\ntask STOPPED\n");
 }
 END_TEST
 
@@ -210,10 +205,10 @@ START_TEST(unknown_stopped_task_is_reported_at_once)
     rig_start(&w);
     rig_add(&w, ARN, "STOPPED", 4, ONE);
     rig_run(&w, 100);
-    reports_are("web STOPPED\ntask STOPPED\n");
+    rig_reports_are(&w, "web STOPPED\ntask STOPPED\n");
     rig_add(&w, ARN, "RUNNING", 5, ONE);
     rig_run(&w, 1000);
-    ck_assert_uint_eq(asked("pull"), 0);
+    ck_assert_uint_eq(rig_asked(&w, "pull"), 0);
 }
 END_TEST
 
@@ -223,8 +218,8 @@ START_TEST(task_without_containers_is_given_up)
     rig_start(&w);
     rig_add(&w, ARN, "RUNNING", 0, "\"containers\":[]");
     rig_run(&w, 100);
-    reports_are("task STOPPED (TaskStateError: Agent could not progress task's state to "
-                "stopped)\n");
+    rig_reports_are(&w, "task STOPPED (TaskStateError: Agent could not progress task's state to "
+                        "stopped)\n");
 }
 END_TEST
 
@@ -236,11 +231,11 @@ START_TEST(start_waits_for_stop_of_its_payload)
     rig_add(&w, ARN, "STOPPED", 7, ONE);
     rig_add(&w, ARN2, "RUNNING", 7, ONE);
     rig_run(&w, 900);
-    ck_assert_uint_eq(asked("pull"), 1);
+    ck_assert_uint_eq(rig_asked(&w, "pull"), 1);
     script_runtime_die(&w.docker, "web", 0);
     rig_run(&w, 100);
-    reports_are("web RUNNING\ntask RUNNING\nweb STOPPED 0\ntask STOPPED\n"
-                "u/web RUNNING\nu/task RUNNING\n");
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\nweb STOPPED 0\ntask STOPPED\n"
+                        "u/web RUNNING\nu/task RUNNING\n");
 }
 END_TEST
 
@@ -255,8 +250,8 @@ START_TEST(waiting_start_is_stopped_without_a_call)
     eca_buf_reset(&w.reports);
     rig_add(&w, ARN2, "STOPPED", 8, ONE);
     rig_run(&w, 100);
-    reports_are("u/web STOPPED\nu/task STOPPED\n");
-    ck_assert_uint_eq(asked("pull"), 1);
+    rig_reports_are(&w, "u/web STOPPED\nu/task STOPPED\n");
+    ck_assert_uint_eq(rig_asked(&w, "pull"), 1);
     script_runtime_die(&w.docker, "web", 0);
     rig_run(&w, 100);
 }
@@ -272,9 +267,9 @@ START_TEST(empty_volume_is_made_by_the_internal_container)
             "\"image\":\"busybox\",\"essential\":true,\"mountPoints\":[{\"sourceVolume\":\"v\","
             "\"containerPath\":\"/d\"}]}]");
     rig_run(&w, 200);
-    reports_are("web RUNNING\ntask RUNNING\n");
-    ck_assert_uint_eq(asked("import amazon/ecs-emptyvolume-base"), 1);
-    ck_assert_uint_eq(asked("stop"), 0);
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
+    ck_assert_uint_eq(rig_asked(&w, "import amazon/ecs-emptyvolume-base"), 1);
+    ck_assert_uint_eq(rig_asked(&w, "stop"), 0);
     ck_assert_str_eq(eca_engine_find(w.engine, ARN)->volumes[0].host_path, "/var/volumes/0");
 }
 END_TEST
@@ -285,12 +280,13 @@ START_TEST(vanished_container_is_found_by_the_check)
     running();
     (void)script_runtime_rule(&w.docker, "inspect", "web", ECA_OUTCOME_FAILED, 1);
     rig_run(&w, 11 * 60 * 1000);
-    reports_are("web RUNNING\ntask RUNNING\n");
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
     script_runtime_find(&w.docker, "web")->state = SCRIPT_REMOVED;
     rig_run(&w, 11 * 60 * 1000);
-    reports_are("web RUNNING\ntask RUNNING\n"
-                "web STOPPED (ContainerVanishedError: No container matching saved ID found)\n"
-                "task STOPPED\n");
+    rig_reports_are(&w,
+                    "web RUNNING\ntask RUNNING\n"
+                    "web STOPPED (ContainerVanishedError: No container matching saved ID found)\n"
+                    "task STOPPED\n");
 }
 END_TEST
 
@@ -301,7 +297,7 @@ START_TEST(reconnect_finds_a_missed_exit)
     script_runtime_exit_quietly(&w.docker, "web", 3);
     script_runtime_event(&w.docker, ECA_EVENT_CONNECTED, NULL);
     rig_run(&w, 100);
-    reports_are("web RUNNING\ntask RUNNING\nweb STOPPED 3\ntask STOPPED\n");
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\nweb STOPPED 3\ntask STOPPED\n");
 }
 END_TEST
 
@@ -312,9 +308,9 @@ START_TEST(exit_code_of_the_event_is_enough)
     script_runtime_hang(&w.docker, "inspect", "web");
     script_runtime_die(&w.docker, "web", 7);
     rig_run(&w, 4000);
-    reports_are("web RUNNING\ntask RUNNING\n");
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
     rig_run(&w, 2000);
-    reports_are("web RUNNING\ntask RUNNING\nweb STOPPED 7\ntask STOPPED\n");
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\nweb STOPPED 7\ntask STOPPED\n");
 }
 END_TEST
 
@@ -325,9 +321,10 @@ START_TEST(impossible_dependency_has_a_reason)
     rig_add(&w, ARN, "RUNNING", 0,
             "\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"links\":[\"nobody:x\"]}]");
     rig_run(&w, 100);
-    reports_are("a STOPPED (TaskDependencyError: a depends on nobody (link), which is not part of "
-                "the task)\ntask STOPPED\n");
-    ck_assert_uint_eq(asked("pull"), 0);
+    rig_reports_are(
+        &w, "a STOPPED (TaskDependencyError: a depends on nobody (link), which is not part of "
+            "the task)\ntask STOPPED\n");
+    ck_assert_uint_eq(rig_asked(&w, "pull"), 0);
 }
 END_TEST
 
@@ -344,8 +341,8 @@ START_TEST(dead_link_target_ends_the_task)
     script_runtime_unrule(&w.docker);
     script_runtime_release(&w.docker);
     rig_run(&w, 5000);
-    reports_are("b RUNNING\nb STOPPED 0\na STOPPED (TaskDependencyError: link target b has "
-                "stopped)\ntask STOPPED\n");
+    rig_reports_are(&w, "b RUNNING\nb STOPPED 0\na STOPPED (TaskDependencyError: link target b has "
+                        "stopped)\ntask STOPPED\n");
 }
 END_TEST
 
@@ -360,11 +357,11 @@ START_TEST(cleanup_waits_for_the_acceptance)
     ck_assert_uint_eq(eca_engine_task_count(w.engine), 1);
     rig_add(&w, ARN, "RUNNING", 0, ONE);
     rig_run(&w, 1000);
-    ck_assert_uint_eq(asked("create"), 1);
+    ck_assert_uint_eq(rig_asked(&w, "create"), 1);
     w.answer = ECA_REPORT_ACCEPTED;
     rig_run(&w, 60 * 1000);
     ck_assert_uint_eq(eca_engine_task_count(w.engine), 0);
-    ck_assert_uint_eq(asked("remove web"), 1);
+    ck_assert_uint_eq(rig_asked(&w, "remove web"), 1);
 }
 END_TEST
 
@@ -379,7 +376,7 @@ START_TEST(failed_removal_is_repeated)
     script_runtime_find(&w.docker, "web")->state = SCRIPT_RUNNING; /* nobody said so */
     rig_run(&w, 120 * 1000);
     ck_assert_uint_eq(eca_engine_task_count(w.engine), 0);
-    ck_assert_uint_eq(asked("stop web"), 1);
+    ck_assert_uint_eq(rig_asked(&w, "stop web"), 1);
     ck_assert_int_eq(script_runtime_find(&w.docker, "web")->state, SCRIPT_REMOVED);
 }
 END_TEST
@@ -392,16 +389,17 @@ START_TEST(new_task_waits_for_docker)
     (void)script_runtime_rule(&w.docker, "pull", NULL, ECA_OUTCOME_UNREACHABLE, UINT32_MAX);
     rig_add(&w, ARN, "RUNNING", 0, ONE);
     rig_run(&w, 60 * 1000);
-    reports_are("");
+    rig_reports_are(&w, "");
     script_runtime_unrule(&w.docker);
     script_runtime_event(&w.docker, ECA_EVENT_CONNECTED, NULL);
     rig_run(&w, 100);
-    reports_are("web RUNNING\ntask RUNNING\n");
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
     (void)script_runtime_rule(&w.docker, "pull", NULL, ECA_OUTCOME_UNREACHABLE, UINT32_MAX);
     rig_add(&w, ARN2, "RUNNING", 0, ONE);
     rig_run(&w, 6 * 60 * 1000);
-    reports_are("web RUNNING\ntask RUNNING\n"
-                "u/web STOPPED (CannotPullContainerError: scripted unreachable)\nu/task STOPPED\n");
+    rig_reports_are(
+        &w, "web RUNNING\ntask RUNNING\n"
+            "u/web STOPPED (CannotPullContainerError: scripted unreachable)\nu/task STOPPED\n");
 }
 END_TEST
 
@@ -412,14 +410,14 @@ START_TEST(create_waits_for_the_disk_and_stop_does_not)
     w.store.fail = 1000000;
     rig_add(&w, ARN2, "RUNNING", 0, ONE);
     rig_run(&w, 5000);
-    ck_assert_uint_eq(asked("create"), 1);
+    ck_assert_uint_eq(rig_asked(&w, "create"), 1);
     rig_add(&w, ARN, "STOPPED", 0, ONE);
     rig_run(&w, 5000);
-    ck_assert_uint_eq(asked("stop web"), 1);
-    reports_are("web RUNNING\ntask RUNNING\n");
+    ck_assert_uint_eq(rig_asked(&w, "stop web"), 1);
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
     w.store.fail = 0;
     rig_run(&w, 60 * 1000);
-    ck_assert_uint_eq(asked("create"), 2);
+    ck_assert_uint_eq(rig_asked(&w, "create"), 2);
     ck_assert_ptr_nonnull(strstr(eca_buf_str(&w.reports), "web STOPPED 143\ntask STOPPED\n"));
 }
 END_TEST
@@ -461,7 +459,7 @@ START_TEST(exit_while_away_keeps_its_code)
     script_runtime_exit_quietly(&w.docker, "web", 7);
     rig_start(&w);
     rig_run(&w, 100);
-    reports_are("web RUNNING\ntask RUNNING\nweb STOPPED 7\ntask STOPPED\n");
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\nweb STOPPED 7\ntask STOPPED\n");
 }
 END_TEST
 
@@ -473,11 +471,11 @@ START_TEST(slow_docker_at_start_declares_nobody_dead)
     (void)script_runtime_rule(&w.docker, "inspect", NULL, ECA_OUTCOME_TIMEOUT, UINT32_MAX);
     rig_start(&w);
     rig_run(&w, 60 * 1000);
-    reports_are("web RUNNING\ntask RUNNING\n");
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
     rig_add(&w, ARN, "STOPPED", 0, ONE);
     rig_run(&w, 1000);
-    ck_assert_uint_eq(asked("stop web"), 1);
-    reports_are("web RUNNING\ntask RUNNING\nweb STOPPED 143\ntask STOPPED\n");
+    ck_assert_uint_eq(rig_asked(&w, "stop web"), 1);
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\nweb STOPPED 143\ntask STOPPED\n");
 }
 END_TEST
 
@@ -490,8 +488,8 @@ START_TEST(labelled_container_of_an_unknown_task_is_adopted)
     ck_assert_str_eq(eca_engine_unmanaged(w.engine, 0), "ecs-fam-1-web-00");
     rig_add(&w, ARN, "RUNNING", 0, ONE);
     rig_run(&w, 100);
-    reports_are("web RUNNING\ntask RUNNING\n");
-    ck_assert_uint_eq(asked("create"), 0);
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
+    ck_assert_uint_eq(rig_asked(&w, "create"), 0);
     ck_assert_ptr_null(eca_engine_unmanaged(w.engine, 0));
 }
 END_TEST
@@ -507,7 +505,7 @@ START_TEST(second_container_is_removed)
     ck_assert_uint_eq(script_runtime_alive(&w.docker), 1);
     ck_assert_int_eq(w.docker.containers[0].state, SCRIPT_RUNNING);
     ck_assert_int_eq(w.docker.containers[1].state, SCRIPT_REMOVED);
-    reports_are("web RUNNING\ntask RUNNING\n");
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
 }
 END_TEST
 
@@ -521,12 +519,12 @@ START_TEST(nothing_is_created_before_the_listing)
     rig_start(&w);
     rig_add(&w, ARN, "RUNNING", 0, ONE);
     rig_run(&w, 100);
-    ck_assert_uint_eq(asked("pull"), 0);
+    ck_assert_uint_eq(rig_asked(&w, "pull"), 0);
     rig_run(&w, 5000);
-    ck_assert_uint_eq(asked("list"), 4);
-    ck_assert_uint_eq(asked("create"), 0);
-    ck_assert_uint_eq(asked("start web"), 1);
-    reports_are("web RUNNING\ntask RUNNING\n");
+    ck_assert_uint_eq(rig_asked(&w, "list"), 4);
+    ck_assert_uint_eq(rig_asked(&w, "create"), 0);
+    ck_assert_uint_eq(rig_asked(&w, "start web"), 1);
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
 }
 END_TEST
 
@@ -541,10 +539,10 @@ START_TEST(gates_are_restored)
     rig_crash(&w);
     rig_start(&w);
     rig_run(&w, 1000);
-    ck_assert_uint_eq(asked("pull"), 1);
+    ck_assert_uint_eq(rig_asked(&w, "pull"), 1);
     script_runtime_die(&w.docker, "web", 0);
     rig_run(&w, 100);
-    ck_assert_uint_eq(asked("pull"), 2);
+    ck_assert_uint_eq(rig_asked(&w, "pull"), 2);
 }
 END_TEST
 
@@ -559,7 +557,7 @@ START_TEST(container_that_comes_back_is_stopped)
     script_runtime_event(&w.docker, ECA_EVENT_START, "id-web-1");
     rig_run(&w, 1000);
     ck_assert_uint_eq(script_runtime_alive(&w.docker), 0);
-    reports_are("");
+    rig_reports_are(&w, "");
 }
 END_TEST
 
@@ -576,9 +574,9 @@ START_TEST(harmless_events_change_nothing)
         script_runtime_event(&w.docker, ECA_EVENT_CREATE, "id-web-1");
     }
     rig_run(&w, 1000);
-    ck_assert_uint_eq(asked("inspect"), 0);
+    ck_assert_uint_eq(rig_asked(&w, "inspect"), 0);
     ck_assert_uint_eq(w.store.commits, before);
-    reports_are("web RUNNING\ntask RUNNING\n");
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
 }
 END_TEST
 
@@ -592,7 +590,7 @@ START_TEST(stuck_submission_stays_its_own)
     rig_run(&w, 100);
     rig_add(&w, ARN, "STOPPED", 0, ONE);
     rig_run(&w, 1000);
-    reports_are("u/web RUNNING\nu/task RUNNING\n");
+    rig_reports_are(&w, "u/web RUNNING\nu/task RUNNING\n");
     ck_assert_int_eq(rig_known(&w, ARN), ECA_STATUS_STOPPED);
 }
 END_TEST
@@ -635,7 +633,7 @@ START_TEST(disabled_engine_refuses)
                      ECA_E_CANCELED);
     script_runtime_die(&w.docker, "web", 1);
     rig_run(&w, 100);
-    reports_are("web RUNNING\ntask RUNNING\n");
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
 }
 END_TEST
 
@@ -646,9 +644,9 @@ START_TEST(unused_image_is_removed)
     running();
     script_runtime_die(&w.docker, "web", 0);
     rig_run(&w, 20 * 60 * 1000);
-    ck_assert_uint_eq(asked("image-remove"), 0);
+    ck_assert_uint_eq(rig_asked(&w, "image-remove"), 0);
     rig_run(&w, 80 * 60 * 1000);
-    ck_assert_uint_eq(asked("image-remove busybox"), 1);
+    ck_assert_uint_eq(rig_asked(&w, "image-remove busybox"), 1);
     ck_assert_ptr_null(memory_store_get(&w.store, ECA_RECORD_IMAGE, "sha256:img"));
 }
 END_TEST
@@ -693,7 +691,7 @@ START_TEST(overdue_cleanup_is_done_soon)
     rig_run(&w, UINT64_C(5) * 3600 * 1000);
     rig_start(&w);
     rig_run(&w, 61 * 1000);
-    ck_assert_uint_eq(asked("remove web"), 1);
+    ck_assert_uint_eq(rig_asked(&w, "remove web"), 1);
     ck_assert_uint_eq(eca_engine_task_count(w.engine), 0);
 }
 END_TEST
@@ -710,15 +708,15 @@ START_TEST(handover_during_cleanup_is_ignored)
     rig_add(&w, ARN, "RUNNING", 0, ONE);
     script_runtime_hang(&w.docker, "remove", "web");
     rig_run(&w, 70 * 1000);
-    ck_assert_uint_eq(asked("remove web"), 1);
+    ck_assert_uint_eq(rig_asked(&w, "remove web"), 1);
     rig_add(&w, ARN, "RUNNING", 0, ONE);
     rig_run(&w, 1000);
     ck_assert_uint_eq(eca_engine_task_count(w.engine), 1);
     script_runtime_release(&w.docker);
     rig_run(&w, 60 * 1000);
     ck_assert_uint_eq(eca_engine_task_count(w.engine), 0);
-    ck_assert_uint_eq(asked("create"), 1);
-    reports_are("web RUNNING\ntask RUNNING\nweb STOPPED 0\ntask STOPPED\n");
+    ck_assert_uint_eq(rig_asked(&w, "create"), 1);
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\nweb STOPPED 0\ntask STOPPED\n");
 }
 END_TEST
 
@@ -730,7 +728,7 @@ START_TEST(interrupted_cleanup_is_repeated)
     script_runtime_die(&w.docker, "web", 0);
     script_runtime_hang(&w.docker, "remove", "web");
     rig_run(&w, 70 * 1000);
-    ck_assert_uint_eq(asked("remove web"), 1);
+    ck_assert_uint_eq(rig_asked(&w, "remove web"), 1);
     rig_crash(&w);
     script_runtime_unrule(&w.docker);
     script_runtime_find(&w.docker, "web")->state = SCRIPT_REMOVED;
@@ -750,8 +748,9 @@ START_TEST(container_gone_at_agent_start_ends_the_task)
     eca_buf_reset(&w.reports);
     rig_start(&w);
     rig_run(&w, 1000);
-    reports_are("web STOPPED (ContainerVanishedError: No container matching saved ID found)\n"
-                "task STOPPED\n");
+    rig_reports_are(&w,
+                    "web STOPPED (ContainerVanishedError: No container matching saved ID found)\n"
+                    "task STOPPED\n");
 }
 END_TEST
 
@@ -764,9 +763,9 @@ START_TEST(failed_create_stops_the_task)
             "\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"essential\":true},"
             "{\"name\":\"b\",\"image\":\"j\",\"essential\":true,\"links\":[\"a\"]}]");
     rig_run(&w, 60 * 1000);
-    reports_are("a STOPPED (CannotCreateContainerError: scripted refused)\nb STOPPED\n"
-                "task STOPPED\n");
-    ck_assert_uint_eq(asked("pull j"), 0);
+    rig_reports_are(&w, "a STOPPED (CannotCreateContainerError: scripted refused)\nb STOPPED\n"
+                        "task STOPPED\n");
+    ck_assert_uint_eq(rig_asked(&w, "pull j"), 0);
 }
 END_TEST
 
@@ -777,8 +776,8 @@ START_TEST(state_error_is_the_reason)
     script_runtime_find(&w.docker, "web")->state_error = eca_xstrdup("no space left");
     script_runtime_die(&w.docker, "web", 128);
     rig_run(&w, 100);
-    reports_are("web RUNNING\ntask RUNNING\n"
-                "web STOPPED 128 (DockerStateError: no space left)\ntask STOPPED\n");
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n"
+                        "web STOPPED 128 (DockerStateError: no space left)\ntask STOPPED\n");
 }
 END_TEST
 
@@ -788,7 +787,7 @@ START_TEST(check_finds_a_silent_exit)
     running();
     script_runtime_exit_quietly(&w.docker, "web", 4);
     rig_run(&w, 11 * 60 * 1000);
-    reports_are("web RUNNING\ntask RUNNING\nweb STOPPED 4\ntask STOPPED\n");
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\nweb STOPPED 4\ntask STOPPED\n");
 }
 END_TEST
 
@@ -800,10 +799,10 @@ START_TEST(check_does_not_wait_for_a_steady_state)
     rig_add(&w, ARN, "RUNNING", 0,
             "\"containers\":[{\"name\":\"a\",\"image\":\"i\"},{\"name\":\"b\",\"image\":\"j\"}]");
     rig_run(&w, 100);
-    reports_are("a RUNNING\n");
+    rig_reports_are(&w, "a RUNNING\n");
     script_runtime_exit_quietly(&w.docker, "a", 4);
     rig_run(&w, 11 * 60 * 1000);
-    reports_are("a RUNNING\na STOPPED 4\n");
+    rig_reports_are(&w, "a RUNNING\na STOPPED 4\n");
 }
 END_TEST
 
@@ -816,12 +815,12 @@ START_TEST(dependant_is_pulled_when_its_link_runs)
             "\"containers\":[{\"name\":\"web\",\"image\":\"i\",\"links\":[\"db\"]},"
             "{\"name\":\"db\",\"image\":\"j\"}]");
     rig_run(&w, 1000);
-    ck_assert_uint_eq(asked("start db"), 1);
-    ck_assert_uint_eq(asked("pull i"), 0);
+    ck_assert_uint_eq(rig_asked(&w, "start db"), 1);
+    ck_assert_uint_eq(rig_asked(&w, "pull i"), 0);
     script_runtime_release(&w.docker);
     rig_run(&w, 1000);
-    ck_assert_uint_eq(asked("pull i"), 1);
-    reports_are("db RUNNING\nweb RUNNING\ntask RUNNING\n");
+    ck_assert_uint_eq(rig_asked(&w, "pull i"), 1);
+    rig_reports_are(&w, "db RUNNING\nweb RUNNING\ntask RUNNING\n");
 }
 END_TEST
 
@@ -842,7 +841,7 @@ START_TEST(container_left_alone_ends_with_its_task)
         c->state = SCRIPT_RUNNING;
         script_runtime_event(&w.docker, ECA_EVENT_START, c->id);
         rig_run(&w, 1000);
-        ck_assert_uint_eq(asked("stop n"), 1);
+        ck_assert_uint_eq(rig_asked(&w, "stop n"), 1);
     }
     ck_assert_uint_eq(script_runtime_alive(&w.docker), 2);
     rig_add(&w, ARN, "STOPPED", 0, ONE);

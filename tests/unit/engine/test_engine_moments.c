@@ -23,16 +23,6 @@ static void teardown(void)
     rig_clear(&w);
 }
 
-static void reports_are(const char *want)
-{
-    ck_assert_str_eq(eca_buf_str(&w.reports), want);
-}
-
-static size_t asked(const char *line)
-{
-    return script_runtime_count(&w.docker, line);
-}
-
 static void begin(const char *members)
 {
     rig_start(&w);
@@ -43,7 +33,7 @@ static void run_one(void)
 {
     begin(ONE);
     rig_run(&w, 100);
-    reports_are(WEB_RAN);
+    rig_reports_are(&w, WEB_RAN);
 }
 
 /* TASKM-123: stops do not wait for each other, links or not. */
@@ -55,8 +45,8 @@ START_TEST(stops_go_out_at_once)
     script_runtime_hang(&w.docker, "stop", NULL);
     rig_add(&w, ARN, "STOPPED", 0, ONE);
     rig_run(&w, 10);
-    ck_assert_uint_eq(asked("stop a"), 1);
-    ck_assert_uint_eq(asked("stop b"), 1);
+    ck_assert_uint_eq(rig_asked(&w, "stop a"), 1);
+    ck_assert_uint_eq(rig_asked(&w, "stop b"), 1);
 }
 END_TEST
 
@@ -67,9 +57,9 @@ START_TEST(siblings_do_not_march_in_step)
     script_runtime_hang(&w.docker, "pull", "j");
     rig_add(&w, ARN, "RUNNING", 0, TWO);
     rig_run(&w, 100);
-    ck_assert_uint_eq(asked("start a"), 1);
-    ck_assert_uint_eq(asked("create b"), 0);
-    reports_are("a RUNNING\n");
+    ck_assert_uint_eq(rig_asked(&w, "start a"), 1);
+    ck_assert_uint_eq(rig_asked(&w, "create b"), 0);
+    rig_reports_are(&w, "a RUNNING\n");
 }
 END_TEST
 
@@ -83,7 +73,7 @@ START_TEST(failure_does_not_wait_for_a_sibling)
     rig_run(&w, 100);
     ck_assert_ptr_nonnull(strstr(eca_buf_str(&w.reports), "a STOPPED"));
     ck_assert_ptr_nonnull(strstr(eca_buf_str(&w.reports), "task STOPPED"));
-    ck_assert_uint_eq(asked("create b"), 0);
+    ck_assert_uint_eq(rig_asked(&w, "create b"), 0);
 }
 END_TEST
 
@@ -96,11 +86,11 @@ START_TEST(stop_during_a_create)
     rig_run(&w, 100);
     rig_add(&w, ARN, "STOPPED", 0, ONE);
     rig_run(&w, 100);
-    reports_are("");
+    rig_reports_are(&w, "");
     script_runtime_release(&w.docker);
     rig_run(&w, 100);
-    reports_are("web STOPPED\ntask STOPPED\n");
-    ck_assert_uint_eq(asked("start web"), 0);
+    rig_reports_are(&w, "web STOPPED\ntask STOPPED\n");
+    ck_assert_uint_eq(rig_asked(&w, "start web"), 0);
 }
 END_TEST
 
@@ -113,10 +103,10 @@ START_TEST(stop_during_a_start)
     rig_run(&w, 100);
     rig_add(&w, ARN, "STOPPED", 0, ONE);
     rig_run(&w, 100);
-    ck_assert_uint_eq(asked("stop web"), 0);
+    ck_assert_uint_eq(rig_asked(&w, "stop web"), 0);
     script_runtime_release(&w.docker);
     rig_run(&w, 100);
-    ck_assert_uint_eq(asked("stop web"), 1);
+    ck_assert_uint_eq(rig_asked(&w, "stop web"), 1);
     ck_assert_uint_eq(script_runtime_alive(&w.docker), 0);
     ck_assert_ptr_nonnull(strstr(eca_buf_str(&w.reports), "web STOPPED 143\ntask STOPPED\n"));
 }
@@ -130,10 +120,10 @@ START_TEST(copy_of_a_known_task_is_dropped)
     rig_run(&w, 100);
     ck_assert_uint_eq(eca_engine_task_count(w.engine), 1);
     ck_assert_uint_eq(w.docker.container_count, 1);
-    reports_are(WEB_RAN);
+    rig_reports_are(&w, WEB_RAN);
     rig_add(&w, ARN, "STOPPED", 0, TWO);
     rig_run(&w, 100);
-    reports_are(WEB_RAN "web STOPPED 143\ntask STOPPED\n");
+    rig_reports_are(&w, WEB_RAN "web STOPPED 143\ntask STOPPED\n");
 }
 END_TEST
 
@@ -148,8 +138,8 @@ START_TEST(stop_is_sent_again_after_a_restart)
     script_runtime_unrule(&w.docker);
     rig_start(&w);
     rig_run(&w, 1000);
-    ck_assert_uint_eq(asked("stop web"), 2);
-    reports_are(WEB_RAN "web STOPPED 143\ntask STOPPED\n");
+    ck_assert_uint_eq(rig_asked(&w, "stop web"), 2);
+    rig_reports_are(&w, WEB_RAN "web STOPPED 143\ntask STOPPED\n");
 }
 END_TEST
 
@@ -174,12 +164,12 @@ START_TEST(unaccepted_end_is_said_again)
     w.sink_hangs = true;
     script_runtime_die(&w.docker, "web", 9);
     rig_run(&w, 1000);
-    reports_are(WEB_RAN);
+    rig_reports_are(&w, WEB_RAN);
     rig_crash(&w);
     w.sink_hangs = false;
     rig_start(&w);
     rig_run(&w, 1000);
-    reports_are(WEB_RAN "web STOPPED 9\ntask STOPPED\n");
+    rig_reports_are(&w, WEB_RAN "web STOPPED 9\ntask STOPPED\n");
 }
 END_TEST
 
@@ -195,7 +185,7 @@ START_TEST(stopped_container_that_runs_is_stopped)
     rig_start(&w);
     rig_run(&w, 1000);
     ck_assert_uint_eq(script_runtime_alive(&w.docker), 0);
-    reports_are("");
+    rig_reports_are(&w, "");
 }
 END_TEST
 
@@ -208,9 +198,9 @@ START_TEST(cleanup_is_awaited_across_a_restart)
     rig_crash(&w);
     rig_start(&w);
     rig_run(&w, 3600 * 1000);
-    ck_assert_uint_eq(asked("remove web"), 0);
+    ck_assert_uint_eq(rig_asked(&w, "remove web"), 0);
     rig_run(&w, 2 * 3600 * 1000);
-    ck_assert_uint_eq(asked("remove web"), 1);
+    ck_assert_uint_eq(rig_asked(&w, "remove web"), 1);
     ck_assert_uint_eq(eca_engine_task_count(w.engine), 0);
 }
 END_TEST

@@ -3,120 +3,10 @@
 #include <string.h>
 
 #include "agent/base/mem.h"
-#include "agent/engine/step.h"
-#include "tests/unit/engine/rig.h"
+#include "tests/unit/engine/step_rig.h"
 
-/*
- * The decision, row by row: one essential container "web" in a given state, one event, the printed
- * commands. Log lines are left out of the comparison.
- */
-#define NONE ECA_STATUS_NONE
-#define PULLED ECA_STATUS_PULLED
-#define CREATED ECA_STATUS_CREATED
-#define RUNNING ECA_STATUS_RUNNING
-#define STOPPED ECA_STATUS_STOPPED
-
-static struct eca_task *task;
-static struct eca_container *web;
-static struct eca_buf text;
-
-static void make(enum eca_status known, enum eca_status desired)
-{
-    eca_task_free(task);
-    task = rig_task(ARN, "RUNNING", ONE);
-    web = &task->containers[0];
-    task->desired = web->desired = desired;
-    web->known = known;
-    task->known = known == PULLED ? NONE : known;
-    web->run.certain = true;
-    web->docker_name = eca_xstrdup("name");
-    if (known >= CREATED) {
-        web->docker_id = eca_xstrdup("id");
-    }
-}
-
-static void setup(void)
-{
-    make(NONE, RUNNING);
-}
-
-static void teardown(void)
-{
-    eca_task_free(task);
-    task = NULL;
-    eca_buf_clear(&text);
-}
-
-/* Feed an event; the commands, separated by ", ". */
-static const char *go(struct eca_step_event event)
-{
-    static const struct eca_step_policy policy = {0};
-    struct eca_commands commands = {0};
-
-    event.container = web;
-    event.now_ms = event.now_ms > 0 ? event.now_ms : 1000;
-    event.wall_ms = 1478000000000;
-    eca_step(task, &policy, &event, &commands);
-    eca_buf_reset(&text);
-    for (size_t i = 0; i < commands.count; i++) {
-        if (commands.at[i].kind != ECA_CMD_LOG) {
-            eca_buf_add_str(&text, text.len > 0 ? ", " : "");
-            eca_command_print(&commands.at[i], &text);
-        }
-    }
-    eca_commands_clear(&commands);
-    return eca_buf_str(&text);
-}
-
-static struct eca_runtime_result outcome(enum eca_outcome outcome,
-                                         const struct eca_container_info *info)
-{
-    struct eca_runtime_result result = {.outcome = outcome, .info = info};
-
-    result.id = outcome == ECA_OUTCOME_DONE ? "id" : NULL; /* a create has nothing else to show */
-    if (outcome != ECA_OUTCOME_DONE && outcome != ECA_OUTCOME_ALREADY) {
-        eca_named_error_set(&result.error, "E", "x");
-    }
-    return result;
-}
-
-static const char *answer(enum eca_outcome code, const struct eca_container_info *info)
-{
-    struct eca_runtime_result result = outcome(code, info);
-
-    return go((struct eca_step_event){.kind = ECA_STEP_RESULT, .result = &result});
-}
-
-static const char *look(enum eca_look reason, enum eca_outcome code,
-                        const struct eca_container_info *info)
-{
-    struct eca_runtime_result result = outcome(code, info);
-
-    web->run.look = reason;
-    return go((struct eca_step_event){.kind = ECA_STEP_FACTS, .result = &result});
-}
-
-static const struct eca_container_info is_running = {.id = "id", .running = true};
-static const struct eca_container_info is_created = {.id = "id", .never_started = true};
-static const struct eca_container_info is_ended = {
-    .id = "id", .has_exit_code = true, .exit_code = 3};
-static const struct eca_container_info is_oom = {
-    .id = "id", .has_exit_code = true, .exit_code = 137, .oom_killed = true};
-static const struct eca_container_info is_broken = {
-    .id = "id", .never_started = true, .state_error = "no such file"};
-
-#define END ", release credentials, clean up"
-#define STOPPED_PLAIN "report web STOPPED, report task STOPPED" END
-#define STOPPED_NOTED "notify web STOPPED, " STOPPED_PLAIN
-#define STOPPED_3 "notify web STOPPED, report web STOPPED exit=3, report task STOPPED" END
-#define STOPPED_E "notify web STOPPED, report web STOPPED \"E: x\", report task STOPPED" END
-#define GONE                                                                                       \
-    "notify web STOPPED, report web STOPPED \"ContainerVanishedError: No container matching "      \
-    "saved "                                                                                       \
-    "ID found\", report task STOPPED" END
-#define RUNS "notify web RUNNING, report web RUNNING, report task RUNNING"
-
-/* TASKM-120, TASKM-121, TASKM-122, TASKM-124: the whole table. */
+/* The decision, row by row: a state, an event, the commands. */
+/* TASKM-102, TASKM-120, TASKM-121, TASKM-122, TASKM-124: the whole table. */
 START_TEST(next_action_of_each_state)
 {
     static const struct {
@@ -135,11 +25,13 @@ START_TEST(next_action_of_each_state)
         {PULLED, CREATED, "create web"},
         {CREATED, CREATED, STOPPED_NOTED}, /* TASKM-140: nothing can move */
         {NONE, NONE, STOPPED_PLAIN},
+        {STOPPED, RUNNING, ""},
+        {STOPPED, STOPPED, ""},
     };
 
     for (size_t i = 0; i < ECA_ARRAY_LEN(rows); i++) {
-        make(rows[i].known, rows[i].desired);
-        ck_assert_str_eq(go((struct eca_step_event){.kind = ECA_STEP_GATE_PASSED}),
+        sr_make(rows[i].known, rows[i].desired);
+        ck_assert_str_eq(sr_go((struct eca_step_event){.kind = ECA_STEP_GATE_PASSED}),
                          rows[i].commands);
     }
 }
@@ -155,12 +47,12 @@ static void rows_of(enum eca_call call, enum eca_status known, enum eca_status d
                     const struct row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        make(known, desired);
-        (void)go((struct eca_step_event){.kind = ECA_STEP_GATE_PASSED});
-        ck_assert_int_eq(web->run.call, call);
-        ck_assert_msg(strcmp(answer(rows[i].outcome, rows[i].info), rows[i].commands) == 0,
+        sr_make(known, desired);
+        (void)sr_go((struct eca_step_event){.kind = ECA_STEP_GATE_PASSED});
+        ck_assert_int_eq(sr.web->run.call, call);
+        ck_assert_msg(strcmp(sr_answer(rows[i].outcome, rows[i].info), rows[i].commands) == 0,
                       "%s %s: %s\n  want %s", eca_call_name(call),
-                      eca_outcome_name(rows[i].outcome), eca_buf_str(&text), rows[i].commands);
+                      eca_outcome_name(rows[i].outcome), eca_buf_str(&sr.text), rows[i].commands);
     }
 }
 
@@ -273,16 +165,16 @@ START_TEST(facts_of_each_state)
     };
 
     for (size_t i = 0; i < ECA_ARRAY_LEN(rows); i++) {
-        make(rows[i].known, rows[i].known == STOPPED ? STOPPED : RUNNING);
-        web->applied = rows[i].known == CREATED ? RUNNING : NONE;
+        sr_make(rows[i].known, rows[i].known == STOPPED ? STOPPED : RUNNING);
+        sr.web->applied = rows[i].known == CREATED ? RUNNING : NONE;
         if (rows[i].look == ECA_LOOK_START) {
-            web->run.certain = true;
-            web->applied = NONE;
-            web->run.call = ECA_CALL_NONE;
+            sr.web->run.certain = true;
+            sr.web->applied = NONE;
+            sr.web->run.call = ECA_CALL_NONE;
         }
-        ck_assert_msg(strcmp(look(rows[i].look, rows[i].outcome, rows[i].info), rows[i].commands) ==
-                          0,
-                      "row %zu: %s\n  want %s", i, eca_buf_str(&text), rows[i].commands);
+        ck_assert_msg(
+            strcmp(sr_look(rows[i].look, rows[i].outcome, rows[i].info), rows[i].commands) == 0,
+            "row %zu: %s\n  want %s", i, eca_buf_str(&sr.text), rows[i].commands);
     }
 }
 END_TEST
@@ -308,8 +200,8 @@ START_TEST(docker_events_of_each_state)
     for (size_t i = 0; i < ECA_ARRAY_LEN(rows); i++) {
         struct eca_runtime_event docker = {.kind = rows[i].kind};
 
-        make(rows[i].known, rows[i].known);
-        ck_assert_str_eq(go((struct eca_step_event){.kind = ECA_STEP_DOCKER, .docker = &docker}),
+        sr_make(rows[i].known, rows[i].known);
+        ck_assert_str_eq(sr_go((struct eca_step_event){.kind = ECA_STEP_DOCKER, .docker = &docker}),
                          rows[i].commands);
     }
 }
@@ -318,10 +210,10 @@ END_TEST
 /* TASKM-104: a death during a hanging stop frees the task at once. */
 START_TEST(death_during_a_hanging_stop_counts_at_once)
 {
-    make(RUNNING, STOPPED);
-    ck_assert_str_eq(go((struct eca_step_event){.kind = ECA_STEP_CHECK}),
+    sr_make(RUNNING, STOPPED);
+    ck_assert_str_eq(sr_go((struct eca_step_event){.kind = ECA_STEP_CHECK}),
                      "inspect web (check), stop web");
-    ck_assert_str_eq(look(ECA_LOOK_DIE, ECA_OUTCOME_DONE, &is_ended),
+    ck_assert_str_eq(sr_look(ECA_LOOK_DIE, ECA_OUTCOME_DONE, &is_ended),
                      "cancel call web, " STOPPED_3);
 }
 END_TEST
@@ -331,11 +223,11 @@ START_TEST(start_result_comes_before_its_die)
 {
     struct eca_runtime_event die = {.kind = ECA_EVENT_DIE, .has_exit_code = true, .exit_code = 3};
 
-    make(CREATED, RUNNING);
-    ck_assert_str_eq(go((struct eca_step_event){.kind = ECA_STEP_GATE_PASSED}), "start web");
-    ck_assert_str_eq(go((struct eca_step_event){.kind = ECA_STEP_DOCKER, .docker = &die}), "");
-    ck_assert_str_eq(answer(ECA_OUTCOME_DONE, &is_running), RUNS ", inspect web (die)");
-    ck_assert_str_eq(look(ECA_LOOK_DIE, ECA_OUTCOME_DONE, &is_ended), STOPPED_3);
+    sr_make(CREATED, RUNNING);
+    ck_assert_str_eq(sr_go((struct eca_step_event){.kind = ECA_STEP_GATE_PASSED}), "start web");
+    ck_assert_str_eq(sr_go((struct eca_step_event){.kind = ECA_STEP_DOCKER, .docker = &die}), "");
+    ck_assert_str_eq(sr_answer(ECA_OUTCOME_DONE, &is_running), RUNS ", inspect web (die)");
+    ck_assert_str_eq(sr_look(ECA_LOOK_DIE, ECA_OUTCOME_DONE, &is_ended), STOPPED_3);
 }
 END_TEST
 
@@ -346,15 +238,15 @@ START_TEST(desired_status_only_rises)
     struct eca_step_event run = {.kind = ECA_STEP_DESIRED, .desired = RUNNING, .seq = 1};
     struct eca_step_event stop = {.kind = ECA_STEP_DESIRED, .desired = STOPPED, .seq = 9};
 
-    make(RUNNING, RUNNING);
-    ck_assert_str_eq(go(run), "");
-    ck_assert_str_eq(go(stop), "gate open 9, stop web");
-    ck_assert_str_eq(go(stop), "");
-    ck_assert_str_eq(answer(ECA_OUTCOME_DONE, &is_ended),
+    sr_make(RUNNING, RUNNING);
+    ck_assert_str_eq(sr_go(run), "");
+    ck_assert_str_eq(sr_go(stop), "gate open 9, stop web");
+    ck_assert_str_eq(sr_go(stop), "");
+    ck_assert_str_eq(sr_answer(ECA_OUTCOME_DONE, &is_ended),
                      "notify web STOPPED, report web STOPPED exit=3, report task STOPPED, release "
                      "credentials, gate close 9, clean up");
-    ck_assert_str_eq(go(run), "");
-    ck_assert_int_eq(task->stop_seq, 9);
+    ck_assert_str_eq(sr_go(run), "");
+    ck_assert_int_eq(sr.task->stop_seq, 9);
 }
 END_TEST
 
@@ -373,13 +265,14 @@ START_TEST(task_status_follows_its_containers)
     for (size_t i = 0; i < ECA_ARRAY_LEN(rows); i++) {
         const char *shape = rows[i].shape;
 
-        eca_task_free(task);
-        task = rig_task(ARN, "RUNNING", "\"containers\":[{\"name\":\"web\"}]");
-        task->known = rows[i].before;
+        eca_task_free(sr.task);
+        sr.task = rig_task(ARN, "RUNNING", "\"containers\":[{\"name\":\"web\"}]");
+        sr.task->known = rows[i].before;
         for (size_t c = 0; shape[c * 2] != '\0'; c++) {
-            struct eca_container *at = c == 0 ? task->containers : eca_task_add_container(task);
+            struct eca_container *at =
+                c == 0 ? sr.task->containers : eca_task_add_container(sr.task);
 
-            at = &task->containers[c];
+            at = &sr.task->containers[c];
             at->name = c == 0 ? at->name : eca_xasprintf("c%zu", c);
             at->known = shape[c * 2] == 'C'   ? CREATED
                         : shape[c * 2] == 'S' ? STOPPED
@@ -389,14 +282,15 @@ START_TEST(task_status_follows_its_containers)
             at->desired = RUNNING;
             at->run.call = ECA_CALL_PING; /* busy: only the derivation is looked at */
         }
-        for (size_t c = 0; c < task->container_count; c++) {
-            task->containers[c].task = task;
+        for (size_t c = 0; c < sr.task->container_count; c++) {
+            sr.task->containers[c].task = sr.task;
         }
-        web = &task->containers[0];
-        (void)go((struct eca_step_event){.kind = ECA_STEP_GATE_PASSED});
-        ck_assert_msg(task->known == rows[i].after, "%s: %s", shape, eca_status_name(task->known));
-        ck_assert_int_eq(task->known_ns != 0, rows[i].after != rows[i].before);
-        ck_assert_int_eq(task->desired == STOPPED, strstr(shape, "Se") != NULL);
+        sr.web = &sr.task->containers[0];
+        (void)sr_go((struct eca_step_event){.kind = ECA_STEP_GATE_PASSED});
+        ck_assert_msg(sr.task->known == rows[i].after, "%s: %s", shape,
+                      eca_status_name(sr.task->known));
+        ck_assert_int_eq(sr.task->known_ns != 0, rows[i].after != rows[i].before);
+        ck_assert_int_eq(sr.task->desired == STOPPED, strstr(shape, "Se") != NULL);
     }
 }
 END_TEST
@@ -406,17 +300,17 @@ START_TEST(restored_task_says_what_was_not_accepted)
 {
     struct eca_step_event begin = {.kind = ECA_STEP_BEGIN};
 
-    make(RUNNING, RUNNING);
-    ck_assert_str_eq(go(begin), "report web RUNNING, report task RUNNING");
-    make(RUNNING, RUNNING);
-    web->sent = RUNNING;
-    ck_assert_str_eq(go(begin), "report task RUNNING");
-    make(RUNNING, RUNNING);
-    web->sent = task->sent = RUNNING;
-    ck_assert_str_eq(go(begin), "");
-    make(STOPPED, STOPPED);
-    web->sent = STOPPED;
-    ck_assert_str_eq(go(begin), "report task STOPPED" END);
+    sr_make(RUNNING, RUNNING);
+    ck_assert_str_eq(sr_go(begin), "report web RUNNING, report task RUNNING");
+    sr_make(RUNNING, RUNNING);
+    sr.web->sent = RUNNING;
+    ck_assert_str_eq(sr_go(begin), "report task RUNNING");
+    sr_make(RUNNING, RUNNING);
+    sr.web->sent = sr.task->sent = RUNNING;
+    ck_assert_str_eq(sr_go(begin), "");
+    sr_make(STOPPED, STOPPED);
+    sr.web->sent = STOPPED;
+    ck_assert_str_eq(sr_go(begin), "report task STOPPED" END);
 }
 END_TEST
 
@@ -426,21 +320,21 @@ START_TEST(stop_ladder)
     static const char *const pauses[] = {"pause web 1000ms", "pause web 2000ms", "pause web 4000ms",
                                          "pause web 8000ms"};
 
-    make(RUNNING, STOPPED);
-    ck_assert_str_eq(go((struct eca_step_event){.kind = ECA_STEP_GATE_PASSED}), "stop web");
+    sr_make(RUNNING, STOPPED);
+    ck_assert_str_eq(sr_go((struct eca_step_event){.kind = ECA_STEP_GATE_PASSED}), "stop web");
     for (size_t i = 0; i < 4; i++) {
-        ck_assert_str_eq(answer(ECA_OUTCOME_FAILED, NULL), pauses[i]);
-        ck_assert_str_eq(go((struct eca_step_event){.kind = ECA_STEP_PAUSE_OVER}), "stop web");
+        ck_assert_str_eq(sr_answer(ECA_OUTCOME_FAILED, NULL), pauses[i]);
+        ck_assert_str_eq(sr_go((struct eca_step_event){.kind = ECA_STEP_PAUSE_OVER}), "stop web");
     }
-    ck_assert_str_eq(answer(ECA_OUTCOME_FAILED, NULL), "kill web");
-    ck_assert_str_eq(answer(ECA_OUTCOME_DONE, NULL), "inspect web (proof)");
-    ck_assert_str_eq(look(ECA_LOOK_PROOF, ECA_OUTCOME_DONE, &is_running),
+    ck_assert_str_eq(sr_answer(ECA_OUTCOME_FAILED, NULL), "kill web");
+    ck_assert_str_eq(sr_answer(ECA_OUTCOME_DONE, NULL), "inspect web (proof)");
+    ck_assert_str_eq(sr_look(ECA_LOOK_PROOF, ECA_OUTCOME_DONE, &is_running),
                      "pause inspect web 1000ms");
-    ck_assert_str_eq(go((struct eca_step_event){.kind = ECA_STEP_LOOK_PAUSE_OVER}),
+    ck_assert_str_eq(sr_go((struct eca_step_event){.kind = ECA_STEP_LOOK_PAUSE_OVER}),
                      "cancel inspect web, inspect web (proof)");
-    (void)look(ECA_LOOK_PROOF, ECA_OUTCOME_DONE, &is_running);
-    ck_assert_str_eq(look(ECA_LOOK_PROOF, ECA_OUTCOME_DONE, &is_running), STOPPED_E);
-    ck_assert_str_eq(look(ECA_LOOK_CHECK, ECA_OUTCOME_DONE, &is_ended), "");
+    (void)sr_look(ECA_LOOK_PROOF, ECA_OUTCOME_DONE, &is_running);
+    ck_assert_str_eq(sr_look(ECA_LOOK_PROOF, ECA_OUTCOME_DONE, &is_running), STOPPED_E);
+    ck_assert_str_eq(sr_look(ECA_LOOK_CHECK, ECA_OUTCOME_DONE, &is_ended), "");
 }
 END_TEST
 
@@ -450,13 +344,13 @@ START_TEST(foreign_container_is_not_adopted)
     static const struct eca_container_info foreign = {
         .id = "f", .running = true, .label_task_arn = "other", .label_container_name = "web"};
 
-    make(PULLED, RUNNING);
-    (void)go((struct eca_step_event){.kind = ECA_STEP_GATE_PASSED});
-    (void)answer(ECA_OUTCOME_CONFLICT, NULL);
-    ck_assert_str_eq(look(ECA_LOOK_PROOF, ECA_OUTCOME_DONE, &foreign),
+    sr_make(PULLED, RUNNING);
+    (void)sr_go((struct eca_step_event){.kind = ECA_STEP_GATE_PASSED});
+    (void)sr_answer(ECA_OUTCOME_CONFLICT, NULL);
+    ck_assert_str_eq(sr_look(ECA_LOOK_PROOF, ECA_OUTCOME_DONE, &foreign),
                      "report web STOPPED \"E: x\", report task STOPPED" END);
-    ck_assert_ptr_null(web->docker_name);
-    ck_assert_ptr_null(web->docker_id);
+    ck_assert_ptr_null(sr.web->docker_name);
+    ck_assert_ptr_null(sr.web->docker_id);
 }
 END_TEST
 
@@ -467,7 +361,7 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, sr_setup, sr_teardown);
     tcase_add_test(tcase, next_action_of_each_state);
     tcase_add_test(tcase, pull_outcomes);
     tcase_add_test(tcase, create_outcomes);
