@@ -20,6 +20,7 @@ struct eca_events {
     struct eca_deferred broken; /* undecodable: close the stream from the loop */
     struct eca_backoff backoff;
     int status;
+    bool told;     /* that Docker cannot be reached: once until it can (ENG-201) */
     int64_t since; /* largest `time` seen, 0 = none (DKR-803) */
     uint64_t opened_ns;
     struct eca_err err;
@@ -141,6 +142,7 @@ static void on_head(void *arg, const struct eca_http_head *head)
 
     events->status = head->status;
     if (head->status == 200) {
+        events->told = false;
         events->opened_ns = eca_sched_now_ns(events->docker->opts.sched);
         events->on_event(events->arg, &event);
     }
@@ -174,11 +176,16 @@ static void on_end(void *arg, const struct eca_http_end *end)
 
     events->call = NULL;
     eca_deferred_cancel(&events->broken);
-    if (end->err.code == ECA_OK && events->status == 200) {
+    if (events->status != 200) {
+        ECA_LOG_AT(events->told ? ECA_LOG_DEBUG : ECA_LOG_ERROR, events->docker->opts.log, module,
+                   ECA_NO_KV, "Could not connect to docker daemon: event stream: status %d %s",
+                   events->status, end->err.msg);
+        events->told = true;
+    } else if (end->err.code == ECA_OK) {
         ECA_INFO(events->docker->opts.log, module, ECA_NO_KV, "Event stream ended; reconnecting");
     } else {
-        ECA_ERROR(events->docker->opts.log, module, ECA_NO_KV, "Event stream failed: status %d %s",
-                  events->status, end->err.msg);
+        ECA_ERROR(events->docker->opts.log, module, ECA_NO_KV, "Event stream failed: %s",
+                  end->err.msg);
     }
     retry_later(events);
 }

@@ -13,23 +13,6 @@ static void retry_later(struct entry *entry)
                     eca_backoff_next_ns(&entry->remove_backoff, entry->engine->opts.entropy));
 }
 
-/* The containers in order, internal ones after the others (VOL-113); NULL at the end. */
-static struct eca_container *container_at(const struct entry *entry, size_t index)
-{
-    size_t seen = 0;
-
-    for (int internal = 0; internal <= 1; internal++) {
-        for (size_t i = 0; i < entry->task->container_count; i++) {
-            struct eca_container *container = &entry->task->containers[i];
-
-            if (container->internal == (internal == 1) && seen++ == index) {
-                return container;
-            }
-        }
-    }
-    return NULL;
-}
-
 static void on_stopped(void *arg, const struct eca_runtime_result *result)
 {
     struct job *job = arg;
@@ -113,9 +96,9 @@ static void issue_remove(void *arg)
 
 static void remove_next(struct entry *entry)
 {
-    struct eca_container *container;
-
-    while ((container = container_at(entry, entry->remove_index)) != NULL) {
+    /* In order: the volume container is the last one (VOL-113). */
+    while (entry->remove_index < entry->task->container_count) {
+        struct eca_container *container = &entry->task->containers[entry->remove_index];
         struct cell *cell = engine_cell(entry, container);
 
         if (container->docker_name == NULL && container->docker_id == NULL) {

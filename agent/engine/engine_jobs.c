@@ -211,6 +211,7 @@ static void issue_create(void *arg)
         ECA_ERROR(engine->opts.log, ENGINE_MODULE,
                   ECA_KV("task", job->entry->task->arn, "container", job->container->name), "%s",
                   result.error.text);
+        eca_free(eca_take(job->container->docker_name)); /* nothing to link to (DEP-105) */
         answered(job, &result);
         return;
     }

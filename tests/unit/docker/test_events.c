@@ -127,6 +127,60 @@ START_TEST(ended_stream_comes_back)
 }
 END_TEST
 
+/* FB-01.4: what shares the second of the last event is asked for again: the one that was seen comes
+ * twice, which is harmless, and the one that was missed comes. */
+START_TEST(replay_includes_the_last_second)
+{
+    stream("{\"status\":\"start\",\"id\":\"a\",\"time\":50}", false);
+    subscribe();
+    script_http_expect(
+        http, (struct script_answer){.url = "*/events?since=50",
+                                     .status = 200,
+                                     .body = "{\"status\":\"start\",\"id\":\"a\",\"time\":50}"
+                                             "{\"status\":\"die\",\"id\":\"b\",\"time\":50}",
+                                     .hold = true});
+    manual_clock_advance_ms(&wheel, 1000);
+    ck_assert_str_eq(eca_buf_str(&seen), "connected;start a;disconnected;connected;start a;die b;");
+}
+END_TEST
+
+static void drop_line(void *arg, enum eca_log_level level, int64_t wall_ms, struct eca_view line)
+{
+    (void)arg;
+    (void)level;
+    (void)wall_ms;
+    (void)line;
+}
+
+static int64_t no_wall(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+/* ENG-201: a daemon that is not there is told once, however often it is asked for; and again after
+ * it had been there. */
+START_TEST(missing_daemon_is_told_once)
+{
+    quiet.sink = drop_line;
+    quiet.wall_ms = no_wall;
+    for (uint64_t life = 1; life <= 2; life++) {
+        script_http_expect(
+            http, (struct script_answer){.times = SCRIPT_FOREVER, .error = ECA_E_TRANSIENT});
+        if (life == 1) {
+            subscribe();
+        }
+        manual_clock_advance_ms(&wheel, 60 * 1000);
+        ck_assert_uint_eq(quiet.counts[ECA_LOG_ERROR], life);
+        script_http_forget(http);
+        stream("", false);
+        manual_clock_advance_ms(&wheel, 10 * 1000);
+        script_http_forget(http);
+    }
+    ck_assert_uint_gt(script_http_count(http), 20);
+}
+END_TEST
+
 /* DKR-821, FB-01.1: a daemon that answers with an error is asked with pauses that grow to 10 s; a
  * stream that cannot be decoded is closed at once. */
 START_TEST(broken_stream_is_not_asked_in_a_loop)
@@ -157,6 +211,8 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, events_are_normalised, 0, 14);
+    tcase_add_test(tcase, replay_includes_the_last_second);
+    tcase_add_test(tcase, missing_daemon_is_told_once);
     tcase_add_test(tcase, ended_stream_comes_back);
     tcase_add_test(tcase, broken_stream_is_not_asked_in_a_loop);
     suite_add_tcase(suite, tcase);

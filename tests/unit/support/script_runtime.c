@@ -345,6 +345,7 @@ static struct eca_op *begin(struct script_runtime *docker, enum verb verb, const
     op->target = eca_xstrdup(target);
     op->arg = on_done_arg;
     eca_buf_addf(&docker->log, "%s %s\n", verbs[verb], shown);
+    eca_buf_addf(&docker->asked, "%s %s\n", verbs[verb], target);
     op->has_rule = take_rule(docker, verbs[verb], shown, &op->rule);
     eca_list_push_back(&docker->flying, &op->node);
     docker->in_flight++;
@@ -409,6 +410,8 @@ static int do_create(void *impl, const struct eca_container_spec *spec, eca_runt
         begin(impl, CREATE, spec->docker_name, spec->labels.container_name, arg, ret_op);
 
     (void)err;
+    eca_buf_addf(&op->docker->asked, "create version %s\n",
+                 spec->api_version == NULL ? "newest" : spec->api_version);
     op->on_done = on_done;
     op->name = eca_xstrdup(spec->docker_name);
     op->task_arn = eca_xstrdup(spec->labels.task_arn);
@@ -431,9 +434,11 @@ static int do_create(void *impl, const struct eca_container_spec *spec, eca_runt
 static int do_start(void *impl, const char *id, const char *version, eca_runtime_fn *on_done,
                     void *arg, struct eca_op **ret_op, struct eca_err *err)
 {
+    struct script_runtime *docker = impl;
+
     (void)err;
-    (void)version;
-    begin(impl, START, id, label_of(impl, id), arg, ret_op)->on_done = on_done;
+    begin(docker, START, id, label_of(docker, id), arg, ret_op)->on_done = on_done;
+    eca_buf_addf(&docker->asked, "start version %s\n", version == NULL ? "newest" : version);
     return ECA_OK;
 }
 
@@ -585,6 +590,7 @@ void script_runtime_clear(struct script_runtime *docker)
     }
     eca_free(docker->containers);
     eca_buf_clear(&docker->log);
+    eca_buf_clear(&docker->asked);
 }
 
 struct script_rule *script_runtime_rule(struct script_runtime *docker, const char *verb,

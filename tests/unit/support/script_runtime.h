@@ -48,7 +48,8 @@ struct script_runtime {
     size_t container_count;
     struct script_rule rules[SCRIPT_RULES_MAX];
     size_t rule_count;
-    struct eca_buf log;
+    struct eca_buf log;   /* "start web": by the container's name in its task */
+    struct eca_buf asked; /* "start ID VERSION": as Docker was asked */
     uint64_t call_ms;     /* [1] how long each call takes */
     bool list_labels;     /* [true] */
     bool stop_ends;       /* [true] a stop ends the container with 143 and sends `die` */
