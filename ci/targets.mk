@@ -1,10 +1,11 @@
 # Targets around the build: tests, checks, demo. Included by the Makefile.
 
-.PHONY: help deps demo test unit requirements layers check format format-check lint scenarios fuzz bench clean
+.PHONY: help deps demo test golden unit requirements layers check format format-check lint scenarios fuzz bench clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
 	@echo "make unit|scenarios|fuzz    parts of make test"
+	@echo "make golden                 what agent v1.13.1 did with 52 payloads, against ours"
 	@echo "make check                  formatting, layers, clang-tidy, cppcheck"
 	@echo "make requirements           requirement IDs that no test or scenario names"
 	@echo "make bench                  measurements as JSON"
@@ -33,6 +34,13 @@ format-check:
 
 scenarios: all
 	@$(OUT)/harness run scenarios && $(OUT)/harness run --wire scenarios && $(OUT)/harness run --live scenarios
+
+# What agent v1.13.1 did with recorded payloads, against ours: bodies member by member (unit), then
+# everything that is said and asked, by the whole agent.
+GOLDEN_UNIT := $(OUT)/tests/unit/engine/test_golden
+golden: all $(GOLDEN_UNIT)
+	@$(GOLDEN_UNIT)
+	@python3 tests/golden/compare.py tests/golden/reference-cases.jsonl $(OUT)/harness build/golden
 
 # Renews the part of docs/SCENARIOS.md that comes from the tables of the language.
 .PHONY: docs

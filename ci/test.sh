@@ -61,6 +61,7 @@ step unit-asan unit_asan
 step docs bash ci/docs.sh
 step sim golden_sim
 step wire golden_wire
+step golden make -s golden
 step replay ci/replay.sh
 step explore explore
 step deaths deaths
