@@ -283,6 +283,7 @@ static void show_health(void *impl, struct eca_view_health *health)
     fill_sessions(agent, health, &texts->acs, &texts->tcs);
     count_tasks(agent, health);
     health->docker_reachable = counters.events_since_ms != 0;
+    health->docker_bad_answers = eca_docker_bad_answers(agent->docker);
     health->events_since_ms = counters.events_since_ms;
     health->store_ok = !journal.failing;
     health->last_commit_ms = journal.last_commit_ms;

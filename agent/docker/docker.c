@@ -11,6 +11,7 @@
 
 #define MINUTE_MS UINT64_C(60000)
 #define ANSWER_BYTES_MAX ((size_t)16 << 20) /* a list of thousands of containers */
+static const char module[] = "docker";
 
 static uint64_t or_default(uint64_t value, uint64_t fallback)
 {
@@ -88,6 +89,11 @@ const char *eca_docker_version(const struct eca_docker *docker)
     return docker->server_version;
 }
 
+uint64_t eca_docker_bad_answers(const struct eca_docker *docker)
+{
+    return docker->bad_answers;
+}
+
 /* ---- versions ------------------------------------------------------------------------------- */
 
 uint32_t docker_version_number(const char *text)
@@ -108,6 +114,15 @@ uint32_t docker_version_number(const char *text)
     return (uint32_t)(major * 1000 + minor);
 }
 
+bool docker_version_is_plain(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    const char *minor = text + digits + 1;
+
+    return digits > 0 && text[digits] == '.' && minor[0] != '\0' &&
+           minor[strspn(minor, "0123456789")] == '\0';
+}
+
 const char *docker_version_for(const struct eca_docker *docker, const char *wanted)
 {
     uint32_t number;
@@ -115,7 +130,7 @@ const char *docker_version_for(const struct eca_docker *docker, const char *want
     if (wanted == NULL || wanted[0] == '\0') {
         return docker->default_version;
     }
-    number = docker_version_number(wanted);
+    number = docker_version_is_plain(wanted) ? docker_version_number(wanted) : 0;
     if (number == 0) {
         return NULL;
     }
@@ -165,6 +180,39 @@ void docker_http_opts(struct eca_docker *docker, const struct request *request,
     };
 }
 
+/* "." and ".." would name something else than they say: URLs are tidied on their way. */
+bool docker_ref_is_usable(const char *ref)
+{
+    for (const char *at = ref; at != NULL; at = strchr(at, '/')) {
+        size_t len;
+
+        at += at != ref; /* behind the slash */
+        len = strcspn(at, "/");
+        if (len == 0 || (len <= 2 && strncmp(at, "..", len) == 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+char *docker_path(const char *front, const char *ref, const char *back)
+{
+    struct eca_buf path = {0};
+
+    eca_buf_add_str(&path, front);
+    for (const char *at = ref; *at != '\0'; at++) {
+        unsigned char c = (unsigned char)*at;
+
+        if (c <= ' ' || c >= 127 || strchr("\"#%<>?[\\]^`{|}", c) != NULL) {
+            eca_buf_addf(&path, "%%%02X", c);
+        } else {
+            eca_buf_add_char(&path, *at);
+        }
+    }
+    eca_buf_add_str(&path, back);
+    return eca_buf_take(&path);
+}
+
 void docker_storage_clear(struct request_storage *storage)
 {
     eca_buf_clear(&storage->url);
@@ -208,6 +256,29 @@ void docker_error_text(const struct eca_http_end *end, int status, struct eca_vi
     } else {
         eca_buf_add_str(text, end->err.msg);
     }
+}
+
+void docker_not_understood(struct eca_docker *docker, const char *call, const struct eca_err *err,
+                           struct eca_buf *text)
+{
+    eca_buf_addf(text, "answer to %s: %s", call, err->msg);
+    docker->bad_answers++;
+    ECA_WARN(docker->opts.log, module, ECA_NO_KV, "Docker was not understood: %s",
+             eca_buf_str(text));
+}
+
+enum eca_outcome docker_answered(struct eca_op *op, const struct eca_http_answer *answer,
+                                 struct eca_buf *text)
+{
+    enum eca_outcome outcome = docker_outcome(&answer->end, answer->status);
+
+    op->fetch = NULL;
+    if (outcome == ECA_OUTCOME_BAD_ANSWER) {
+        docker_not_understood(op->docker, op->call, &answer->end.err, text);
+    } else if (outcome != ECA_OUTCOME_DONE) {
+        docker_error_text(&answer->end, answer->status, answer->body, text);
+    }
+    return outcome;
 }
 
 void docker_timeout_error(const char *word, uint64_t limit_ms, struct eca_named_error *error)
@@ -260,11 +331,13 @@ static void on_deadline(void *arg)
     docker_op_end(op, &result);
 }
 
-struct eca_op *docker_op_new(struct eca_docker *docker, uint64_t limit_ms, const char *limit_word)
+struct eca_op *docker_op_new(struct eca_docker *docker, const char *call, uint64_t limit_ms,
+                             const char *limit_word)
 {
     struct eca_op *op = eca_xalloc(sizeof(*op));
 
     op->docker = docker;
+    op->call = call;
     op->limit_ms = limit_ms;
     op->limit_word = limit_word;
     eca_timer_init(&op->deadline, docker->opts.sched, on_deadline, op);
@@ -327,6 +400,12 @@ void docker_op_end(struct eca_op *op, const struct eca_runtime_result *result)
     docker_op_free(op);
 }
 
+void docker_op_refuse(struct eca_op *op, const struct eca_named_error *error)
+{
+    op->early = (struct eca_runtime_result){.outcome = ECA_OUTCOME_REFUSED, .error = *error};
+    eca_deferred_queue(&op->later);
+}
+
 void docker_op_send(struct eca_op *op, const struct request *request, eca_http_answer_fn *on_answer)
 {
     struct request_storage storage = {0};
@@ -340,4 +419,35 @@ void docker_op_send(struct eca_op *op, const struct request *request, eca_http_a
         eca_deferred_queue(&op->later);
     }
     docker_storage_clear(&storage);
+}
+
+static void docker_cancel(void *impl, struct eca_op *op)
+{
+    (void)impl;
+    docker_op_free(op);
+}
+
+struct eca_runtime eca_docker_runtime(struct eca_docker *docker)
+{
+    static const struct eca_runtime_ops ops = {
+        .probe = docker_probe,
+        .version = docker_call_version,
+        .ping = docker_call_ping,
+        .pull = docker_pull,
+        .import_empty = docker_import,
+        .image_inspect = docker_call_image_inspect,
+        .image_remove = docker_call_image_remove,
+        .create = docker_call_create,
+        .start = docker_call_start,
+        .stop = docker_call_stop,
+        .kill = docker_call_kill,
+        .remove = docker_call_remove,
+        .inspect = docker_call_inspect,
+        .list = docker_call_list,
+        .events = docker_events,
+        .stats = docker_stats,
+        .cancel = docker_cancel,
+    };
+
+    return (struct eca_runtime){&ops, docker};
 }

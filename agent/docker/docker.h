@@ -56,5 +56,7 @@ struct eca_runtime eca_docker_runtime(struct eca_docker *docker);
 
 /* The version last told by the daemon, "" before (FB-29.5). */
 const char *eca_docker_version(const struct eca_docker *docker);
+/* Answers and events that could not be understood, since the start. */
+uint64_t eca_docker_bad_answers(const struct eca_docker *docker);
 
 #endif

@@ -3,6 +3,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "agent/base/timefmt.h"
+#include "agent/docker/answer.h"
 #include "agent/docker/docker_internal.h"
 
 #define EVENT_BYTES_MAX ((size_t)1 << 20)
@@ -26,13 +27,6 @@ struct eca_events {
     struct eca_err err;
 };
 
-static const char *text_member(eca_json object, const char *key)
-{
-    eca_json value = eca_json_get_nocase(object, key);
-
-    return eca_json_type(value) == ECA_JSON_STRING ? eca_json_str(value) : NULL;
-}
-
 static bool is_word(const char *text, const char *const *words, size_t count)
 {
     for (size_t i = 0; text != NULL && i < count; i++) {
@@ -43,23 +37,46 @@ static bool is_word(const char *text, const char *const *words, size_t count)
     return false;
 }
 
-/* Type, status and id of both formats (DKR-802). False: nothing about a container. */
-static bool normalise(eca_json root, const char **ret_status, const char **ret_id)
+/* An event in either format, its members as they stand; NULL = not there. */
+struct told {
+    const char *type, *action, *status, *id, *actor_id, *exit_code;
+    int64_t time;
+};
+
+static int read_event(eca_json root, struct told *told, struct eca_err *err)
+{
+    eca_json actor = NULL, attributes = NULL;
+
+    *told = (struct told){0};
+    if (docker_read_str(root, "", "Type", &told->type, err) < 0 ||
+        docker_read_str(root, "", "Action", &told->action, err) < 0 ||
+        docker_read_str(root, "", "status", &told->status, err) < 0 ||
+        docker_read_str(root, "", "id", &told->id, err) < 0 ||
+        docker_read_i64(root, "", "time", &told->time, err) < 0 ||
+        docker_read_object(root, "", "Actor", &actor, err) < 0 ||
+        docker_read_str(actor, "Actor", "ID", &told->actor_id, err) < 0 ||
+        docker_read_object(actor, "Actor", "Attributes", &attributes, err) < 0 ||
+        docker_read_str(attributes, "Actor.Attributes", "exitCode", &told->exit_code, err) < 0) {
+        return ECA_E_INVALID;
+    }
+    return ECA_OK;
+}
+
+/* Fill in what only the other format says (DKR-802). False: nothing about a container. */
+static bool normalise(struct told *told)
 {
     static const char *const image_words[] = {"delete", "import", "pull", "push", "tag", "untag"};
-    const char *type = text_member(root, "Type"), *action = text_member(root, "Action");
-    const char *status = text_member(root, "status"), *id = text_member(root, "id");
-    eca_json actor = eca_json_get_nocase(root, "Actor");
 
-    if (type == NULL && action == NULL) {
-        type = is_word(status, image_words, ECA_ARRAY_LEN(image_words)) ? "image" : "container";
+    if (told->type == NULL && told->action == NULL) {
+        told->type =
+            is_word(told->status, image_words, ECA_ARRAY_LEN(image_words)) ? "image" : "container";
     }
-    if (type == NULL || strcmp(type, "container") != 0) {
+    if (told->type == NULL || strcmp(told->type, "container") != 0) {
         return false;
     }
-    *ret_status = status != NULL && status[0] != '\0' ? status : action;
-    *ret_id = id != NULL && id[0] != '\0' ? id : text_member(actor, "ID");
-    return *ret_status != NULL && *ret_id != NULL && (*ret_id)[0] != '\0';
+    told->status = told->status != NULL && told->status[0] != '\0' ? told->status : told->action;
+    told->id = told->id != NULL && told->id[0] != '\0' ? told->id : told->actor_id;
+    return told->status != NULL && told->id != NULL && told->id[0] != '\0';
 }
 
 static bool kind_of(const char *status, enum eca_event_kind *ret_kind)
@@ -81,39 +98,34 @@ static bool kind_of(const char *status, enum eca_event_kind *ret_kind)
     return false; /* no effect, no inspect (DKR-806, FB-04.2) */
 }
 
-static void read_exit_code(eca_json root, struct eca_runtime_event *event)
-{
-    eca_json attributes = eca_json_get_nocase(eca_json_get_nocase(root, "Actor"), "Attributes");
-    const char *text = text_member(attributes, "exitCode");
-
-    event->has_exit_code =
-        text != NULL && eca_parse_i64(eca_view_str(text), &event->exit_code, NULL) == ECA_OK;
-}
-
+/* One object of the stream. Of the wrong shape: left out and counted; the stream goes on, since
+ * a reconnect would only bring the same event again. */
 static int on_object(void *arg, struct eca_view text, struct eca_err *err)
 {
     struct eca_events *events = arg;
+    struct eca_docker *docker = events->docker;
     eca_auto_json struct eca_json_doc *doc = NULL;
+    eca_auto_buf struct eca_buf sentence = {0};
     struct eca_runtime_event event = {0};
-    const char *status;
-    int64_t time = 0;
-    eca_json root;
+    struct eca_err wrong = {0};
+    struct told told;
 
     if (eca_json_parse(text, &doc, err) < 0) {
         return ECA_E_INVALID;
     }
-    root = eca_json_root(doc);
-    if (eca_json_type(eca_json_get_nocase(root, "time")) == ECA_JSON_NUMBER) {
-        (void)eca_json_i64(eca_json_get_nocase(root, "time"), &time, NULL);
-    }
-    if (time <= 0) {
+    if (read_event(eca_json_root(doc), &told, &wrong) < 0) {
+        docker_not_understood(docker, "events", &wrong, &sentence);
         return ECA_OK;
     }
-    events->since = time > events->since ? time : events->since;
-    if (normalise(root, &status, &event.container_id) && kind_of(status, &event.kind)) {
-        if (event.kind == ECA_EVENT_DIE) {
-            read_exit_code(root, &event);
-        }
+    if (told.time <= 0) {
+        return ECA_OK;
+    }
+    events->since = told.time > events->since ? told.time : events->since;
+    if (normalise(&told) && kind_of(told.status, &event.kind)) {
+        event.container_id = told.id;
+        event.has_exit_code =
+            event.kind == ECA_EVENT_DIE && told.exit_code != NULL &&
+            eca_parse_i64(eca_view_str(told.exit_code), &event.exit_code, NULL) == ECA_OK;
         events->on_event(events->arg, &event);
     }
     return ECA_OK;
@@ -161,10 +173,12 @@ static void on_body(void *arg, struct eca_view bytes)
 static void on_broken(void *arg)
 {
     struct eca_events *events = arg;
+    eca_auto_buf struct eca_buf sentence = {0};
 
     if (events->call != NULL) {
         eca_http_cancel(events->docker->opts.http, eca_take(events->call));
     }
+    docker_not_understood(events->docker, "events", &events->err, &sentence);
     ECA_ERROR(events->docker->opts.log, module, ECA_NO_KV, "Event stream broken: %s",
               events->err.msg);
     retry_later(events);

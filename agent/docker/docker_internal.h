@@ -13,6 +13,7 @@
 /* One call of the runtime port, from its start to its callback. */
 struct eca_op {
     struct eca_docker *docker;
+    const char *call;               /* its name in sentences: "create" */
     struct eca_list_node node;      /* in docker->ops */
     struct eca_list_node wait_node; /* in docker->waiting, while the limit of calls is reached */
     bool counted;                   /* takes one of ECA_DOCKER_CALLS_MAX */
@@ -43,6 +44,7 @@ struct eca_docker {
     char *server_version; /* "1.12.6" */
     struct eca_list ops, waiting;
     size_t calls;
+    uint64_t bad_answers;
     struct eca_events *events;
 };
 
@@ -65,14 +67,21 @@ struct request_storage {
 void docker_http_opts(struct eca_docker *docker, const struct request *request,
                       struct request_storage *storage, struct eca_http_opts *opts);
 void docker_storage_clear(struct request_storage *storage);
+/* front, the container or image as it is (DKR-114), back; what would end the path is escaped. */
+char *docker_path(const char *front, const char *ref, const char *back);
+/* Not empty (DKR-606, IMG-207), and no path of its own. */
+bool docker_ref_is_usable(const char *ref);
 
-struct eca_op *docker_op_new(struct eca_docker *docker, uint64_t limit_ms, const char *limit_word);
+struct eca_op *docker_op_new(struct eca_docker *docker, const char *call, uint64_t limit_ms,
+                             const char *limit_word);
 /* Queue it behind the limit of calls, or begin at once; begin runs from the loop. */
 void docker_op_start(struct eca_op *op, eca_work_fn *begin, bool counted, bool urgent);
 /* Cancels what is under way and frees; starts a waiting one. */
 void docker_op_free(struct eca_op *op);
 /* Call on_done with the result and free the operation. */
 void docker_op_end(struct eca_op *op, const struct eca_runtime_result *result);
+/* End an operation that sends nothing, later: REFUSED with this error. */
+void docker_op_refuse(struct eca_op *op, const struct eca_named_error *error);
 /* Send the op's next request; a refusal by the port becomes an UNREACHABLE answer. */
 void docker_op_send(struct eca_op *op, const struct request *request,
                     eca_http_answer_fn *on_answer);
@@ -82,14 +91,48 @@ enum eca_outcome docker_outcome(const struct eca_http_end *end, int status);
 /* "API error (500): body" or the transport's sentence. */
 void docker_error_text(const struct eca_http_end *end, int status, struct eca_view body,
                        struct eca_buf *text);
+/*
+ * The answer to the op's request has come. Unless DONE, *text is what docker_error_text says; an
+ * answer that is no HTTP, or too long, counts as one that was not understood.
+ */
+enum eca_outcome docker_answered(struct eca_op *op, const struct eca_http_answer *answer,
+                                 struct eca_buf *text);
+/* Such an answer: counted and logged. *text: "answer to create: <err>". */
+void docker_not_understood(struct eca_docker *docker, const char *call, const struct eca_err *err,
+                           struct eca_buf *text);
 /* DockerTimeoutError of DKR-302. */
 void docker_timeout_error(const char *word, uint64_t limit_ms, struct eca_named_error *error);
 
 /* Versions as numbers: "1.24" -> 1024; 0 = not a version. */
 uint32_t docker_version_number(const char *text);
+/* Digits, a dot, digits: fit to become part of a path, unlike "1.24-suffix" (DKR-122). */
+bool docker_version_is_plain(const char *text);
 /* The version to use for a request that asks for `wanted` (DKR-126, DKR-L01). NULL: unavailable. */
 const char *docker_version_for(const struct eca_docker *docker, const char *wanted);
 
+/* docker_calls.c: create, start, stop, kill, inspect. docker_asks.c: the calls of one request. */
+int docker_call_create(void *impl, const struct eca_container_spec *spec, eca_runtime_fn *on_done,
+                       void *arg, struct eca_op **ret_op, struct eca_err *err);
+int docker_call_start(void *impl, const char *id, const char *api_version, eca_runtime_fn *on_done,
+                      void *arg, struct eca_op **ret_op, struct eca_err *err);
+int docker_call_stop(void *impl, const char *id, uint64_t timeout_s, eca_runtime_fn *on_done,
+                     void *arg, struct eca_op **ret_op, struct eca_err *err);
+int docker_call_kill(void *impl, const char *id, eca_runtime_fn *on_done, void *arg,
+                     struct eca_op **ret_op, struct eca_err *err);
+int docker_call_inspect(void *impl, const char *id_or_name, eca_runtime_fn *on_done, void *arg,
+                        struct eca_op **ret_op, struct eca_err *err);
+int docker_call_remove(void *impl, const char *name_or_id, eca_runtime_fn *on_done, void *arg,
+                       struct eca_op **ret_op, struct eca_err *err);
+int docker_call_image_inspect(void *impl, const char *name, eca_runtime_fn *on_done, void *arg,
+                              struct eca_op **ret_op, struct eca_err *err);
+int docker_call_image_remove(void *impl, const char *name_or_id, eca_runtime_fn *on_done, void *arg,
+                             struct eca_op **ret_op, struct eca_err *err);
+int docker_call_ping(void *impl, uint64_t limit_ms, eca_runtime_fn *on_done, void *arg,
+                     struct eca_op **ret_op, struct eca_err *err);
+int docker_call_version(void *impl, uint64_t limit_ms, eca_runtime_version_fn *on_done, void *arg,
+                        struct eca_op **ret_op, struct eca_err *err);
+int docker_call_list(void *impl, bool all, eca_runtime_list_fn *on_done, void *arg,
+                     struct eca_op **ret_op, struct eca_err *err);
 int docker_probe(void *impl, eca_runtime_probe_fn *on_done, void *arg, struct eca_op **ret_op,
                  struct eca_err *err);
 int docker_pull(void *impl, const struct eca_pull_opts *opts, eca_runtime_fn *on_done, void *arg,

@@ -2,21 +2,24 @@
 #include <string.h>
 
 #include "agent/base/mem.h"
+#include "agent/docker/answer.h"
 #include "agent/docker/docker_internal.h"
 
 /*
  * Which API versions the daemon accepts (DKR-120..125). The lowest known one that works is the
- * default; above 1.23 versions are tried only when the daemon refuses the old ones (DKR-L01).
+ * default. Above 1.23 versions are tried only when the daemon refuses the old ones: the lowest that
+ * it names itself first, then the known ones in turn (DKR-L01).
  */
 static const char *const known[] = {
-    "1.17", "1.18", "1.19", "1.20", "1.21", "1.22", "1.23", "1.24", "1.25", "1.26", "1.27",
-    "1.28", "1.29", "1.30", "1.31", "1.32", "1.33", "1.34", "1.35", "1.36", "1.37", "1.38",
-    "1.39", "1.40", "1.41", "1.42", "1.43", "1.44", "1.45", "1.46", "1.47", "1.48",
+    "1.17", "1.18", "1.19", "1.20", "1.21", "1.22", "1.23", "1.24", "1.25", "1.26", "1.27", "1.28",
+    "1.29", "1.30", "1.31", "1.32", "1.33", "1.34", "1.35", "1.36", "1.37", "1.38", "1.39", "1.40",
+    "1.41", "1.42", "1.43", "1.44", "1.45", "1.46", "1.47", "1.48", "1.49", "1.50", "1.51", "1.52",
 };
 #define ADVERTISED 7 /* 1.17 to 1.23 */
 
 struct probe {
-    size_t index;
+    char version[VERSION_BYTES]; /* tried now */
+    bool asked_minimum;
     eca_runtime_probe_fn *on_done;
     void *arg;
     bool found_default;
@@ -58,19 +61,68 @@ static void finish(struct eca_op *op)
     docker_op_free(op);
 }
 
+/* The first known version above the one tried last, or NULL. */
+static const char *next_known(const struct probe *probe)
+{
+    size_t limit = probe->found_default ? ADVERTISED : ECA_ARRAY_LEN(known);
+
+    for (size_t i = 0; i < limit; i++) {
+        if (docker_version_number(known[i]) > docker_version_number(probe->version)) {
+            return known[i];
+        }
+    }
+    return NULL;
+}
+
 static void next(struct eca_op *op)
 {
     struct probe *probe = op->state;
     bool unreachable = probe->last == ECA_OUTCOME_UNREACHABLE || probe->last == ECA_OUTCOME_TIMEOUT;
+    const char *version = next_known(probe);
 
-    probe->index++;
-    if ((unreachable && !probe->found_default) || probe->index == ECA_ARRAY_LEN(known) ||
-        (probe->found_default && probe->index >= ADVERTISED)) {
+    if ((unreachable && !probe->found_default) || version == NULL) {
         finish(op);
         return;
     }
+    (void)snprintf(probe->version, sizeof(probe->version), "%s", version);
     probe_version(op);
 }
+
+/* ---- the lowest version in the daemon's own words ------------------------------------------- */
+
+static void on_minimum(void *arg, const struct eca_http_answer *answer)
+{
+    struct eca_op *op = arg;
+    struct probe *probe = op->state;
+    eca_auto_json struct eca_json_doc *doc = NULL;
+    eca_auto_buf struct eca_buf text = {0};
+    const char *minimum = NULL;
+
+    if (docker_answered(op, answer, &text) == ECA_OUTCOME_DONE &&
+        docker_parse(answer->body, ECA_JSON_OBJECT, &doc, NULL) == ECA_OK &&
+        docker_read_str(eca_json_root(doc), "", "MinAPIVersion", &minimum, NULL) == ECA_OK &&
+        minimum != NULL && docker_version_is_plain(minimum) &&
+        docker_version_number(minimum) > docker_version_number(probe->version)) {
+        (void)snprintf(probe->version, sizeof(probe->version), "%s", minimum);
+        probe_version(op);
+        return;
+    }
+    next(op); /* it does not say: by trying */
+}
+
+static void ask_minimum(struct eca_op *op)
+{
+    struct probe *probe = op->state;
+    struct request request = {.method = "GET",
+                              .version = "",
+                              .path = "/version",
+                              .limit_ms = op->docker->opts.timing.probe_ms};
+
+    probe->asked_minimum = true;
+    docker_op_send(op, &request, on_minimum);
+}
+
+/* ---- one version ---------------------------------------------------------------------------- */
 
 static void accept_version(struct eca_op *op)
 {
@@ -81,83 +133,98 @@ static void accept_version(struct eca_op *op)
         probe->found_default = true;
         docker->version_count = 0;
         (void)snprintf(docker->default_version, sizeof(docker->default_version), "%s",
-                       known[probe->index]);
+                       probe->version);
     }
-    (void)snprintf(docker->versions[docker->version_count++], VERSION_BYTES, "%s",
-                   known[probe->index]);
+    (void)snprintf(docker->versions[docker->version_count++], VERSION_BYTES, "%s", probe->version);
+}
+
+/* Remember why this version is not to be had: "GET /v1.17/version: API error (400): ...". */
+static void set_why(struct probe *probe, const char *path, const char *text)
+{
+    (void)eca_err_set(&probe->last_err, ECA_E_TRANSIENT, "GET /v%s%s: %s", probe->version, path,
+                      text);
 }
 
 static void on_ping(void *arg, const struct eca_http_answer *answer)
 {
     struct eca_op *op = arg;
     struct probe *probe = op->state;
+    eca_auto_buf struct eca_buf text = {0};
 
-    op->fetch = NULL;
-    probe->last = docker_outcome(&answer->end, answer->status);
+    probe->last = docker_answered(op, answer, &text);
     if (probe->last == ECA_OUTCOME_DONE && answer->status == 200) {
         accept_version(op);
     } else {
-        (void)eca_err_set(&probe->last_err, ECA_E_TRANSIENT, "ping: status %d %s", answer->status,
-                          answer->end.err.msg);
+        if (probe->last == ECA_OUTCOME_DONE) {
+            eca_buf_addf(&text, "Received unexpected status %d", answer->status);
+        }
+        set_why(probe, "/_ping", eca_buf_str(&text));
     }
     next(op);
 }
 
 /* /version must say an ApiVersion of numbers with a dot (DKR-122). */
-static bool read_version(struct eca_op *op, const struct eca_http_answer *answer)
+static int read_version(struct eca_op *op, const struct eca_http_answer *answer,
+                        struct eca_err *err)
 {
     struct probe *probe = op->state;
     struct eca_docker *docker = op->docker;
     eca_auto_json struct eca_json_doc *doc = NULL;
-    const char *api = NULL, *version = NULL;
+    const char *api = "", *version = "";
 
     if (answer->status != 200) {
-        eca_auto_buf struct eca_buf text = {0};
-
-        docker_error_text(&answer->end, answer->status, answer->body, &text);
-        (void)eca_err_set(&probe->last_err, ECA_E_TRANSIENT, "%s", eca_buf_str(&text));
-        return false;
+        return eca_err_set(err, ECA_E_INVALID,
+                           "Received unexpected status %d while trying to retrieve the server "
+                           "version",
+                           answer->status);
     }
-    if (eca_json_parse(answer->body, &doc, &probe->last_err) < 0 ||
-        eca_json_read_str(eca_json_root(doc), "", "ApiVersion", &api, &probe->last_err) < 0 ||
-        eca_json_read_str(eca_json_root(doc), "", "Version", &version, &probe->last_err) < 0) {
-        return false;
+    if (docker_parse(answer->body, ECA_JSON_OBJECT, &doc, err) < 0 ||
+        docker_read_str(eca_json_root(doc), "", "ApiVersion", &api, err) < 0 ||
+        docker_read_str(eca_json_root(doc), "", "Version", &version, err) < 0) {
+        return ECA_E_INVALID;
     }
-    if (api == NULL || docker_version_number(api) == 0) {
-        (void)eca_err_set(&probe->last_err, ECA_E_INVALID, "Unable to parse version \"%s\"",
-                          api == NULL ? "" : api);
-        return false;
+    if (docker_version_number(api) == 0) {
+        return eca_err_set(err, ECA_E_INVALID, "Unable to parse version \"%s\"", api);
     }
-    if (docker_version_number(known[probe->index]) > docker_version_number(api)) {
-        (void)eca_err_set(&probe->last_err, ECA_E_INVALID, "above the server's %s", api);
-        return false;
+    if (docker_version_number(probe->version) > docker_version_number(api)) {
+        return eca_err_set(err, ECA_E_DENIED, "above the server's %s", api);
     }
     (void)snprintf(docker->server_api, sizeof(docker->server_api), "%s", api);
     eca_free(docker->server_version);
-    docker->server_version = eca_xstrdup(version == NULL ? "" : version);
-    return true;
+    docker->server_version = eca_xstrdup(version);
+    return ECA_OK;
 }
 
 static void on_version(void *arg, const struct eca_http_answer *answer)
 {
     struct eca_op *op = arg;
     struct probe *probe = op->state;
+    eca_auto_buf struct eca_buf text = {0};
+    struct eca_err err = {0};
     struct request request = {.method = "GET",
-                              .version = known[probe->index],
+                              .version = probe->version,
                               .path = "/_ping",
                               .limit_ms = op->docker->opts.timing.probe_ms};
 
-    op->fetch = NULL;
-    probe->last = docker_outcome(&answer->end, answer->status);
+    probe->last = docker_answered(op, answer, &text);
     if (probe->last != ECA_OUTCOME_DONE) {
-        (void)eca_err_set(&probe->last_err, ECA_E_TRANSIENT, "version: status %d %s",
-                          answer->status, answer->end.err.msg);
+        set_why(probe, "/version", eca_buf_str(&text));
+        if (probe->last == ECA_OUTCOME_REFUSED && !probe->asked_minimum && !probe->found_default) {
+            ask_minimum(op);
+            return;
+        }
         next(op);
-    } else if (!read_version(op, answer)) {
-        probe->last = ECA_OUTCOME_BAD_ANSWER;
+    } else if (read_version(op, answer, &err) == ECA_OK) {
+        docker_op_send(op, &request, on_ping);
+    } else if (err.code == ECA_E_DENIED) { /* understood, and no */
+        probe->last = ECA_OUTCOME_REFUSED;
+        set_why(probe, "/version", err.msg);
         next(op);
     } else {
-        docker_op_send(op, &request, on_ping);
+        docker_not_understood(op->docker, op->call, &err, &text);
+        probe->last = ECA_OUTCOME_BAD_ANSWER;
+        set_why(probe, "/version", eca_buf_str(&text));
+        next(op);
     }
 }
 
@@ -165,7 +232,7 @@ static void probe_version(struct eca_op *op)
 {
     struct probe *probe = op->state;
     struct request request = {.method = "GET",
-                              .version = known[probe->index],
+                              .version = probe->version,
                               .path = "/version",
                               .limit_ms = op->docker->opts.timing.probe_ms};
 
@@ -190,10 +257,11 @@ int docker_probe(void *impl, eca_runtime_probe_fn *on_done, void *arg, struct ec
                  struct eca_err *err)
 {
     struct eca_docker *docker = impl;
-    struct eca_op *op = docker_op_new(docker, 0, "probed");
+    struct eca_op *op = docker_op_new(docker, "version", 0, "probed");
     struct probe *probe = eca_xalloc(sizeof(*probe));
 
     (void)err;
+    (void)snprintf(probe->version, sizeof(probe->version), "%s", known[0]);
     probe->on_done = on_done;
     probe->arg = arg;
     op->state = probe;

@@ -2,13 +2,15 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "agent/docker/answer.h"
 #include "agent/docker/docker_internal.h"
 
-#define PROGRESS_BYTES_MAX ((size_t)1 << 20) /* one line of the progress stream */
+#define PROGRESS_BYTES_MAX ((size_t)1 << 20)     /* one line of the progress stream */
+#define PASSWORD_HIDDEN_MIN 4                    /* shorter ones are in every text */
+#define BAR_PAUSE_NS (UINT64_C(2) * 1000000000u) /* DKR-719 */
 static const char module[] = "docker";
 
 /* One pull attempt: credentials, request, progress stream (DKR-710..723). */
-#define PASSWORD_HIDDEN_MIN 4 /* shorter ones are in every text */
 
 struct pull {
     char *reference;
@@ -21,7 +23,9 @@ struct pull {
     struct eca_json_splitter splitter;
     struct eca_buf failure; /* error object or error body */
     bool failed;            /* an error object stood in the stream */
+    struct eca_err garbled; /* the stream could not be understood; it is read no further */
     bool begun;
+    struct eca_log_limit bar_limit;
     int status;
     struct eca_timer begin_timer, idle_timer;
     struct eca_op *op;
@@ -82,35 +86,59 @@ static void set_begun(struct pull *pull)
     eca_timer_stop(&pull->begin_timer);
 }
 
+/* One line of the stream, as the daemon wrote it. */
+struct line {
+    const char *stream, *progress, *error, *status, *id;
+};
+
+/* At debug; of progress bars one in 2 s (DKR-719). */
+static void log_line(struct pull *pull, const struct line *line)
+{
+    struct eca_docker *docker = pull->op->docker;
+    const char *text = line->status[0] != '\0' ? line->status : line->stream;
+
+    if (strstr(text, "already being pulled by another client. Waiting.") != NULL) {
+        ECA_ERROR(docker->opts.log, module, ECA_KV("image", pull->reference), "%s", text);
+    } else if (strstr(line->progress, "[=") == NULL ||
+               eca_log_limit_pass(&pull->bar_limit, eca_sched_now_ns(docker->opts.sched),
+                                  BAR_PAUSE_NS)) {
+        ECA_DEBUG(docker->opts.log, module,
+                  ECA_KV("image", pull->reference, "layer", line->id, "progress", line->progress),
+                  "Pulling: %s", text);
+    }
+}
+
 /* DKR-716: progress, an error that ends it, or a status line. */
 static int on_object(void *arg, struct eca_view text, struct eca_err *err)
 {
     struct pull *pull = arg;
     eca_auto_json struct eca_json_doc *doc = NULL;
-    const char *stream = NULL, *progress = NULL, *error = NULL, *status = NULL;
+    struct line line = {"", "", "", "", ""};
     eca_json root;
 
-    if (eca_json_parse(text, &doc, err) < 0) {
+    if (pull->failed) {
+        return ECA_OK; /* what follows an error is not read */
+    }
+    if (docker_parse(text, ECA_JSON_OBJECT, &doc, err) < 0) {
         return ECA_E_INVALID;
     }
     root = eca_json_root(doc);
-    (void)eca_json_read_str(root, "", "stream", &stream, NULL);
-    (void)eca_json_read_str(root, "", "progress", &progress, NULL);
-    (void)eca_json_read_str(root, "", "error", &error, NULL);
-    (void)eca_json_read_str(root, "", "status", &status, NULL);
-    if ((stream == NULL || stream[0] == '\0') && (progress == NULL || progress[0] == '\0') &&
-        error != NULL && error[0] != '\0' && !pull->failed) {
+    if (docker_read_str(root, "", "stream", &line.stream, err) < 0 ||
+        docker_read_str(root, "", "progress", &line.progress, err) < 0 ||
+        docker_read_str(root, "", "error", &line.error, err) < 0 ||
+        docker_read_str(root, "", "status", &line.status, err) < 0 ||
+        docker_read_str(root, "", "id", &line.id, err) < 0) {
+        return ECA_E_INVALID;
+    }
+    if (line.stream[0] == '\0' && line.progress[0] == '\0' && line.error[0] != '\0') {
         pull->failed = true;
         eca_buf_reset(&pull->failure);
-        eca_buf_add_str(&pull->failure, error);
+        eca_buf_add_str(&pull->failure, line.error);
     }
-    if ((status != NULL && status[0] != '\0') || (stream != NULL && strchr(stream, '\n') != NULL)) {
+    if (line.status[0] != '\0' || strchr(line.stream, '\n') != NULL) {
         set_begun(pull);
     }
-    if (status != NULL && strstr(status, "already being pulled by another client") != NULL) {
-        ECA_ERROR(pull->op->docker->opts.log, module, ECA_KV("image", pull->reference), "%s",
-                  status);
-    }
+    log_line(pull, &line);
     return ECA_OK;
 }
 
@@ -126,15 +154,11 @@ static void on_body(void *arg, struct eca_view bytes)
 {
     struct eca_op *op = arg;
     struct pull *pull = op->state;
-    struct eca_err err = {0};
 
     if (pull->status != 200) { /* an error body */
         eca_buf_add_view(&pull->failure, bytes);
-    } else if (eca_json_splitter_feed(&pull->splitter, bytes, on_object, pull, &err) < 0 &&
-               !pull->failed) {
-        pull->failed = true;
-        eca_buf_reset(&pull->failure);
-        eca_buf_add_str(&pull->failure, err.msg);
+    } else if (pull->garbled.code == ECA_OK) {
+        (void)eca_json_splitter_feed(&pull->splitter, bytes, on_object, pull, &pull->garbled);
     }
     if (pull->begun || pull->import) { /* from the very line that begins it (FB-29.3) */
         eca_timer_start_ms(&pull->idle_timer, op->docker->opts.timing.pull_idle_ms);
@@ -177,9 +201,14 @@ static void on_end(void *arg, const struct eca_http_end *end)
         end_timeout(op, op->limit_word, op->limit_ms);
         return;
     }
-    if (result.outcome == ECA_OUTCOME_DONE && pull->failed) {
+    if (result.outcome == ECA_OUTCOME_BAD_ANSWER) {
+        docker_not_understood(op->docker, op->call, &end->err, &text);
+    } else if (result.outcome == ECA_OUTCOME_DONE && pull->failed) {
         result.outcome = ECA_OUTCOME_FAILED;
         eca_buf_add_view(&text, eca_buf_view(&pull->failure));
+    } else if (result.outcome == ECA_OUTCOME_DONE && pull->garbled.code != ECA_OK) {
+        result.outcome = ECA_OUTCOME_BAD_ANSWER;
+        docker_not_understood(op->docker, op->call, &pull->garbled, &text);
     } else if (result.outcome == ECA_OUTCOME_DONE && !eca_json_splitter_idle(&pull->splitter)) {
         result.outcome = ECA_OUTCOME_AMBIGUOUS;
         eca_buf_add_str(&text, "unexpected EOF");
@@ -297,10 +326,11 @@ static char *reference_of(const char *image)
     return eca_xasprintf("%s:latest", image);
 }
 
-static struct pull *pull_new(struct eca_docker *docker, uint64_t limit_ms, const char *word,
-                             eca_runtime_fn *on_done, void *arg, struct eca_op **ret_op)
+static struct pull *pull_new(struct eca_docker *docker, const char *call, uint64_t limit_ms,
+                             const char *word, eca_runtime_fn *on_done, void *arg,
+                             struct eca_op **ret_op)
 {
-    struct eca_op *op = docker_op_new(docker, limit_ms, word);
+    struct eca_op *op = docker_op_new(docker, call, limit_ms, word);
     struct pull *pull = eca_xalloc(sizeof(*pull));
 
     pull->op = op;
@@ -321,7 +351,7 @@ int docker_pull(void *impl, const struct eca_pull_opts *opts, eca_runtime_fn *on
 {
     struct eca_docker *docker = impl;
     struct pull *pull =
-        pull_new(docker, docker->opts.timing.pull_ms, "pulled", on_done, arg, ret_op);
+        pull_new(docker, "pull", docker->opts.timing.pull_ms, "pulled", on_done, arg, ret_op);
 
     (void)err;
     pull->reference = reference_of(opts->image);
@@ -347,7 +377,7 @@ int docker_import(void *impl, const char *repo, const char *tag, eca_runtime_fn 
 {
     struct eca_docker *docker = impl;
     struct pull *pull =
-        pull_new(docker, docker->opts.timing.import_ms, "imported", on_done, arg, ret_op);
+        pull_new(docker, "import", docker->opts.timing.import_ms, "imported", on_done, arg, ret_op);
     struct eca_buf query = {0};
 
     (void)err;

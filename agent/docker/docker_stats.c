@@ -6,7 +6,7 @@
 struct stream {
     const struct eca_stats_stream_events *events;
     void *arg;
-    char *path;
+    char *id;
     struct eca_json_splitter splitter;
     int status;
     struct eca_err err;
@@ -20,7 +20,7 @@ static void stream_free(void *state)
 
     eca_deferred_cancel(&stream->broken);
     eca_json_splitter_clear(&stream->splitter);
-    eca_free(stream->path);
+    eca_free(stream->id);
     eca_free(stream);
 }
 
@@ -60,26 +60,42 @@ static void on_body(void *arg, struct eca_view bytes)
     }
 }
 
+static void end_garbled(struct eca_op *op, const struct eca_err *why)
+{
+    eca_auto_buf struct eca_buf text = {0};
+    struct eca_err err = {0};
+
+    docker_not_understood(op->docker, op->call, why, &text);
+    (void)eca_err_set(&err, ECA_E_INVALID, "%s", eca_buf_str(&text));
+    stream_end(op, ECA_OUTCOME_BAD_ANSWER, &err);
+}
+
 static void on_broken(void *arg)
 {
     struct eca_op *op = arg;
     struct stream *stream = op->state;
-    struct eca_err err = stream->err;
 
-    stream_end(op, ECA_OUTCOME_BAD_ANSWER, &err);
+    end_garbled(op, &stream->err);
 }
 
 static void on_end(void *arg, const struct eca_http_end *end)
 {
     struct eca_op *op = arg;
     struct stream *stream = op->state;
+    enum eca_outcome outcome = docker_outcome(end, stream->status);
     struct eca_err err = end->err;
 
     op->stream = NULL;
-    if (err.code == ECA_OK && stream->status >= 400) {
+    if (outcome == ECA_OUTCOME_BAD_ANSWER) {
+        end_garbled(op, &end->err);
+        return;
+    }
+    if (outcome == ECA_OUTCOME_NOT_FOUND) {
+        (void)eca_err_set(&err, ECA_E_NOT_FOUND, "No such container: %s", stream->id);
+    } else if (err.code == ECA_OK && stream->status >= 400) {
         (void)eca_err_set(&err, ECA_E_TRANSIENT, "status %d", stream->status);
     }
-    stream_end(op, docker_outcome(end, stream->status), &err);
+    stream_end(op, outcome, &err);
 }
 
 static void refused(void *arg, const struct eca_runtime_result *result)
@@ -96,7 +112,8 @@ static void begin_stream(void *arg)
     static const struct eca_http_events events = {on_head, on_body, on_end};
     struct eca_op *op = arg;
     struct stream *stream = op->state;
-    struct request request = {.method = "GET", .path = stream->path};
+    eca_auto_free char *path = docker_path("/containers/", stream->id, "/stats?stream=true");
+    struct request request = {.method = "GET", .path = path};
     struct request_storage storage = {0};
     struct eca_http_opts opts;
     struct eca_err err = {0};
@@ -116,14 +133,14 @@ int docker_stats(void *impl, const char *id, const struct eca_stats_stream_event
                  void *arg, struct eca_op **ret_op, struct eca_err *err)
 {
     struct eca_docker *docker = impl;
-    struct eca_op *op = docker_op_new(docker, 0, "measured");
+    struct eca_op *op = docker_op_new(docker, "stats", 0, "measured");
     struct stream *stream = eca_xalloc(sizeof(*stream));
 
     (void)err;
     stream->op = op;
     stream->events = events;
     stream->arg = arg;
-    stream->path = eca_xasprintf("/containers/%s/stats?stream=true", id);
+    stream->id = eca_xstrdup(id);
     eca_json_splitter_init(&stream->splitter, ECA_STATS_OBJECT_BYTES_MAX);
     eca_deferred_init(&stream->broken, docker->opts.sched, on_broken, op);
     op->state = stream;

@@ -6,50 +6,52 @@
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "agent/base/timefmt.h"
+#include "agent/docker/answer.h"
 
 #define LABEL "com.amazonaws.ecs."
 
-static const char *text_of(eca_json object, const char *key, const char *fallback)
+static int time_of(eca_json state, const char *key, int64_t *ret_ns, struct eca_err *err)
 {
-    eca_json value = eca_json_get_nocase(object, key);
+    const char *text = "";
 
-    return eca_json_type(value) == ECA_JSON_STRING ? eca_json_str(value) : fallback;
-}
-
-static bool flag_of(eca_json object, const char *key)
-{
-    eca_json value = eca_json_get_nocase(object, key);
-
-    return eca_json_type(value) == ECA_JSON_BOOL && eca_json_bool(value);
-}
-
-static int time_of(eca_json object, const char *key, int64_t *ret_ns, struct eca_err *err)
-{
     *ret_ns = 0;
-    if (eca_time_rfc3339_parse(eca_view_str(text_of(object, key, "")), ret_ns, err) < 0) {
+    if (docker_read_str(state, "State", key, &text, err) < 0) {
+        return ECA_E_INVALID;
+    }
+    if (eca_time_rfc3339_parse(eca_view_str(text), ret_ns, err) < 0) {
         return eca_err_wrap(err, "State.%s", key);
     }
     return ECA_OK;
 }
 
-static int parse_state(eca_json state, struct eca_container_info *info, struct eca_err *err)
+static int parse_state(eca_json root, struct eca_container_info *info, struct eca_err *err)
 {
-    eca_json code = eca_json_get_nocase(state, "ExitCode");
+    static const char at[] = "State";
+    eca_json state = NULL;
+    bool running = false, restarting = false;
+    int64_t code = 0;
 
-    if (eca_json_type(state) != ECA_JSON_OBJECT) {
+    if (docker_read_object(root, "", at, &state, err) < 0) {
+        return ECA_E_INVALID;
+    }
+    if (state == NULL) {
         return eca_err_set(err, ECA_E_INVALID, "no State");
     }
-    if (time_of(state, "StartedAt", &info->started_ns, err) < 0 ||
+    info->state_error = "";
+    if (docker_read_bool(state, at, "Running", &running, err) < 0 ||
+        docker_read_bool(state, at, "Restarting", &restarting, err) < 0 ||
+        docker_read_bool(state, at, "OOMKilled", &info->oom_killed, err) < 0 ||
+        docker_read_str(state, at, "Error", &info->state_error, err) < 0 ||
+        docker_read_i64(state, at, "ExitCode", &code, err) < 0 ||
+        time_of(state, "StartedAt", &info->started_ns, err) < 0 ||
         time_of(state, "FinishedAt", &info->finished_ns, err) < 0) {
         return ECA_E_INVALID;
     }
-    info->running = flag_of(state, "Running") || flag_of(state, "Restarting");
-    info->oom_killed = flag_of(state, "OOMKilled");
-    info->state_error = text_of(state, "Error", "");
+    info->running = running || restarting;
     info->never_started = !info->running && info->started_ns == 0 && info->state_error[0] == '\0';
-    if (!info->running && info->finished_ns != 0 && eca_json_type(code) == ECA_JSON_NUMBER) {
-        info->has_exit_code = eca_json_i64(code, &info->exit_code, NULL) == ECA_OK;
-    }
+    info->has_exit_code = !info->running && info->finished_ns != 0 &&
+                          !eca_json_is_null(eca_json_get_nocase(state, "ExitCode"));
+    info->exit_code = info->has_exit_code ? code : 0;
     return ECA_OK;
 }
 
@@ -85,10 +87,15 @@ static bool parse_port_key(struct eca_view key, struct eca_port_binding *binding
 static bool parse_binding(eca_json item, struct eca_port_binding *binding,
                           struct eca_named_error *error)
 {
-    const char *host_port = text_of(item, "HostPort", "");
-    const char *host_ip = text_of(item, "HostIp", "");
+    const char *host_port = "", *host_ip = "";
+    struct eca_err err = {0};
     uint64_t port;
 
+    if (docker_read_str(item, "", "HostPort", &host_port, &err) < 0 ||
+        docker_read_str(item, "", "HostIp", &host_ip, &err) < 0) {
+        eca_named_error_set(error, "UnparsablePort", "UnparsablePort: %s", err.msg);
+        return false;
+    }
     if (eca_parse_u64(eca_view_str(host_port), 65535, &port, NULL) < 0) {
         eca_named_error_set(error, "UnparsablePort",
                             "UnparsablePort: Error parsing port binding as int \"%s\"", host_port);
@@ -117,35 +124,49 @@ static int compare_bindings(const void *left, const void *right)
 
 /* A port that cannot be read is an error beside the other facts, never instead of them (DKR-405).
  */
-static void parse_ports(eca_json network, struct eca_docker_inspection *out)
+static void parse_port(eca_json port, struct eca_docker_inspection *out)
 {
-    eca_json ports = eca_json_get_nocase(network, "Ports");
-    size_t count = 0;
+    struct eca_port_binding base = {0};
 
-    out->info.has_bindings = eca_json_type(network) == ECA_JSON_OBJECT;
+    if (!parse_port_key(eca_view_str(eca_json_key(port)), &base, &out->info.binding_error)) {
+        return;
+    }
+    for (eca_json item = eca_json_first(port); item != NULL; item = eca_json_next(item)) {
+        struct eca_port_binding binding = base;
+
+        if (out->info.binding_count < ECA_PORT_BINDINGS_MAX &&
+            parse_binding(item, &binding, &out->info.binding_error)) {
+            out->bindings = eca_xrealloc_array(out->bindings, out->info.binding_count + 1,
+                                               sizeof(*out->bindings));
+            out->bindings[out->info.binding_count++] = binding;
+        }
+    }
+}
+
+static int parse_ports(eca_json root, struct eca_docker_inspection *out, struct eca_err *err)
+{
+    eca_json network = NULL, ports = NULL;
+
+    if (docker_read_object(root, "", "NetworkSettings", &network, err) < 0 ||
+        docker_read_object(network, "NetworkSettings", "Ports", &ports, err) < 0) {
+        return ECA_E_INVALID;
+    }
+    out->info.has_bindings = network != NULL;
     for (eca_json port = eca_json_first(ports); port != NULL; port = eca_json_next(port)) {
-        struct eca_port_binding base = {0};
-
-        if (eca_json_type(port) != ECA_JSON_ARRAY || eca_json_count(port) == 0 ||
-            !parse_port_key(eca_view_str(eca_json_key(port)), &base, &out->info.binding_error)) {
+        if (eca_json_is_null(port) || eca_json_count(port) == 0) {
             continue;
         }
-        for (eca_json item = eca_json_first(port); item != NULL; item = eca_json_next(item)) {
-            struct eca_port_binding binding = base;
-
-            if (count == ECA_PORT_BINDINGS_MAX ||
-                !parse_binding(item, &binding, &out->info.binding_error)) {
-                continue;
-            }
-            out->bindings = eca_xrealloc_array(out->bindings, count + 1, sizeof(*out->bindings));
-            out->bindings[count++] = binding;
+        if (eca_json_type(port) != ECA_JSON_ARRAY) {
+            return eca_err_set(err, ECA_E_INVALID, "NetworkSettings.Ports: want array, have %s",
+                               eca_json_type_name(eca_json_type(port)));
         }
+        parse_port(port, out);
     }
-    if (count > 0) {
-        qsort(out->bindings, count, sizeof(*out->bindings), compare_bindings);
+    if (out->info.binding_count > 0) {
+        qsort(out->bindings, out->info.binding_count, sizeof(*out->bindings), compare_bindings);
     }
     out->info.bindings = out->bindings;
-    out->info.binding_count = count;
+    return ECA_OK;
 }
 
 /* ---- volumes (DKR-705) ---------------------------------------------------------------------- */
@@ -156,54 +177,82 @@ static void add_mount(struct eca_docker_inspection *out, const char *inside, con
     out->mounts[out->info.mount_count++] = (struct eca_container_mount){inside, outside};
 }
 
-static void parse_volumes(eca_json root, struct eca_docker_inspection *out)
+static int parse_volumes(eca_json root, struct eca_docker_inspection *out, struct eca_err *err)
 {
-    eca_json volumes = eca_json_get_nocase(root, "Volumes");
-    eca_json mounts = eca_json_get_nocase(root, "Mounts");
+    eca_json volumes = NULL, mounts = NULL;
 
-    if (eca_json_type(volumes) == ECA_JSON_OBJECT) {
-        for (eca_json v = eca_json_first(volumes); v != NULL; v = eca_json_next(v)) {
-            if (eca_json_type(v) == ECA_JSON_STRING) {
-                add_mount(out, eca_json_key(v), eca_json_str(v));
-            }
+    if (docker_read_object(root, "", "Volumes", &volumes, err) < 0 ||
+        docker_read_array(root, "", "Mounts", &mounts, err) < 0) {
+        return ECA_E_INVALID;
+    }
+    for (eca_json v = eca_json_first(volumes); v != NULL; v = eca_json_next(v)) {
+        if (eca_json_type(v) != ECA_JSON_STRING) {
+            return eca_err_set(err, ECA_E_INVALID, "Volumes: want string, have %s",
+                               eca_json_type_name(eca_json_type(v)));
         }
-    } else if (eca_json_type(mounts) == ECA_JSON_ARRAY) { /* API 1.20 and later */
-        for (eca_json m = eca_json_first(mounts); m != NULL; m = eca_json_next(m)) {
-            const char *inside = text_of(m, "Destination", NULL);
-            const char *outside = text_of(m, "Source", NULL);
+        add_mount(out, eca_json_key(v), eca_json_str(v));
+    }
+    /* API 1.20 and later. */
+    for (eca_json m = volumes == NULL ? eca_json_first(mounts) : NULL; m != NULL;
+         m = eca_json_next(m)) {
+        const char *inside = NULL, *outside = NULL;
 
-            if (inside != NULL && outside != NULL) {
-                add_mount(out, inside, outside);
-            }
+        if (eca_json_type(m) != ECA_JSON_OBJECT) {
+            return eca_err_set(err, ECA_E_INVALID, "Mounts: want object, have %s",
+                               eca_json_type_name(eca_json_type(m)));
+        }
+        if (docker_read_str(m, "Mounts", "Destination", &inside, err) < 0 ||
+            docker_read_str(m, "Mounts", "Source", &outside, err) < 0) {
+            return ECA_E_INVALID;
+        }
+        if (inside != NULL && outside != NULL) {
+            add_mount(out, inside, outside);
         }
     }
     out->info.mounts = out->mounts;
+    return ECA_OK;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------ */
+
+static int parse_identity(eca_json root, struct eca_container_info *info, struct eca_err *err)
+{
+    static const char at[] = "Config.Labels";
+    eca_json config = NULL, labels = NULL;
+
+    info->id = info->name = info->image_id = "";
+    if (docker_read_str(root, "", "Id", &info->id, err) < 0 ||
+        docker_read_str(root, "", "Name", &info->name, err) < 0 ||
+        docker_read_str(root, "", "Image", &info->image_id, err) < 0 ||
+        docker_read_object(root, "", "Config", &config, err) < 0 ||
+        docker_read_object(config, "Config", "Labels", &labels, err) < 0 ||
+        docker_read_str(labels, at, LABEL "task-arn", &info->label_task_arn, err) < 0 ||
+        docker_read_str(labels, at, LABEL "container-name", &info->label_container_name, err) < 0 ||
+        docker_read_str(labels, at, LABEL "cluster", &info->label_cluster, err) < 0) {
+        return ECA_E_INVALID;
+    }
+    info->name += info->name[0] == '/';
+    return ECA_OK;
 }
 
 int eca_docker_inspect_parse(struct eca_view body, struct eca_docker_inspection *ret,
                              struct eca_err *err)
 {
     struct eca_docker_inspection out = {0};
-    eca_json root, labels;
+    int rc = docker_parse(body, ECA_JSON_OBJECT, &out.doc, err);
 
-    if (eca_json_parse(body, &out.doc, err) < 0) {
-        return eca_err_wrap(err, "inspect answer");
+    if (rc == ECA_OK) {
+        eca_json root = eca_json_root(out.doc);
+
+        rc = parse_state(root, &out.info, err);
+        rc = rc < 0 ? rc : parse_identity(root, &out.info, err);
+        rc = rc < 0 ? rc : parse_ports(root, &out, err);
+        rc = rc < 0 ? rc : parse_volumes(root, &out, err);
     }
-    root = eca_json_root(out.doc);
-    if (parse_state(eca_json_get_nocase(root, "State"), &out.info, err) < 0) {
+    if (rc < 0) {
         eca_docker_inspection_clear(&out);
-        return eca_err_wrap(err, "inspect answer");
+        return rc;
     }
-    out.info.id = text_of(root, "Id", "");
-    out.info.name = text_of(root, "Name", "");
-    out.info.name += out.info.name[0] == '/';
-    out.info.image_id = text_of(root, "Image", "");
-    labels = eca_json_get_nocase(eca_json_get_nocase(root, "Config"), "Labels");
-    out.info.label_task_arn = text_of(labels, LABEL "task-arn", NULL);
-    out.info.label_container_name = text_of(labels, LABEL "container-name", NULL);
-    out.info.label_cluster = text_of(labels, LABEL "cluster", NULL);
-    parse_ports(eca_json_get_nocase(root, "NetworkSettings"), &out);
-    parse_volumes(root, &out);
     *ret = out;
     return ECA_OK;
 }

@@ -36,6 +36,7 @@ struct eca_view_health {
     struct eca_view_session acs, tcs;
     bool docker_reachable;
     int64_t docker_ping_ms; /* -1 = not measured */
+    uint64_t docker_bad_answers;
     int64_t events_since_ms;
     bool store_ok;
     int64_t last_commit_ms; /* wall; 0 = none yet */

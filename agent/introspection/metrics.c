@@ -32,6 +32,7 @@ static void sessions(const struct eca_view_health *health, struct eca_buf *out)
     metric(out, "ecs_agent_input_rejected_total", "counter", "Inputs refused, by source.");
     value(out, "ecs_agent_input_rejected_total", "{source=\"acs\"}", health->acs.undecodable);
     value(out, "ecs_agent_input_rejected_total", "{source=\"tcs\"}", health->tcs.undecodable);
+    value(out, "ecs_agent_input_rejected_total", "{source=\"docker\"}", health->docker_bad_answers);
 }
 
 static void work(const struct eca_view_health *health, struct eca_buf *out)
