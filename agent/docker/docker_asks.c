@@ -307,6 +307,17 @@ static int parse_labels(eca_json item, struct eca_list_entry_info *entry, struct
     return ECA_OK;
 }
 
+/* As an inspect counts it: paused and restarting run as well (DKR-706). `state` since API 1.23. */
+static bool is_running(const char *state, const char *status)
+{
+    if (state != NULL) {
+        return strcmp(state, "running") == 0 || strcmp(state, "paused") == 0 ||
+               strcmp(state, "restarting") == 0;
+    }
+    return status != NULL &&
+           (strncmp(status, "Up", 2) == 0 || strncmp(status, "Restarting", 10) == 0);
+}
+
 static int parse_entry(eca_json item, bool all, struct eca_list_entry_info *entry,
                        struct eca_err *err)
 {
@@ -328,8 +339,7 @@ static int parse_entry(eca_json item, bool all, struct eca_list_entry_info *entr
         entry->name = eca_json_str(eca_json_first(names));
         entry->name += entry->name[0] == '/';
     }
-    entry->running = !all || (state != NULL && strcmp(state, "running") == 0) ||
-                     (state == NULL && status != NULL && strncmp(status, "Up", 2) == 0);
+    entry->running = !all || is_running(state, status);
     return ECA_OK;
 }
 

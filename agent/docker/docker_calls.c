@@ -179,9 +179,13 @@ static void on_call_deadline(struct eca_op *op)
 
     if (call->result.outcome == ECA_OUTCOME_DONE && call->result.id != NULL) {
         docker_timeout_error("inspecting", op->limit_ms, &call->result.error);
+        call->result.error.name = error_name(CALL_INSPECT);
     } else {
         call->result.outcome = ECA_OUTCOME_TIMEOUT;
         docker_timeout_error(op->limit_word, op->limit_ms, &call->result.error);
+        if (call->kind == CALL_INSPECT) {
+            call->result.error.name = error_name(CALL_INSPECT);
+        }
     }
     docker_op_end(op, &call->result);
 }

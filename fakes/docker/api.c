@@ -27,6 +27,11 @@ bool docker_version_at_least(struct eca_view version, unsigned minor)
     return version.len == 0 || version_number(version) >= 1000 + minor;
 }
 
+bool docker_serves(const struct fake_docker *docker, unsigned minor)
+{
+    return docker_version_at_least(eca_view_str(docker->api_version), minor);
+}
+
 void docker_error(struct fake_docker *docker, struct fake_exchange *exchange,
                   struct eca_view version, int status, const char *fmt, ...)
 {
@@ -115,7 +120,7 @@ static void answer_version(struct fake_docker *docker, struct fake_exchange *exc
     eca_jw_object(&w, NULL);
     eca_jw_str(&w, "Version", docker->version);
     eca_jw_str(&w, "ApiVersion", docker->api_version);
-    if (docker_version_at_least(eca_view_str(docker->api_version), 25)) {
+    if (docker_serves(docker, 25)) {
         eca_jw_str(&w, "MinAPIVersion", docker->min_api_version);
     }
     eca_jw_str(&w, "GitCommit", "fake");

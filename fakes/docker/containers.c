@@ -185,6 +185,36 @@ static const char *first_missing(const struct fake_docker *docker, eca_json list
     return NULL;
 }
 
+/* "src:/dst[:mode]" -> "/dst". */
+static void bind_target(eca_json bind, struct eca_buf *out)
+{
+    struct eca_view text =
+        eca_view_str(eca_json_type(bind) == ECA_JSON_STRING ? eca_json_str(bind) : "");
+    size_t colon = eca_view_find(text, ":", 0);
+    struct eca_view rest =
+        colon == SIZE_MAX ? ECA_VIEW_NONE : eca_view_sub(text, colon + 1, SIZE_MAX);
+
+    eca_buf_reset(out);
+    eca_buf_add_view(out, eca_view_sub(rest, 0, eca_view_find(rest, ":", 0)));
+}
+
+/* The path that two binds want, or NULL. */
+static const char *mounted_twice(eca_json binds, struct eca_buf *path)
+{
+    eca_auto_buf struct eca_buf other = {0};
+
+    for (eca_json it = eca_json_first(binds); it != NULL; it = eca_json_next(it)) {
+        bind_target(it, path);
+        for (eca_json next = eca_json_next(it); next != NULL; next = eca_json_next(next)) {
+            bind_target(next, &other);
+            if (path->len > 0 && strcmp(eca_buf_str(path), eca_buf_str(&other)) == 0) {
+                return eca_buf_str(path);
+            }
+        }
+    }
+    return NULL;
+}
+
 /* The container's FB-INV.2 key: both labels. */
 static char *task_key(eca_json labels)
 {
@@ -323,6 +353,11 @@ static void create_named(struct fake_docker *docker, struct fake_exchange *excha
     }
     if (first_missing(docker, eca_json_get(host, "VolumesFrom"), &target) != NULL) {
         docker_error(docker, exchange, route->version, 404, "No such container: %s",
+                     eca_buf_str(&target));
+        return;
+    }
+    if (mounted_twice(eca_json_get(host, "Binds"), &target) != NULL) {
+        docker_error(docker, exchange, route->version, 400, "Duplicate mount point: %s",
                      eca_buf_str(&target));
         return;
     }
@@ -632,8 +667,9 @@ static void start_now(struct op *op)
     if (taken != 0) {
         refuse_start(container, exchange, version, 500, 128,
                      eca_xasprintf("driver failed programming external connectivity on endpoint "
-                                   "%s: Bind for 0.0.0.0:%u failed: port is already allocated",
-                                   container->name, taken));
+                                   "%s (%s): Bind for 0.0.0.0:%u failed: port is already "
+                                   "allocated",
+                                   container->name, container->id, taken));
         return;
     }
     begin_running(container);

@@ -20,9 +20,10 @@
  * FB-INV.2 at a second container with the same labels, FB-INV.3 when one runs 10 s after STOPPED.
  */
 enum fake_docker_events_format {
-    FAKE_DOCKER_EVENTS_BOTH, /* status and id beside Type, Action, Actor (1.22 and later) */
-    FAKE_DOCKER_EVENTS_OLD,  /* before 1.22 */
-    FAKE_DOCKER_EVENTS_NEW,  /* Type, Action, Actor only */
+    FAKE_DOCKER_EVENTS_BY_VERSION, /* as a daemon of this API version writes them */
+    FAKE_DOCKER_EVENTS_BOTH,       /* status and id beside Type, Action, Actor: 1.22 to 1.51 */
+    FAKE_DOCKER_EVENTS_OLD,        /* before */
+    FAKE_DOCKER_EVENTS_NEW,        /* Type, Action, Actor only: since */
 };
 
 struct fake_docker;

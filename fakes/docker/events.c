@@ -77,9 +77,20 @@ static void put_labels(const struct container *container, struct eca_json_writer
     }
 }
 
+static enum fake_docker_events_format format_of(const struct fake_docker *docker)
+{
+    if (docker->opts.events_format != FAKE_DOCKER_EVENTS_BY_VERSION) {
+        return docker->opts.events_format;
+    }
+    if (!docker_serves(docker, 22)) {
+        return FAKE_DOCKER_EVENTS_OLD;
+    }
+    return docker_serves(docker, 52) ? FAKE_DOCKER_EVENTS_NEW : FAKE_DOCKER_EVENTS_BOTH;
+}
+
 static struct event *make(struct fake_docker *docker, const struct facts *facts)
 {
-    enum fake_docker_events_format format = docker->opts.events_format;
+    enum fake_docker_events_format format = format_of(docker);
     struct event *event = eca_xalloc(sizeof(*event));
     int64_t wall_ns = docker_wall_ns(docker);
     eca_auto_buf struct eca_buf text = {0}, code = {0};

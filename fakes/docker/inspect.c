@@ -12,17 +12,25 @@ static void put_time(struct eca_json_writer *w, const char *key, int64_t wall_ns
     eca_jw_str(w, key, eca_buf_str(&text));
 }
 
-static void put_state(const struct container *container, struct eca_json_writer *w)
+static const char *state_name(const struct container *container)
 {
     static const char *const names[] = {
         [FAKE_DOCKER_NONE] = "dead",       [FAKE_DOCKER_CREATED] = "created",
         [FAKE_DOCKER_RUNNING] = "running", [FAKE_DOCKER_PAUSED] = "paused",
         [FAKE_DOCKER_EXITED] = "exited",
     };
+
+    return names[container->state];
+}
+
+static void put_state(const struct container *container, struct eca_json_writer *w)
+{
     bool paused = container->state == FAKE_DOCKER_PAUSED;
 
     eca_jw_object(w, "State");
-    eca_jw_str(w, "Status", names[container->state]);
+    if (docker_serves(container->docker, 21)) {
+        eca_jw_str(w, "Status", state_name(container));
+    }
     eca_jw_bool(w, "Running", paused || container->state == FAKE_DOCKER_RUNNING);
     eca_jw_bool(w, "Paused", paused);
     eca_jw_i64(w, "ExitCode", container->exit_code);
@@ -194,10 +202,12 @@ void docker_list(struct fake_docker *docker, struct fake_exchange *exchange)
         eca_jw_end_array(&w);
         eca_jw_str(&w, "Image", container->image_ref);
         eca_jw_i64(&w, "Created", container->created_ns / ECA_NS_PER_S);
-        if (eca_json_type(labels) == ECA_JSON_OBJECT) {
+        if (eca_json_type(labels) == ECA_JSON_OBJECT && docker_serves(docker, 18)) {
             eca_jw_value(&w, "Labels", labels);
         }
-        eca_jw_str(&w, "State", alive ? "running" : "exited");
+        if (docker_serves(docker, 23)) {
+            eca_jw_str(&w, "State", state_name(container));
+        }
         eca_jw_str(&w, "Status", alive ? "Up 1 second" : "Exited");
         eca_jw_end_object(&w);
     }

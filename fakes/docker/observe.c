@@ -200,7 +200,12 @@ static void image_param(const struct fake_request *request, struct eca_buf *out)
     }
 }
 
-/* What the request is about: container or image, in the words of the scenario. */
+static bool is_about_version(enum fake_docker_op op)
+{
+    return op == FAKE_DOCKER_OP_PING || op == FAKE_DOCKER_OP_VERSION;
+}
+
+/* What the request is about: container, image or API version, in the words of the scenario. */
 static void subject(const struct fake_docker_observer *observer, const struct fake_request *request,
                     const struct fake_docker_route *route, struct eca_buf *out)
 {
@@ -217,6 +222,8 @@ static void subject(const struct fake_docker_observer *observer, const struct fa
         if (out->len == 0) {
             (void)fake_request_param(request, "name", out);
         }
+    } else if (is_about_version(route->op)) {
+        eca_buf_add_view(out, route->version);
     } else if (route->ref.len > 0) {
         eca_percent_decode(route->ref, false, &ref);
         eca_buf_add_str(out, fake_docker_observer_name(observer, eca_buf_str(&ref)));
@@ -296,8 +303,11 @@ static void put_subject(const struct fake_docker_observer *observer,
     eca_auto_buf struct eca_buf about = {0};
 
     subject(observer, request, route, &about);
-    if (about.len > 0) {
+    if (about.len > 0 && !is_about_version(route->op)) {
         eca_jw_str(w, is_about_image(route->op) ? "image" : "container", eca_buf_str(&about));
+    }
+    if (observer->verbose && route->version.len > 0) {
+        eca_jw_view(w, "api", route->version);
     }
 }
 

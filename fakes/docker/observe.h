@@ -6,7 +6,9 @@
 /*
  * Reads the Docker API as it goes by, (request, answer) pairs only, so that it works for the fake
  * daemon and for a relay in front of a real one alike: the "asked" events of fakes/docker/daemon.h,
- * and the names that fault rules match: "<op>:<container or image>", e.g. "stop:web/app".
+ * and the names that fault rules match: "<op>:<container or image>", e.g. "stop:web/app";
+ * "version:1.17" and "ping:1.17" refuse one API version. Verbose adds the API version of each
+ * request as "api".
  */
 struct fake_docker_observer;
 struct fake_docker_observer *fake_docker_observe(struct fake_hub *hub, const char *party,

@@ -176,6 +176,9 @@ void docker_error(struct fake_docker *docker, struct fake_exchange *exchange,
 void docker_json(struct fake_exchange *exchange, int status, const struct eca_buf *body);
 void docker_no_body(struct fake_exchange *exchange, int status);
 bool docker_version_at_least(struct eca_view version, unsigned minor); /* 1.minor; "" = yes */
+/* The daemon is of API version 1.minor or later, whatever version a request names: what it lists
+ * and says of a state grew with the daemon, not with the request. */
+bool docker_serves(const struct fake_docker *docker, unsigned minor);
 int64_t docker_wall_ns(const struct fake_docker *docker);
 struct op *fake_docker_op_new(struct fake_docker *docker, struct fake_exchange *exchange,
                               void (*run)(struct op *op));

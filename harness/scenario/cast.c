@@ -254,7 +254,7 @@ static void add_images(struct hns_run *run, const struct hns_node *images)
 
 static void open_docker(struct hns_run *run)
 {
-    static const char *const formats[] = {"both", "old", "new"};
+    static const char *const formats[] = {"by-version", "both", "old", "new"};
     struct hns_args args = world_args(run, "docker");
     const struct hns_node *containers = hns_arg_node(&args, "containers");
     struct fake_docker_opts opts = {

@@ -8,7 +8,7 @@ static const char *const fault_words[] = {
     "cut-body", "status",       "status-after", "garbage",     "duplicate", "drop",  NULL};
 static const char *const party_words[] = {"acs", "ecs", "docker",  "metadata",
                                           "tcs", "ecr", "updates", NULL};
-static const char *const events_words[] = {"both", "old", "new", NULL};
+static const char *const events_words[] = {"by-version", "both", "old", "new", NULL};
 static const char *const tokens_words[] = {"on", "required", "off", "silent", NULL};
 static const char *const fate_words[] = {"live", "stopped", "gone", NULL};
 static const char *const stream_words[] = {"mute", "unmute", "hold", "release", "release-reversed",
@@ -174,7 +174,7 @@ static const struct hns_member docker_world[] = {
     {"version", HNS_T_TEXT, "default 1.12.6", false, NULL, NULL},
     {"api", HNS_T_TEXT, "highest API version; default 1.24", false, NULL, NULL},
     {"min_api", HNS_T_TEXT, "lowest API version; default 1.12", false, NULL, NULL},
-    {"events", HNS_T_WORD, "form of event messages", false, NULL, events_words},
+    {"events", HNS_T_WORD, "form of event messages; default by-version", false, NULL, events_words},
     {"images", HNS_T_NAMED, "what the registry has; names or a map of names", false, image_members,
      NULL},
     {"only_listed", HNS_T_BOOL, "other images are not in the registry; default false", false, NULL,
@@ -447,8 +447,10 @@ static const struct hns_member fault_members[] = {
     {"party", HNS_T_WORD, "whose exchanges; default any", false, NULL, party_words},
     {"method", HNS_T_TEXT, "HTTP method", false, NULL, NULL},
     {"what", HNS_T_TEXT,
-     "pattern: \"Submit*\", \"Submit*:web\", \"stop:web/app\", \"PayloadMessage\", a path", false,
-     NULL, NULL},
+     "pattern: \"Submit*\", \"Submit*:web\", \"stop:web/app\", \"version:1.17\", "
+     "\"PayloadMessage\", a "
+     "path",
+     false, NULL, NULL},
     {"skip", HNS_T_INT, "let so many pass first", false, NULL, NULL},
     {"times", HNS_T_INT, "then act so often; default always", false, NULL, NULL},
     {"chance", HNS_T_INT, "in 1000, under the seed; default always", false, NULL, NULL},

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/mem.h"
 #include "fakes/docker/daemon.h"
 #include "tests/unit/fakes/stage.h"
 
@@ -9,16 +10,19 @@ static struct stage stage;
 static struct fake_docker *docker;
 static struct client last;
 
-static void setup(void)
+static void open_stage(struct fake_docker_opts opts)
 {
-    struct fake_docker_opts opts = {0};
-
     stage_open(&stage);
     opts.base = stage.base;
     docker = fake_docker_new(&opts);
     fake_memory_map(stage.memory, "/d", "docker");
     fake_docker_add_image(docker, &(struct fake_docker_image){.name = "busybox", .present = true});
     memset(&last, 0, sizeof(last));
+}
+
+static void setup(void)
+{
+    open_stage((struct fake_docker_opts){0});
 }
 
 static void teardown(void)
@@ -91,6 +95,18 @@ static size_t count_in(const struct eca_buf *text, const char *part)
         count++;
     }
     return count;
+}
+
+/* "kill die stop ": the statuses of old-format events, in order. */
+static void statuses_in(const struct eca_buf *text, struct eca_buf *out)
+{
+    static const char front[] = "{\"status\":\"";
+
+    for (const char *at = eca_buf_str(text); (at = strstr(at, front)) != NULL;) {
+        at += strlen(front);
+        eca_buf_add(out, at, strcspn(at, "\""));
+        eca_buf_add_char(out, ' ');
+    }
 }
 
 /* DKR-F01: targets in absolute form, without version, with a trailing '?'. */
@@ -194,6 +210,8 @@ START_TEST(creates_that_cannot_be_are_refused)
          "No such container: gone"},
         {"a1", "{\"Image\":\"busybox\",\"HostConfig\":{\"PortBindings\":{\"x/tcp\":[{}]}}}", 400,
          "invalid port"},
+        {"a1", "{\"Image\":\"busybox\",\"HostConfig\":{\"Binds\":[\"/a:/data\",\"/b:/data:ro\"]}}",
+         400, "Duplicate mount point: /data"},
     };
 
     ck_assert_int_eq(
@@ -218,7 +236,8 @@ START_TEST(a_host_port_has_one_owner)
     (void)call_body("POST", "/v1.17/containers/create?name=p2", body);
     ck_assert_int_eq(call("POST", "/v1.17/containers/p1/start"), 204);
     ck_assert_int_eq(call("POST", "/v1.17/containers/p2/start"), 500);
-    ck_assert(answer_has("Bind for 0.0.0.0:8080 failed: port is already allocated"));
+    ck_assert(answer_has("driver failed programming external connectivity on endpoint p2 ("));
+    ck_assert(answer_has("): Bind for 0.0.0.0:8080 failed: port is already allocated"));
     ck_assert_int_eq(call("POST", "/v1.17/containers/p1/stop?t=1"), 204);
     ck_assert_int_eq(call("POST", "/v1.17/containers/p2/start"), 204);
 }
@@ -363,6 +382,208 @@ START_TEST(events_tell_how_it_ended)
     ck_assert(!fake_docker_kill(docker, "web/app"));
     ck_assert(!fake_docker_exit(docker, "nobody", 1));
     client_clear(&events);
+}
+END_TEST
+
+/* DKR-F05, DKR-F04: what each end from outside sends, and what an inspect says then. */
+START_TEST(each_end_has_its_events)
+{
+    static const struct {
+        bool (*end)(struct fake_docker *docker, const char *ref);
+        const char *statuses;
+        int inspect; /* status */
+        const char *state;
+    } rows[] = {
+        {fake_docker_oom, "oom die ", 200, "\"ExitCode\":137"},
+        {fake_docker_kill, "kill die ", 200, "\"ExitCode\":137"},
+        {fake_docker_stop, "kill die stop ", 200, "\"ExitCode\":0"},
+        {fake_docker_remove, "kill die destroy ", 404, "No such container"},
+        {fake_docker_restart_container, "kill die start restart ", 200, "\"Running\":true"},
+        {fake_docker_pause, "pause ", 200, "\"Paused\":true"},
+    };
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(rows); i++) {
+        eca_auto_buf struct eca_buf seen = {0};
+
+        start_web();
+        listen("");
+        ck_assert(rows[i].end(docker, "web/app"));
+        manual_clock_advance_ms(&stage.clock, 10);
+        statuses_in(&events.body, &seen);
+        ck_assert_str_eq(eca_buf_str(&seen), rows[i].statuses);
+        ck_assert_int_eq(call("GET", "/v1.17/containers/web-1/json"), rows[i].inspect);
+        ck_assert_msg(answer_has(rows[i].state), "%zu: %s", i, answer());
+        (void)fake_docker_remove(docker, "web/app");
+        client_clear(&events);
+    }
+    start_web();
+    listen("");
+    ck_assert(fake_docker_exit(docker, "web/app", 3)); /* by itself: die, nothing else */
+    manual_clock_advance_ms(&stage.clock, 10);
+    ck_assert_uint_eq(count_in(&events.body, "\n"), 1);
+    ck_assert_uint_eq(count_in(&events.body, "\"exitCode\":\"3\""), 1);
+    client_clear(&events);
+}
+END_TEST
+
+/* DKR-802, DKR-F04: events as the daemon's version writes them, or as told. */
+START_TEST(events_have_the_form_of_the_daemon)
+{
+    static const struct {
+        const char *api;
+        enum fake_docker_events_format format;
+        bool has_status, has_action;
+    } rows[] = {
+        {"1.17", FAKE_DOCKER_EVENTS_BY_VERSION, true, false},
+        {"1.21", FAKE_DOCKER_EVENTS_BY_VERSION, true, false},
+        {"1.22", FAKE_DOCKER_EVENTS_BY_VERSION, true, true},
+        {"1.51", FAKE_DOCKER_EVENTS_BY_VERSION, true, true},
+        {"1.52", FAKE_DOCKER_EVENTS_BY_VERSION, false, true},
+        {"1.24", FAKE_DOCKER_EVENTS_BOTH, true, true},
+        {"1.24", FAKE_DOCKER_EVENTS_OLD, true, false},
+        {"1.24", FAKE_DOCKER_EVENTS_NEW, false, true},
+    };
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(rows); i++) {
+        teardown();
+        open_stage(
+            (struct fake_docker_opts){.events_format = rows[i].format, .api_version = rows[i].api});
+        start_web();
+        listen("?since=1");
+        ck_assert_uint_eq(count_in(&events.body, "\"status\":\"start\""), rows[i].has_status);
+        ck_assert_uint_eq(count_in(&events.body, "\"Action\":\"start\""), rows[i].has_action);
+        client_clear(&events);
+    }
+}
+END_TEST
+
+/* DKR-F03: times are never empty, ports are text, codes are numbers; what old daemons did not say
+ * is not said. DKR-705: volumes in the form of the version asked for. */
+START_TEST(replies_have_the_form_of_the_daemon)
+{
+    static const struct {
+        const char *api, *asked;
+        const char *has, *has_not;
+    } rows[] = {
+        {"1.17", "/v1.17/containers/web-1/json", "\"StartedAt\":\"0001-01-01T00:00:00Z\"",
+         "\"Status\""},
+        {"1.20", "/v1.20/containers/web-1/json", "\"FinishedAt\":\"0001-01-01T00:00:00Z\"",
+         "\"Status\""},
+        {"1.21", "/v1.17/containers/web-1/json", "\"Status\":\"created\"", "\"Mounts\""},
+        {"1.24", "/v1.17/containers/web-1/json", "\"Volumes\":{\"/v\":\"/var/lib", "\"Mounts\""},
+        {"1.24", "/v1.20/containers/web-1/json", "\"Destination\":\"/v\"", "\"Volumes\""},
+        {"1.24", "/v1.24/containers/web-1/json", "\"ExitCode\":0", NULL},
+        {"1.17", "/v1.17/containers/json?all=1", "\"Status\":\"Exited\"", "\"Labels\""},
+        {"1.18", "/v1.17/containers/json?all=1", "\"Labels\":{", "\"State\""},
+        {"1.23", "/v1.17/containers/json?all=1", "\"State\":\"created\"", NULL},
+    };
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(rows); i++) {
+        teardown();
+        open_stage((struct fake_docker_opts){.api_version = rows[i].api});
+        ck_assert_int_eq(
+            call_body("POST", "/v1.17/containers/create?name=web-1",
+                      "{\"Image\":\"busybox\",\"Volumes\":{\"/v\":{}},\"Labels\":{\"a\":\"b\"}}"),
+            201);
+        ck_assert_int_eq(call("GET", rows[i].asked), 200);
+        ck_assert_msg(answer_has(rows[i].has), "%zu: %s", i, answer());
+        ck_assert_msg(rows[i].has_not == NULL || !answer_has(rows[i].has_not), "%zu: %s", i,
+                      answer());
+        ck_assert(!answer_has("At\":\"\""));
+    }
+}
+END_TEST
+
+/* DKR-F04: one API version is refused, each endpoint can be late, silent, broken or cut. */
+START_TEST(each_endpoint_can_go_wrong)
+{
+    static const struct {
+        const char *what, *method, *path;
+    } rows[] = {
+        {"version:1.21", "GET", "/v1.21/version"},
+        {"ping:1.21", "GET", "/v1.21/_ping"},
+        {"pull:busybox:latest", "POST", "/v1.17/images/create?fromImage=busybox%3Alatest"},
+        {"import:e:a", "POST", "/v1.17/images/create?fromSrc=-&repo=e&tag=a"},
+        {"image-inspect:busybox", "GET", "/v1.17/images/busybox/json"},
+        {"image-remove:busybox", "DELETE", "/v1.17/images/busybox"},
+        {"create:n", "POST", "/v1.17/containers/create?name=n"},
+        {"start:web/app", "POST", "/v1.17/containers/web-1/start"},
+        {"stop:web/app", "POST", "/v1.17/containers/web-1/stop?t=1"},
+        {"kill:web/app", "POST", "/v1.17/containers/web-1/kill"},
+        {"remove:web/app", "DELETE", "/v1.17/containers/web-1?v=1"},
+        {"inspect:web/app", "GET", "/v1.17/containers/web-1/json"},
+        {"list", "GET", "/v1.17/containers/json"},
+        {"events", "GET", "/events"},
+        {"stats:web/app", "GET", "/v1.17/containers/web-1/stats?stream=true"},
+    };
+    static const struct {
+        struct fake_fault fault;
+        int status; /* 0: no answer */
+        enum eca_code end;
+    } faults[] = {
+        {{.kind = FAKE_FAULT_STATUS, .status = 418, .body = "no"}, 418, ECA_OK},
+        {{.kind = FAKE_FAULT_HANG}, 0, ECA_E_TIMEOUT},
+        {{.kind = FAKE_FAULT_REFUSE}, 0, ECA_E_TRANSIENT},
+        {{.kind = FAKE_FAULT_RESET}, 0, ECA_E_AMBIGUOUS},
+    };
+
+    start_web();
+    for (size_t i = 0; i < ECA_ARRAY_LEN(rows); i++) {
+        for (size_t k = 0; k < ECA_ARRAY_LEN(faults); k++) {
+            struct fake_fault fault = faults[k].fault;
+            eca_auto_buf struct eca_buf url = {0};
+            struct ask ask = {.method = rows[i].method, .unix_socket = "/d", .total_ms = 1000};
+            uint32_t rule;
+
+            fault.what = rows[i].what;
+            rule = fake_hub_fault(stage.base.hub, &fault);
+            eca_buf_addf(&url, "http://docker%s", rows[i].path);
+            ask.url = eca_buf_str(&url);
+            client_clear(&last);
+            client_run(&last, &stage, &ask);
+            ck_assert_msg(last.status == faults[k].status && last.end.err.code == faults[k].end,
+                          "%s %zu: %d %s", rows[i].what, k, last.status, last.end.err.msg);
+            fake_hub_fault_remove(stage.base.hub, rule);
+        }
+    }
+    ck_assert_int_eq(call("GET", "/v1.21/version"), 200);
+    ck_assert_int_eq(fake_docker_state(docker, "web/app"), FAKE_DOCKER_RUNNING);
+}
+END_TEST
+
+/* DKR-F04: memory and processor follow a line, or the samples of a list. */
+START_TEST(stats_follow_their_curves)
+{
+    static const struct {
+        struct fake_docker_script script;
+        const char *first, *third;
+    } rows[] = {
+        {{.memory_bytes = 1000, .memory_step_bytes = 10, .cpu_milli = 500},
+         "\"usage\":1010,",
+         "\"usage\":1030,"},
+        {{.memory_bytes = 15, .memory_step_bytes = -10}, "\"usage\":5,", "\"usage\":0,"},
+        {{.samples = "[{\"n\":1},{\"n\":7},{\"n\":3}]"}, "{\"n\":1}", "{\"n\":3}"},
+    };
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(rows); i++) {
+        struct ask ask = {.url = "http://docker/v1.17/containers/web-1/stats?stream=true",
+                          .unix_socket = "/d",
+                          .endless = true};
+        struct client client;
+
+        fake_docker_add_script(docker, &rows[i].script);
+        start_web();
+        client_start(&client, &stage, &ask);
+        manual_clock_advance_ms(&stage.clock, 3100);
+        ck_assert_msg(strstr(eca_buf_str(&client.body), rows[i].first) != NULL &&
+                          strstr(eca_buf_str(&client.body), rows[i].third) != NULL,
+                      "%zu: %s", i, eca_buf_str(&client.body));
+        if (rows[i].script.cpu_milli > 0) { /* half of each second */
+            ck_assert_ptr_nonnull(strstr(eca_buf_str(&client.body), "\"total_usage\":150"));
+        }
+        ck_assert(fake_docker_remove(docker, "web/app"));
+        client_clear(&client);
+    }
 }
 END_TEST
 
@@ -646,6 +867,11 @@ int main(void)
     tcase_add_test(tcase, an_unstoppable_container);
     tcase_add_test(tcase, a_slow_start_outlives_its_caller);
     tcase_add_test(tcase, events_tell_how_it_ended);
+    tcase_add_test(tcase, each_end_has_its_events);
+    tcase_add_test(tcase, events_have_the_form_of_the_daemon);
+    tcase_add_test(tcase, replies_have_the_form_of_the_daemon);
+    tcase_add_test(tcase, each_endpoint_can_go_wrong);
+    tcase_add_test(tcase, stats_follow_their_curves);
     tcase_add_test(tcase, event_streams_end_are_muted_and_replay);
     tcase_add_test(tcase, held_events_come_in_the_order_asked_for);
     tcase_add_test(tcase, pulls_succeed_and_fail);
