@@ -27,7 +27,7 @@ struct eca_channel_opts {
 
 enum eca_channel_how {
     ECA_CHANNEL_CONNECT_FAILED, /* dial, proxy, TLS, deadline before the upgrade answer */
-    ECA_CHANNEL_REFUSED,        /* an HTTP answer other than a valid 101: status and body are set */
+    ECA_CHANNEL_REFUSED,        /* an HTTP answer other than 101: status and body are set */
     ECA_CHANNEL_CLOSED_BY_PEER, /* Close frame; close_code 1005 when it had none */
     ECA_CHANNEL_LOST,           /* end of TCP or TLS without Close, read error, protocol error */
     ECA_CHANNEL_STALLED,        /* write deadline */

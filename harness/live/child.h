@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include "agent/base/buf.h"
 #include "agent/sys/loop.h"
 
 /* An agent process under the loop: its output by lines, its end as an event. */

@@ -168,11 +168,21 @@ static void wire_on_end(void *arg, const struct eca_channel_end *end)
     wire->conn = NULL;
 }
 
-void wire_open_signed(struct wire *wire, struct stage *stage, const char *url,
-                      const struct stage_keys *keys)
+void wire_dial(struct wire *wire, struct stage *stage, const struct eca_channel_opts *opts)
 {
     static const struct eca_channel_events events = {
         .on_open = wire_on_open, .on_text = wire_on_text, .on_end = wire_on_end};
+    struct eca_err err = {0};
+
+    memset(wire, 0, sizeof(*wire));
+    wire->stage = stage;
+    ck_assert_msg(eca_channel_open(stage->channel, opts, &events, wire, &wire->conn, &err) == 0,
+                  "%s", err.msg);
+}
+
+void wire_open_signed(struct wire *wire, struct stage *stage, const char *url,
+                      const struct stage_keys *keys)
+{
     struct eca_http_header headers[ECA_SIGV4_HEADERS_MAX];
     struct eca_sigv4_output out = {0};
     struct eca_channel_opts opts = {
@@ -186,8 +196,6 @@ void wire_open_signed(struct wire *wire, struct stage *stage, const char *url,
     };
     struct eca_err err = {0};
 
-    memset(wire, 0, sizeof(*wire));
-    wire->stage = stage;
     if (keys != NULL) {
         struct eca_sigv4_keys signing = keys_of(keys);
         ck_assert_msg(eca_sigv4_upgrade(url, "us-west-2", eca_sched_wall_ms(stage->base.sched),
@@ -195,8 +203,7 @@ void wire_open_signed(struct wire *wire, struct stage *stage, const char *url,
                       "%s", err.msg);
         opts.header_count = eca_sigv4_headers(&out, headers);
     }
-    ck_assert_msg(eca_channel_open(stage->channel, &opts, &events, wire, &wire->conn, &err) == 0,
-                  "%s", err.msg);
+    wire_dial(wire, stage, &opts);
     eca_sigv4_output_clear(&out);
 }
 

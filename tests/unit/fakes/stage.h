@@ -65,6 +65,7 @@ struct wire {
     struct stage *stage;
     struct eca_channel_conn *conn;
 };
+void wire_dial(struct wire *wire, struct stage *stage, const struct eca_channel_opts *opts);
 void wire_open(struct wire *wire, struct stage *stage, const char *url);
 void wire_open_signed(struct wire *wire, struct stage *stage, const char *url,
                       const struct stage_keys *keys);

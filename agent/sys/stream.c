@@ -1,0 +1,556 @@
+#include "agent/sys/stream.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "agent/base/mem.h"
+#include "agent/base/str.h"
+#include "agent/sys/http_head.h"
+#include "agent/sys/resolve.h"
+
+#define PROXY_HEAD_BYTES_MAX 8192 /* of a proxy's answer to CONNECT */
+/* What the peer's window does not admit stays with the caller, whose deadline sees it (WS-150); the
+ * kernel would take megabytes. */
+#define UNSENT_BYTES_MAX 16384
+
+enum step {
+    STEP_LOOKUP,
+    STEP_DIAL,      /* TCP, to the proxy if there is one */
+    STEP_PROXY_TLS, /* with an https:// proxy */
+    STEP_ASK,       /* CONNECT is being written */
+    STEP_ANSWER,    /* its answer is being read */
+    STEP_TLS,
+    STEP_OPEN,
+    STEP_FAILED,
+};
+
+struct eca_stream {
+    struct eca_stream_opts opts;
+    struct eca_stream_events events;
+    void *arg;
+    char *host;
+    struct eca_proxy proxy;
+    enum step step;
+    struct eca_resolve *resolve;
+    int fd;
+    struct eca_fd_watch *watch;
+    uint32_t watched;
+    SSL *proxy_ssl, *ssl;
+    struct eca_buf request; /* CONNECT, what is left of it */
+};
+
+/* ---- TLS ------------------------------------------------------------------------------------ */
+
+struct ssl_ctx_st *eca_stream_tls_new(const struct eca_tls_trust *trust)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+
+    if (ctx == NULL) {
+        return NULL;
+    }
+    (void)SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+    (void)SSL_CTX_load_verify_locations(ctx, trust->file, trust->dir);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    return ctx;
+}
+
+void eca_stream_tls_free(struct ssl_ctx_st *ctx)
+{
+    SSL_CTX_free(ctx);
+}
+
+static bool is_address(const char *host)
+{
+    unsigned char bytes[16];
+
+    return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
+}
+
+/* Addresses are compared with the certificate's addresses and never asked for by name (WS-104). */
+static SSL *ssl_for(struct eca_stream *stream, const char *host)
+{
+    SSL *ssl = SSL_new(stream->opts.ctx);
+
+    if (ssl == NULL) {
+        return NULL;
+    }
+    if (is_address(host)) {
+        (void)X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host);
+    } else {
+        (void)SSL_set1_host(ssl, host);
+        (void)SSL_set_tlsext_host_name(ssl, host);
+    }
+    if (stream->opts.insecure) {
+        SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
+    }
+    return ssl;
+}
+
+static void describe_ssl(SSL *ssl, int failure, char *text, size_t size)
+{
+    long verified = SSL_get_verify_result(ssl);
+    unsigned long code = ERR_peek_last_error();
+
+    if (verified != X509_V_OK && SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE) {
+        (void)snprintf(text, size, "certificate: %s", X509_verify_cert_error_string(verified));
+    } else if (failure == SSL_ERROR_ZERO_RETURN ||
+               ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING ||
+               (failure == SSL_ERROR_SYSCALL && code == 0)) {
+        (void)snprintf(text, size, "unexpected EOF");
+    } else {
+        const char *reason = ERR_reason_error_string(code);
+
+        (void)snprintf(text, size, "%s", reason != NULL ? reason : "protocol error");
+    }
+}
+
+/* ---- events --------------------------------------------------------------------------------- */
+
+static void watch_for(struct eca_stream *stream, uint32_t events)
+{
+    if (events != stream->watched) {
+        stream->watched = events;
+        eca_loop_rewatch(stream->watch, events);
+    }
+}
+
+/* What an operation of the library waits for; false: it failed for good. */
+static bool wait_for_ssl(struct eca_stream *stream, int failure)
+{
+    if (failure == SSL_ERROR_WANT_READ) {
+        watch_for(stream, EPOLLIN);
+    } else if (failure == SSL_ERROR_WANT_WRITE) {
+        watch_for(stream, EPOLLIN | EPOLLOUT);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* From the loop only. */
+static void fail(struct eca_stream *stream, enum eca_code code, const char *what, const char *why)
+{
+    struct eca_err err = {0};
+
+    (void)eca_err_set(&err, code, "%s: %s", what, why);
+    stream->step = STEP_FAILED;
+    eca_loop_unwatch(eca_take(stream->watch));
+    stream->events.on_failed(stream->arg, &err);
+}
+
+/* ---- the steps ------------------------------------------------------------------------------ */
+
+static void stand(struct eca_stream *stream)
+{
+    stream->step = STEP_OPEN;
+    watch_for(stream, EPOLLIN);
+    stream->events.on_open(stream->arg);
+}
+
+static void shake_hands(struct eca_stream *stream, SSL *ssl, const char *what,
+                        void (*next)(struct eca_stream *))
+{
+    int result, failure;
+    char why[128];
+
+    ERR_clear_error();
+    result = SSL_connect(ssl);
+    if (result == 1) {
+        next(stream);
+        return;
+    }
+    failure = SSL_get_error(ssl, result);
+    if (!wait_for_ssl(stream, failure)) {
+        describe_ssl(ssl, failure, why, sizeof(why));
+        fail(stream, ECA_E_TRANSIENT, what, why);
+    }
+}
+
+static void begin_tls(struct eca_stream *stream)
+{
+    if (!stream->opts.tls) {
+        stand(stream);
+        return;
+    }
+    stream->step = STEP_TLS;
+    stream->ssl = ssl_for(stream, stream->host);
+    if (stream->ssl == NULL) {
+        fail(stream, ECA_E_INTERNAL, "TLS", "no memory");
+        return;
+    }
+    if (stream->proxy_ssl != NULL) { /* TLS inside the proxy's TLS */
+        BIO *bio = BIO_new(BIO_f_ssl());
+
+        (void)BIO_set_ssl(bio, stream->proxy_ssl, BIO_NOCLOSE);
+        SSL_set_bio(stream->ssl, bio, bio);
+    } else {
+        (void)SSL_set_fd(stream->ssl, stream->fd);
+    }
+    shake_hands(stream, stream->ssl, "TLS", stand);
+}
+
+/* Looks at the answer without taking it, so that not a byte behind it is taken (WS-125). */
+static ssize_t peek(struct eca_stream *stream, char *bytes, size_t len)
+{
+    int got, failure;
+
+    if (stream->proxy_ssl == NULL) {
+        ssize_t count = recv(stream->fd, bytes, len, MSG_PEEK);
+
+        return count < 0 && errno == EAGAIN ? -1 : count < 0 ? 0 : count;
+    }
+    ERR_clear_error();
+    got = SSL_peek(stream->proxy_ssl, bytes, (int)len);
+    if (got > 0) {
+        return got;
+    }
+    failure = SSL_get_error(stream->proxy_ssl, got);
+    return wait_for_ssl(stream, failure) ? -1 : 0;
+}
+
+static void take_peeked(struct eca_stream *stream, char *bytes, size_t len)
+{
+    if (stream->proxy_ssl == NULL) {
+        (void)!recv(stream->fd, bytes, len, 0);
+    } else {
+        (void)!SSL_read(stream->proxy_ssl, bytes, (int)len);
+    }
+}
+
+/* The answer may come in any number of pieces: each takes what is not the end of the head. */
+static void read_answer(struct eca_stream *stream)
+{
+    char bytes[1024];
+
+    for (;;) {
+        ssize_t count = peek(stream, bytes, sizeof(bytes));
+        size_t had = stream->request.len, end;
+        struct eca_http_head_text head;
+
+        if (count < 0) {
+            return;
+        }
+        if (count == 0) {
+            fail(stream, ECA_E_TRANSIENT, "proxy", "unexpected EOF");
+            return;
+        }
+        eca_buf_add(&stream->request, bytes, (size_t)count);
+        end = eca_view_find(eca_buf_view(&stream->request), "\r\n\r\n", 0);
+        take_peeked(stream, bytes, end == SIZE_MAX ? (size_t)count : end + 4 - had);
+        if (end == SIZE_MAX && stream->request.len <= PROXY_HEAD_BYTES_MAX) {
+            continue;
+        }
+        if (end == SIZE_MAX ||
+            eca_http_head_parse(eca_view_sub(eca_buf_view(&stream->request), 0, end), &head) < 0) {
+            fail(stream, ECA_E_TRANSIENT, "proxy", "its answer is not HTTP");
+            return;
+        }
+        if (head.status != 200) {
+            eca_auto_buf struct eca_buf line = {0};
+
+            eca_escape_controls(eca_view_sub(head.status_text, 0, 100), &line);
+            fail(stream, ECA_E_TRANSIENT, "proxy", eca_buf_str(&line));
+            return;
+        }
+        eca_buf_clear(&stream->request);
+        begin_tls(stream);
+        return;
+    }
+}
+
+static void write_request(struct eca_stream *stream)
+{
+    while (stream->request.len > 0) {
+        ssize_t count;
+
+        ERR_clear_error();
+        if (stream->proxy_ssl != NULL) {
+            int result = SSL_write(stream->proxy_ssl, stream->request.at, (int)stream->request.len);
+
+            if (result <= 0 && wait_for_ssl(stream, SSL_get_error(stream->proxy_ssl, result))) {
+                return;
+            }
+            count = result;
+        } else {
+            count = send(stream->fd, stream->request.at, stream->request.len, MSG_NOSIGNAL);
+            if (count < 0 && errno == EAGAIN) {
+                watch_for(stream, EPOLLIN | EPOLLOUT);
+                return;
+            }
+        }
+        if (count <= 0) {
+            fail(stream, ECA_E_TRANSIENT, "proxy", "unexpected EOF");
+            return;
+        }
+        eca_buf_drop(&stream->request, (size_t)count);
+    }
+    stream->step = STEP_ANSWER;
+    watch_for(stream, EPOLLIN);
+    read_answer(stream);
+}
+
+static void ask_proxy(struct eca_stream *stream)
+{
+    bool v6 = strchr(stream->host, ':') != NULL;
+    char target[300];
+
+    stream->step = STEP_ASK;
+    (void)snprintf(target, sizeof(target), "%s%s%s:%u", v6 ? "[" : "", stream->host, v6 ? "]" : "",
+                   stream->opts.port);
+    eca_buf_addf(&stream->request, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n", target, target);
+    if (stream->proxy.user[0] != '\0') {
+        eca_auto_buf struct eca_buf pair = {0};
+
+        eca_buf_addf(&pair, "%s:%s", stream->proxy.user, stream->proxy.password);
+        eca_buf_add_str(&stream->request, "Proxy-Authorization: Basic ");
+        eca_base64(pair.at, pair.len, false, &stream->request);
+        eca_buf_add_str(&stream->request, "\r\n");
+        eca_wipe(pair.at, pair.len);
+    }
+    eca_buf_add_str(&stream->request, "\r\n");
+    write_request(stream);
+}
+
+static void connected(struct eca_stream *stream)
+{
+    if (!stream->proxy.used) {
+        begin_tls(stream);
+        return;
+    }
+    if (!stream->proxy.tls) {
+        ask_proxy(stream);
+        return;
+    }
+    stream->step = STEP_PROXY_TLS;
+    stream->proxy_ssl = ssl_for(stream, stream->proxy.host);
+    if (stream->proxy_ssl == NULL) {
+        fail(stream, ECA_E_INTERNAL, "proxy", "no memory");
+        return;
+    }
+    (void)SSL_set_fd(stream->proxy_ssl, stream->fd);
+    shake_hands(stream, stream->proxy_ssl, "proxy: TLS", ask_proxy);
+}
+
+static void on_dialled(struct eca_stream *stream)
+{
+    int failure = 0;
+    socklen_t len = sizeof(failure);
+
+    (void)getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &failure, &len);
+    if (failure != 0) {
+        fail(stream, ECA_E_TRANSIENT, stream->proxy.used ? "proxy: dial" : "dial",
+             strerror(failure));
+        return;
+    }
+    watch_for(stream, EPOLLIN);
+    connected(stream);
+}
+
+static void on_ready(void *arg, uint32_t events)
+{
+    struct eca_stream *stream = arg;
+
+    (void)events;
+    switch (stream->step) {
+    case STEP_DIAL:
+        on_dialled(stream);
+        return;
+    case STEP_PROXY_TLS:
+        shake_hands(stream, stream->proxy_ssl, "proxy: TLS", ask_proxy);
+        return;
+    case STEP_ASK:
+        write_request(stream);
+        return;
+    case STEP_ANSWER:
+        read_answer(stream);
+        return;
+    case STEP_TLS:
+        shake_hands(stream, stream->ssl, "TLS", stand);
+        return;
+    case STEP_OPEN:
+        watch_for(stream, EPOLLIN); /* a write that finds no room asks for it again */
+        stream->events.on_io(stream->arg);
+        return;
+    case STEP_LOOKUP:
+    case STEP_FAILED:
+        return;
+    }
+}
+
+static void dial(struct eca_stream *stream, const char *address)
+{
+    uint16_t port = htons(stream->proxy.used ? stream->proxy.port : stream->opts.port);
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = port};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = port};
+    bool is_v4 = inet_pton(AF_INET, address, &v4.sin_addr) == 1;
+    int one = 1, unsent_bytes = UNSENT_BYTES_MAX, result;
+
+    if (!is_v4) {
+        (void)inet_pton(AF_INET6, address, &v6.sin6_addr);
+    }
+    stream->step = STEP_DIAL;
+    stream->fd = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (stream->fd < 0) {
+        fail(stream, ECA_E_TRANSIENT, "dial", strerror(errno));
+        return;
+    }
+    (void)setsockopt(stream->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    (void)setsockopt(stream->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes,
+                     sizeof(unsent_bytes));
+    result = is_v4 ? connect(stream->fd, (struct sockaddr *)&v4, sizeof(v4))
+                   : connect(stream->fd, (struct sockaddr *)&v6, sizeof(v6));
+    if (result < 0 && errno != EINPROGRESS) {
+        fail(stream, ECA_E_TRANSIENT, stream->proxy.used ? "proxy: dial" : "dial", strerror(errno));
+        return;
+    }
+    stream->watched = EPOLLOUT;
+    stream->watch = eca_loop_watch(stream->opts.loop, stream->fd, EPOLLOUT, on_ready, stream);
+}
+
+static void on_resolved(void *arg, const char *address, const struct eca_err *err)
+{
+    struct eca_stream *stream = arg;
+
+    stream->resolve = NULL;
+    if (address == NULL) {
+        fail(stream, ECA_E_TRANSIENT, stream->proxy.used ? "proxy" : "dial", err->msg);
+        return;
+    }
+    dial(stream, address);
+}
+
+/* ---- the object ----------------------------------------------------------------------------- */
+
+struct eca_stream *eca_stream_open(const struct eca_stream_opts *opts,
+                                   const struct eca_stream_events *events, void *arg)
+{
+    struct eca_stream *stream = eca_xalloc(sizeof(*stream));
+
+    stream->opts = *opts;
+    stream->events = *events;
+    stream->arg = arg;
+    stream->host = eca_xstrdup(opts->host);
+    stream->proxy = *opts->proxy;
+    stream->fd = -1;
+    stream->opts.host = NULL;
+    stream->opts.proxy = NULL;
+    stream->resolve = eca_resolve_start(
+        opts->loop, stream->proxy.used ? stream->proxy.host : stream->host, on_resolved, stream);
+    return stream;
+}
+
+int eca_stream_read(struct eca_stream *stream, void *bytes, size_t len, size_t *ret_len,
+                    struct eca_err *err)
+{
+    char why[128] = "unexpected EOF";
+
+    *ret_len = 0;
+    if (stream->ssl != NULL) {
+        int result, failure;
+
+        ERR_clear_error();
+        result = SSL_read_ex(stream->ssl, bytes, len, ret_len);
+        if (result == 1) {
+            return ECA_OK;
+        }
+        failure = SSL_get_error(stream->ssl, result);
+        if (failure == SSL_ERROR_WANT_READ) {
+            return ECA_OK;
+        }
+        if (failure == SSL_ERROR_WANT_WRITE) {
+            watch_for(stream, EPOLLIN | EPOLLOUT);
+            return ECA_OK;
+        }
+        describe_ssl(stream->ssl, failure, why, sizeof(why));
+    } else {
+        ssize_t count = recv(stream->fd, bytes, len, 0);
+
+        if (count > 0) {
+            *ret_len = (size_t)count;
+            return ECA_OK;
+        }
+        if (count < 0 && errno == EAGAIN) {
+            return ECA_OK;
+        }
+    }
+    watch_for(stream, 0); /* the end would be told for ever */
+    return eca_err_set(err, ECA_E_TRANSIENT, "%s", why);
+}
+
+int eca_stream_write(struct eca_stream *stream, struct eca_view bytes, size_t *ret_len,
+                     struct eca_err *err)
+{
+    *ret_len = 0;
+    if (stream->ssl != NULL) {
+        int result, failure;
+
+        ERR_clear_error();
+        result = SSL_write_ex(stream->ssl, bytes.at, bytes.len, ret_len);
+        if (result == 1) {
+            return ECA_OK;
+        }
+        failure = SSL_get_error(stream->ssl, result);
+        if (failure == SSL_ERROR_WANT_READ) {
+            return ECA_OK;
+        }
+        if (failure == SSL_ERROR_WANT_WRITE) {
+            watch_for(stream, EPOLLIN | EPOLLOUT);
+            return ECA_OK;
+        }
+    } else {
+        ssize_t count = send(stream->fd, bytes.at, bytes.len, MSG_NOSIGNAL);
+
+        if (count >= 0) {
+            *ret_len = (size_t)count;
+            return ECA_OK;
+        }
+        if (errno == EAGAIN) {
+            watch_for(stream, EPOLLIN | EPOLLOUT);
+            return ECA_OK;
+        }
+    }
+    return eca_err_set(err, ECA_E_TRANSIENT, "write failed");
+}
+
+void eca_stream_shutdown(struct eca_stream *stream)
+{
+    ERR_clear_error();
+    if (stream->ssl != NULL) {
+        (void)SSL_shutdown(stream->ssl);
+    }
+    if (stream->fd >= 0) {
+        (void)shutdown(stream->fd, SHUT_WR);
+    }
+}
+
+void eca_stream_free(struct eca_stream *stream)
+{
+    if (stream == NULL) {
+        return;
+    }
+    eca_resolve_cancel(stream->resolve);
+    eca_loop_unwatch(stream->watch);
+    SSL_free(stream->ssl);
+    SSL_free(stream->proxy_ssl);
+    if (stream->fd >= 0) {
+        (void)close(stream->fd);
+    }
+    if (stream->request.len > 0) { /* holds the proxy's password */
+        eca_wipe(stream->request.at, stream->request.len);
+    }
+    eca_buf_clear(&stream->request);
+    eca_wipe(&stream->proxy, sizeof(stream->proxy));
+    eca_free(stream->host);
+    eca_free(stream);
+}
