@@ -21,6 +21,7 @@ void hns_usage(FILE *to)
         "    --agent PATH         the binary to spawn; default ecs-agent beside this program\n"
         "    --docker real=SOCKET in front of a real daemon instead of the fake one\n"
         "    --allow ID,ID        rules that may be broken in every run\n"
+        "    --set NAME=VALUE     a variable of the scenarios, ${NAME}; several times\n"
         "    --seed N             default 1; same seed, same trace\n"
         "    --twice              run each twice and compare the trace hashes\n"
         "    --keep               leave temporary files of live runs\n"
@@ -115,6 +116,17 @@ static bool set_docker(struct hns_options *options, const char *value)
     return true;
 }
 
+static bool add_set(struct hns_options *options, const char *value)
+{
+    if (options->set_count == HNS_SETS_MAX || strchr(value, '=') == NULL) {
+        (void)fprintf(stderr, "--set takes NAME=VALUE, at most %d times, not \"%s\"\n",
+                      HNS_SETS_MAX, value);
+        return false;
+    }
+    options->sets[options->set_count++] = value;
+    return true;
+}
+
 static bool set_number(const char *word, const char *value, uint64_t *ret_number)
 {
     if (eca_parse_u64(eca_view_str(value), UINT64_MAX, ret_number, NULL) < 0) {
@@ -160,6 +172,9 @@ static bool parse_valued(struct hns_options *options, const char *word, const ch
     }
     if (strcmp(word, "--docker") == 0) {
         return set_docker(options, value);
+    }
+    if (strcmp(word, "--set") == 0) {
+        return add_set(options, value);
     }
     for (size_t i = 0; i < ECA_ARRAY_LEN(numbers); i++) {
         if (strcmp(word, numbers[i].word) == 0) {

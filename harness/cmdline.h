@@ -8,6 +8,8 @@
 
 #include "harness/scenario/load.h"
 
+#define HNS_SETS_MAX 16
+
 /* The command line of the harness. */
 struct hns_options {
     const char *command;
@@ -18,6 +20,8 @@ struct hns_options {
     uint64_t record_kib;                    /* of a segment of a recording; 0 = no limit */
     bool verbose, twice, keep;
     const char *agent_path, *real_docker;
+    const char *sets[HNS_SETS_MAX]; /* NAME=VALUE */
+    size_t set_count;
     const char *junit, *json, *log, *trace, *html; /* files to write, or NULL */
     const char *record;                            /* folder, or NULL */
     const char *allow; /* rules that may be broken in every run, separated by commas; or NULL */

@@ -12,8 +12,10 @@ struct fake_docker_observer {
     struct fake_hub *hub;
     struct fake_trace *trace;
     bool verbose;
-    struct eca_map *names; /* Docker name or id -> owned "task/name" */
-    struct eca_buf what;   /* the namer's answer */
+    struct eca_map *names;  /* Docker name or id -> owned "task/name" */
+    struct eca_map *ids;    /* "task/name" -> owned id of the latest create that worked */
+    struct eca_map *bodies; /* "task/name" -> owned body of that create */
+    struct eca_buf what;    /* the namer's answer */
 };
 
 static const char *const op_names[] = {
@@ -187,6 +189,16 @@ const char *fake_docker_observer_name(const struct fake_docker_observer *observe
     return name == NULL ? name_or_id : name;
 }
 
+const char *fake_docker_observer_id(const struct fake_docker_observer *observer, const char *name)
+{
+    return eca_map_get(observer->ids, name);
+}
+
+const char *fake_docker_observer_body(const struct fake_docker_observer *observer, const char *name)
+{
+    return eca_map_get(observer->bodies, name);
+}
+
 /* Image of a pull or import: the reference, or repo:tag. */
 static void image_param(const struct fake_request *request, struct eca_buf *out)
 {
@@ -345,10 +357,15 @@ static void on_arrive(void *arg, const struct fake_request *request)
                          eca_buf_str(&fields));
 }
 
+static void remember(struct eca_map *map, const char *key, struct eca_view value)
+{
+    eca_free(eca_map_put(map, key, eca_xstrndup(value.at, value.len)));
+}
+
 void fake_docker_observer_know(struct fake_docker_observer *observer, const char *name_or_id,
                                const char *name)
 {
-    eca_free(eca_map_put(observer->names, name_or_id, eca_xstrdup(name)));
+    remember(observer->names, name_or_id, eca_view_str(name));
 }
 
 /* A create that worked: id and Docker name stand for the labels from now on. */
@@ -371,6 +388,8 @@ static void learn(struct fake_docker_observer *observer, const struct fake_reque
     if (fake_request_param(request, "name", &name)) {
         fake_docker_observer_know(observer, eca_buf_str(&name), eca_buf_str(&about));
     }
+    remember(observer->ids, eca_buf_str(&about), eca_view_str(id));
+    remember(observer->bodies, eca_buf_str(&about), request->body);
 }
 
 /* Error text of an answer: {"message":"..."}, {"error":"..."} at the end of a stream, plain text.
@@ -432,25 +451,33 @@ struct fake_docker_observer *fake_docker_observe(struct fake_hub *hub, const cha
     observer->trace = trace;
     observer->verbose = verbose;
     observer->names = eca_map_new();
+    observer->ids = eca_map_new();
+    observer->bodies = eca_map_new();
     fake_hub_set_namer(hub, party, on_name, observer);
     fake_hub_on_arrive(hub, party, on_arrive, observer);
     fake_hub_observe(hub, party, on_end, observer);
     return observer;
 }
 
-void fake_docker_observer_free(struct fake_docker_observer *observer)
+static void free_texts(struct eca_map *map)
 {
     size_t cursor = 0;
-    const char *key;
-    void *name;
+    void *text;
 
+    while (eca_map_next(map, &cursor, NULL, &text)) {
+        eca_free(text);
+    }
+    eca_map_free(map);
+}
+
+void fake_docker_observer_free(struct fake_docker_observer *observer)
+{
     if (observer == NULL) {
         return;
     }
-    while (eca_map_next(observer->names, &cursor, &key, &name)) {
-        eca_free(name);
-    }
-    eca_map_free(observer->names);
+    free_texts(observer->names);
+    free_texts(observer->ids);
+    free_texts(observer->bodies);
     eca_buf_clear(&observer->what);
     eca_free(observer);
 }

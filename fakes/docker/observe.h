@@ -18,6 +18,11 @@ void fake_docker_observer_free(struct fake_docker_observer *observer); /* after 
 /* "task/name" for a Docker name or id that a create went by for, else the reference itself. */
 const char *fake_docker_observer_name(const struct fake_docker_observer *observer,
                                       const char *name_or_id);
+/* Of the latest create for "task/name" that worked: the Docker id and the request's body, or NULL.
+ */
+const char *fake_docker_observer_id(const struct fake_docker_observer *observer, const char *name);
+const char *fake_docker_observer_body(const struct fake_docker_observer *observer,
+                                      const char *name);
 
 /* A container that was there before: its id or Docker name stands for this name. */
 void fake_docker_observer_know(struct fake_docker_observer *observer, const char *name_or_id,

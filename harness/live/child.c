@@ -53,6 +53,10 @@ static void read_output(struct hns_child *child)
     }
     if (got == 0) {
         eca_loop_unwatch(eca_take(child->out_watch));
+        if (child->line.len > 0) { /* a last line without its end */
+            child->events.on_line(child->arg, eca_buf_view(&child->line));
+            eca_buf_reset(&child->line);
+        }
     }
 }
 
@@ -107,7 +111,7 @@ int hns_child_start(struct eca_loop *loop, const char *const *argv, const char *
     pid_t pid;
 
     if (access(argv[0], X_OK) < 0) {
-        return eca_err_set_sys(err, ECA_E_NOT_FOUND, errno, "agent %s", argv[0]);
+        return eca_err_set_sys(err, ECA_E_NOT_FOUND, errno, "program %s", argv[0]);
     }
     if (pipe2(pipe_fds, O_CLOEXEC) < 0) {
         return eca_err_set_sys(err, ECA_E_INTERNAL, errno, "pipe");

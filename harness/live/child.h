@@ -6,11 +6,11 @@
 #include "agent/base/buf.h"
 #include "agent/sys/loop.h"
 
-/* An agent process under the loop: its output by lines, its end as an event. */
+/* A process under the loop: its output by lines, its end as an event. */
 struct hns_child;
 struct hns_child_events {
     void (*on_line)(void *arg, struct eca_view line); /* without the newline; stdout and stderr */
-    /* Exit code, or 128 + the signal that ended it. Once, after the last line. */
+    /* Exit code, or 128 + the signal that ended it. Once, after the last line; may free. */
     void (*on_exit)(void *arg, int code);
 };
 /* argv and envp end with NULL. */

@@ -4,8 +4,10 @@
 #include "agent/sys/http_client.h"
 #include "fakes/carry/socket.h"
 #include "fakes/docker/relay.h"
+#include "harness/live/backing.h"
 #include "harness/live/child.h"
 #include "harness/live/process.h"
+#include "harness/live/programs.h"
 #include "harness/scenario/run.h"
 #include "harness/sim/rng.h"
 
@@ -32,6 +34,9 @@ struct live {
     uint64_t record_bytes;
     struct eca_map *env; /* name -> owned "NAME=value" */
     struct hns_child *child;
+    struct hns_programs *programs; /* beside the agent; live only */
+    struct hns_backing *backing;   /* NKT-150; live with the fake daemon only */
+    bool owns_metadata;            /* 169.254.169.254 is ours */
     bool ended;
     struct hns_idle_clients idle;
     int silent_fd;          /* 0 = none */

@@ -161,6 +161,31 @@ static int limit_descriptors(void *impl, uint64_t limit, struct eca_err *err)
                : eca_err_set(err, ECA_E_CONFLICT, "the agent does not run");
 }
 
+static void find_agent(struct live *live, const char *path);
+
+/* Another agent could reach the machine's own metadata service. */
+static int check_foreign(const struct live *live, struct eca_err *err)
+{
+    return live->foreign && !live->owns_metadata
+               ? eca_err_set(err, ECA_E_DENIED,
+                             "another agent is only run where " HNS_METADATA_ADDRESS " is ours")
+               : ECA_OK;
+}
+
+static int agent_binary(void *impl, const char *path, struct eca_err *err)
+{
+    struct live *live = impl;
+
+    find_agent(live, path);
+    return check_foreign(live, err);
+}
+
+static int run_program(void *impl, const char *const *argv, hns_program_fn *on_done, void *arg,
+                       struct eca_err *err)
+{
+    return hns_program_run(((struct live *)impl)->programs, argv, on_done, arg, err);
+}
+
 static int idle_open(void *impl, uint16_t port, size_t clients, struct eca_err *err)
 {
     return hns_idle_open(&((struct live *)impl)->idle, port, clients, err);
@@ -305,6 +330,8 @@ static void remove_tree(const char *path)
 void hns_live_unplug(struct live *live)
 {
     hns_child_free(eca_take(live->child));
+    hns_programs_free(eca_take(live->programs));
+    hns_backing_free(eca_take(live->backing));
     eca_loop_unwatch(eca_take(live->socket_watch));
     fake_socket_free(eca_take(live->sockets));
 }
@@ -361,24 +388,11 @@ static int make_dirs(struct live *live, struct eca_err *err)
                : eca_err_set_sys(err, ECA_E_INTERNAL, errno, "%s", live->data_dir);
 }
 
-static int find_agent(struct live *live, const char *path, struct eca_err *err)
+static void find_agent(struct live *live, const char *path)
 {
-    char self[PATH_MAX];
-    ssize_t len;
-
     live->foreign = path != NULL;
-    if (path != NULL) {
-        live->agent_path = eca_xstrdup(path);
-        return ECA_OK;
-    }
-    len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    if (len <= 0) {
-        return eca_err_set_sys(err, ECA_E_INTERNAL, errno, "/proc/self/exe");
-    }
-    self[len] = '\0';
-    *strrchr(self, '/') = '\0';
-    live->agent_path = eca_xasprintf("%s/ecs-agent", self);
-    return ECA_OK;
+    eca_free(eca_take(live->agent_path));
+    live->agent_path = path != NULL ? eca_xstrdup(path) : hns_beside_us("ecs-agent");
 }
 
 static int listen_party(struct live *live, const char *party, const char *address, uint16_t port,
@@ -399,7 +413,7 @@ static void set_endpoint_var(struct live *live, const char *name, const char *sc
     hns_vars_set(live->run, name, url);
 }
 
-static int open_sockets(struct live *live, bool owns_metadata, struct eca_err *err)
+static int open_sockets(struct live *live, struct eca_err *err)
 {
     eca_auto_free char *docker_path = eca_xasprintf("%s/docker.sock", live->dir);
     struct fake_socket_listen docker = {.party = "docker", .unix_path = docker_path};
@@ -407,6 +421,8 @@ static int open_sockets(struct live *live, bool owns_metadata, struct eca_err *e
                                          .wall_ms = eca_clock_wall_ms(live->clock)};
     struct fake_certs certs;
     uint16_t ecs, acs, tcs, ecr, updates, silent, metadata;
+    eca_auto_free char *agent = hns_beside_us("ecs-agent");
+    eca_auto_free char *netkitten = hns_beside_us("netkitten");
     eca_auto_free char *backend = NULL, *metadata_url = NULL, *docker_host = NULL, *proxy = NULL,
                        *updates_proxy = NULL;
 
@@ -418,7 +434,7 @@ static int open_sockets(struct live *live, bool owns_metadata, struct eca_err *e
         listen_party(live, "ecr", NULL, 0, false, &ecr, err) < 0 ||
         listen_party(live, "updates", NULL, 0, false, &updates, err) < 0 ||
         listen_party(live, "metadata", NULL, 0, false, &metadata, err) < 0 ||
-        (owns_metadata &&
+        (live->owns_metadata &&
          listen_party(live, "metadata", HNS_METADATA_ADDRESS, 80, false, NULL, err) < 0) ||
         fake_socket_listen(live->sockets, &docker, NULL, err) < 0 ||
         (live->silent_fd = hns_silent_listen(&silent, err)) < 0) {
@@ -440,6 +456,8 @@ static int open_sockets(struct live *live, bool owns_metadata, struct eca_err *e
     updates_proxy = eca_xasprintf("http://127.0.0.1:%u", updates); /* stands in for S3 (WS-313) */
     hns_vars_set(live->run, "updates.proxy", updates_proxy);
     hns_vars_set(live->run, "data.dir", live->data_dir);
+    hns_vars_set(live->run, "ecs-agent", agent);
+    hns_vars_set(live->run, "netkitten", netkitten);
     return ECA_OK;
 }
 
@@ -489,7 +507,6 @@ int hns_live_set_stage(struct live *live, const struct hns_stage_opts *opts, boo
 {
     struct eca_loop_opts loop_opts = {.clock = own_clock ? &live->clock : NULL};
     struct eca_http_client_opts curl_opts = {0};
-    bool owns_metadata;
 
     (void)signal(SIGPIPE, SIG_IGN);
     live->run = opts->run;
@@ -497,13 +514,13 @@ int hns_live_set_stage(struct live *live, const struct hns_stage_opts *opts, boo
     live->record = opts->record;
     live->record_bytes = opts->record_bytes;
     live->env = eca_map_new();
-    if (find_agent(live, opts->agent_path, err) < 0 || make_dirs(live, err) < 0) {
+    find_agent(live, opts->agent_path);
+    if (make_dirs(live, err) < 0) {
         return ECA_E_INTERNAL;
     }
-    owns_metadata = hns_netns_enter(err) == ECA_OK;
-    if (!owns_metadata && live->foreign) { /* it could reach the machine's own metadata service */
-        return eca_err_wrap(err,
-                            "another agent is only run where " HNS_METADATA_ADDRESS " is ours");
+    live->owns_metadata = hns_netns_enter(err) == ECA_OK;
+    if (check_foreign(live, err) < 0) {
+        return ECA_E_DENIED;
     }
     live->loop = eca_loop_new(&loop_opts, err);
     if (live->loop == NULL) {
@@ -525,7 +542,7 @@ int hns_live_set_stage(struct live *live, const struct hns_stage_opts *opts, boo
                                .entropy = sim_rng_port(&live->rng),
                                .hub = live->hub,
                                .trace = live->trace};
-    if (open_sockets(live, owns_metadata, err) < 0) {
+    if (open_sockets(live, err) < 0) {
         return ECA_E_INTERNAL;
     }
     set_environment(live);
@@ -567,6 +584,8 @@ int hns_live_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage
                                              .limit_descriptors = limit_descriptors,
                                              .idle_open = idle_open,
                                              .idle_count = idle_count,
+                                             .agent_binary = agent_binary,
+                                             .run_program = run_program,
                                              .unplug = unplug,
                                              .free = free_stage};
     struct live *live = eca_xalloc(sizeof(*live));
@@ -578,6 +597,10 @@ int hns_live_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage
         hns_live_free(live);
         return ECA_E_INTERNAL;
     }
-    *ret_stage = (struct hns_stage){.ops = &ops, .impl = live, .base = base};
+    live->programs = hns_programs_new(live->loop);
+    if (live->relay == NULL) {
+        live->backing = hns_backing_new(live->run, live->loop, live->trace);
+    }
+    *ret_stage = (struct hns_stage){.ops = &ops, .impl = live, .base = base, .relay = live->relay};
     return ECA_OK;
 }

@@ -60,10 +60,13 @@ static int raise_loopback(int fd)
     return ioctl(fd, SIOCSIFFLAGS, &request);
 }
 
-/* The agent's local ports are in the range from which the kernel takes the ports of connections. */
+/*
+ * The agent's local ports, and the first that the fake daemon publishes by itself, are in the range
+ * from which the kernel takes the ports of connections.
+ */
 static int reserve_ports(void)
 {
-    static const char ports[] = "51670-51680";
+    static const char ports[] = "51670-51680,32768-32799";
     int fd = open("/proc/sys/net/ipv4/ip_local_reserved_ports", O_WRONLY | O_CLOEXEC);
     bool written = fd >= 0 && write(fd, ports, sizeof(ports) - 1) == (ssize_t)sizeof(ports) - 1;
 

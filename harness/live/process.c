@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -127,6 +128,18 @@ int hns_silent_listen(uint16_t *ret_port, struct eca_err *err)
     }
     *ret_port = ntohs(address.sin_port);
     return fd;
+}
+
+char *hns_beside_us(const char *name)
+{
+    char self[PATH_MAX] = "";
+    ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    char *slash = len <= 0 ? NULL : strrchr(self, '/');
+
+    if (slash != NULL) {
+        *slash = '\0';
+    }
+    return eca_xasprintf("%s/%s", self, name);
 }
 
 /* ---- idle clients ---------------------------------------------------------------------------- */

@@ -25,4 +25,7 @@ int hns_idle_open(struct hns_idle_clients *clients, uint16_t port, size_t count,
 size_t hns_idle_still_open(struct hns_idle_clients *clients);
 void hns_idle_close(struct hns_idle_clients *clients);
 
+/* Path of a program in the folder of this one. Owned. */
+char *hns_beside_us(const char *name);
+
 #endif

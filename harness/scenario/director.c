@@ -436,7 +436,13 @@ static bool poll_wait(struct hns_run *run, struct hns_cursor *cursor, bool stuck
 static bool step_is_for_mode(const struct hns_run *run, const struct hns_node *step)
 {
     const struct hns_node *modes = hns_node_get(step, "modes");
-    bool named = modes == NULL;
+    const struct hns_node *real = hns_node_get(step, "real_docker");
+    bool named = modes == NULL, wants_real = false;
+
+    if (real != NULL && hns_node_is_bool(real, &wants_real) &&
+        wants_real != (run->stage.relay != NULL)) {
+        return false;
+    }
 
     for (size_t i = 0; modes != NULL && i < (modes->kind == HNS_LIST ? modes->count : 1); i++) {
         const struct hns_node *word = modes->kind == HNS_LIST ? modes->items[i] : modes;
@@ -706,6 +712,13 @@ static void set_variables(struct hns_run *run)
     hns_vars_set(run, "mode", hns_mode_name(run->opts->mode));
     hns_vars_set(run, "region", "us-west-2");
     hns_vars_set(run, "account", "111122223333");
+    for (size_t i = 0; i < run->opts->set_count; i++) {
+        const char *equals = strchr(run->opts->sets[i], '=');
+        eca_auto_free char *set =
+            eca_xstrndup(run->opts->sets[i], (size_t)(equals - run->opts->sets[i]));
+
+        hns_vars_set(run, set, equals + 1);
+    }
     for (size_t i = 0; hns_scenario_choice(run->scenario, run->opts->combination, i, &name, &value);
          i++) {
         hns_vars_set(run, name, value->kind == HNS_SCALAR ? value->text : "");
@@ -815,6 +828,9 @@ static const char *reason_to_skip(struct hns_run *run)
     const struct hns_run_opts *opts = run->opts;
     uint64_t wait_max = opts->live_wait_ns_max == 0 ? LIVE_WAIT_NS_MAX : opts->live_wait_ns_max;
 
+    if (run->scenario->only_real_docker && opts->real_docker == NULL) {
+        return "only for a real Docker daemon";
+    }
     if (!run->scenario->modes[opts->mode]) {
         return run->scenario->reason;
     }

@@ -275,7 +275,8 @@ const struct hns_member hns_file_members[] = {
     {"modes", HNS_T_WORDS, "where it can run; default everywhere", false, NULL, mode_words},
     {"only", HNS_T_WORD, "the one mode where it can run", false, NULL, mode_words},
     {"reason", HNS_T_TEXT, "why `modes` or `only`", false, NULL, NULL},
-    {"real_docker", HNS_T_BOOL, "fit for --docker real; default false", false, NULL, NULL},
+    {"real_docker", HNS_T_WORD, "fit for --docker real, or for nothing else; default false", false,
+     NULL, (const char *const[]){"true", "false", "only", NULL}},
     {"reference", HNS_T_TEXT, "the known defect that agent v1.13.1 fails on here", false, NULL,
      NULL},
     {"limits", HNS_T_OBJECT, "ends a run that does not end", false, limit_members, NULL},
@@ -297,6 +298,8 @@ const struct hns_member hns_include_members[] = {
 
 const struct hns_member hns_step_members[] = {
     {"modes", HNS_T_WORDS, "the step is left out in other modes", false, NULL, mode_words},
+    {"real_docker", HNS_T_BOOL,
+     "the step is for a real Docker daemon only, or for the fake one only", false, NULL, NULL},
     {"note", HNS_T_TEXT, "shown on the timeline", false, NULL, NULL},
     {0},
 };
@@ -315,6 +318,13 @@ const struct hns_member hns_expect_members[] = {
 
 static const struct hns_member container_ref[] = {
     {"container", HNS_T_TEXT, "task/name, Docker name or id", true, NULL, NULL},
+    {"maybe", HNS_T_BOOL, "nothing happens when it is in no state for that", false, NULL, NULL},
+    {0},
+};
+static const struct hns_member kill_members[] = {
+    {"container", HNS_T_TEXT, "task/name, Docker name or id", true, NULL, NULL},
+    {"signal", HNS_T_TEXT, "default KILL; the fake daemon's containers live through any other",
+     false, NULL, NULL},
     {"maybe", HNS_T_BOOL, "nothing happens when it is in no state for that", false, NULL, NULL},
     {0},
 };
@@ -498,6 +508,17 @@ static const struct hns_member file_members[] = {
      NULL},
     {0},
 };
+static const struct hns_member run_members[] = {
+    {"command", HNS_T_TEXTS, "a line for the shell, or a list: a program and its arguments", true,
+     NULL, NULL},
+    {"code", HNS_T_INT, "expected exit code; default 0", false, NULL, NULL},
+    {"output", HNS_T_TEXT, "expected output, without blanks around it", false, NULL, NULL},
+    {"within", HNS_T_DURATION, "run again until it fits; default 0s: once", false, NULL, NULL},
+    {"takes", HNS_T_DURATION, "the longest that one run may take; default 20s", false, NULL, NULL},
+    {"capture", HNS_T_TEXT, "variable that gets the output, without blanks around it", false, NULL,
+     NULL},
+    {0},
+};
 static const struct hns_member check_members[] = {
     {"task", HNS_T_TEXT, "with `status`: what ECS accepted last", false, NULL, NULL},
     {"container", HNS_T_TEXT, "with `status` or `state`", false, NULL, NULL},
@@ -618,7 +639,7 @@ const struct hns_verb hns_verbs[] = {
      NULL},
     {"docker.oom", HNS_T_OBJECT, "the kernel kills it for memory", container_ref, "container",
      false, NULL},
-    {"docker.kill", HNS_T_OBJECT, "an operator's docker kill", container_ref, "container", false,
+    {"docker.kill", HNS_T_OBJECT, "an operator's docker kill", kill_members, "container", false,
      NULL},
     {"docker.stop", HNS_T_OBJECT, "an operator's docker stop", container_ref, "container", false,
      NULL},
@@ -669,11 +690,15 @@ const struct hns_verb hns_verbs[] = {
     {"agent.ensure", HNS_T_NONE,
      "start the agent unless it runs; a kill_at that has not come is forgotten", NULL, NULL, true,
      NULL},
+    {"agent.binary", HNS_T_TEXT,
+     "the program of the next start (live): a path, or `ours`; the data directory stays", NULL,
+     NULL, false, NULL},
     {"agent.env", HNS_T_PAIRS, "environment at the next start; null removes", NULL, NULL, false,
      NULL},
     {"agent.record", HNS_T_WORD,
      "switch its flight recording; on replaces its core by a new one on the same state", NULL, NULL,
      false, switch_words},
+    {"run", HNS_T_OBJECT, "a program of this machine (live)", run_members, "command", false, NULL},
     {"advance", HNS_T_DURATION, "let time pass (virtual time jumps)", NULL, NULL, false, NULL},
     {"expect", HNS_T_EVENT, "an event must come", NULL, NULL, false, NULL},
     {"expect.any_order", HNS_T_EVENTS, "all of these must come, in any order", NULL, NULL, false,

@@ -195,6 +195,6 @@ struct hns_verb_entry {
     hns_verb_fn *fn;
 };
 extern const struct hns_verb_entry hns_verbs_acs[], hns_verbs_tcs[], hns_verbs_docker[],
-    hns_verbs_other[], hns_verbs_agent[], hns_verbs_expect[];
+    hns_verbs_other[], hns_verbs_agent[], hns_verbs_expect[], hns_verbs_run[];
 
 #endif

@@ -207,7 +207,7 @@ static void read_file(struct hns_scenario *scenario, struct hns_problems *proble
 {
     const struct hns_node *root = hns_doc_root(scenario->docs[0]);
     const struct hns_node *covers = hns_node_get(root, "covers");
-    bool truth = false;
+    const char *real_docker;
 
     hns_check_object(problems, root, hns_file_members, "scenario");
     if (problems->count > 0) {
@@ -223,8 +223,9 @@ static void read_file(struct hns_scenario *scenario, struct hns_problems *proble
     scenario->name = hns_node_get(root, "name")->text;
     scenario->reason = text_of(hns_node_get(root, "reason"), "");
     scenario->reference = text_of(hns_node_get(root, "reference"), NULL);
-    scenario->real_docker = hns_node_get(root, "real_docker") != NULL &&
-                            hns_node_is_bool(hns_node_get(root, "real_docker"), &truth) && truth;
+    real_docker = text_of(hns_node_get(root, "real_docker"), "false");
+    scenario->only_real_docker = strcmp(real_docker, "only") == 0;
+    scenario->real_docker = scenario->only_real_docker || strcmp(real_docker, "true") == 0;
     scenario->timeline = hns_node_get(root, "timeline");
     scenario->never = hns_node_get(root, "never");
     scenario->allow = hns_node_get(root, "allow");

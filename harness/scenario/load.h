@@ -19,9 +19,9 @@ struct hns_scenario {
     const char *file;
     const char *name;
     bool modes[HNS_MODES];
-    const char *reason; /* of a mode that is left out, or "" */
-    bool real_docker;
-    const char *reference; /* why v1.13.1 fails here, or NULL */
+    const char *reason;                 /* of a mode that is left out, or "" */
+    bool real_docker, only_real_docker; /* fit for a real daemon; for nothing else */
+    const char *reference;              /* why v1.13.1 fails here, or NULL */
     uint64_t time_ns_max;
     uint64_t events_max;
     const struct hns_node *world; /* merged with the includes; NULL when empty */

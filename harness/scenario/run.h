@@ -8,6 +8,7 @@
 #include "agent/ports/http.h"
 #include "fakes/acs/acs.h"
 #include "fakes/docker/daemon.h"
+#include "fakes/docker/relay.h"
 #include "fakes/ecr/ecr.h"
 #include "fakes/ecs/ecs.h"
 #include "fakes/metadata/metadata.h"
@@ -25,6 +26,8 @@ struct hns_run;
 /* ---- stage ---------------------------------------------------------------------------------- */
 
 typedef void hns_http_fn(void *arg, int status, struct eca_view body, const char *error);
+
+typedef void hns_program_fn(void *arg, int code, struct eca_view output);
 
 struct hns_resources {
     uint64_t descriptors, threads;
@@ -64,6 +67,14 @@ struct hns_stage_ops {
     int (*limit_descriptors)(void *impl, uint64_t limit, struct eca_err *err);
     int (*idle_open)(void *impl, uint16_t port, size_t clients, struct eca_err *err);
     size_t (*idle_count)(void *impl); /* clients that the server has not dropped */
+    /* Live only, else NULL. The binary from the next start on; NULL = our own. */
+    int (*agent_binary)(void *impl, const char *path, struct eca_err *err);
+    /*
+     * Live only, else NULL: a program of this machine, argv NULL-terminated, looked up in PATH.
+     * on_done runs later, once, with its exit code and what it printed (both outputs).
+     */
+    int (*run_program)(void *impl, const char *const *argv, hns_program_fn *on_done, void *arg,
+                       struct eca_err *err);
     /* Simulation only, else NULL. */
     void (*disk)(void *impl, const char *state, uint32_t times, uint64_t takes_ms);
     void (*clock_step)(void *impl, int64_t by_ms);
@@ -75,7 +86,8 @@ struct hns_stage_ops {
 struct hns_stage {
     const struct hns_stage_ops *ops;
     void *impl;
-    struct fake_base base; /* what the cast is built on; the stage owns it */
+    struct fake_base base;           /* what the cast is built on; the stage owns it */
+    struct fake_docker_relay *relay; /* in front of a real daemon, else NULL; the stage's */
 };
 
 /* Of a flight recording that a run leaves. */
@@ -140,7 +152,9 @@ struct hns_run_opts {
     uint64_t seed;
     const char *agent_path;
     const char *real_docker;
-    const char *allow;   /* rules that may be broken, separated by commas; or NULL */
+    const char *allow;       /* rules that may be broken, separated by commas; or NULL */
+    const char *const *sets; /* "NAME=VALUE": variables of the scenario */
+    size_t set_count;
     const char *command; /* what reproduces the run: "build/harness run --live" */
     hns_watch_fn *watch; /* every event as it happens, or NULL */
     void *watch_arg;

@@ -62,12 +62,12 @@ static const char *container_id(struct hns_run *run, const char *name)
     size_t len = strlen(name);
     eca_auto_free char *ref = NULL;
 
-    if (strncmp(name, "container.", 10) != 0 || len < 14 || strcmp(name + len - 3, ".id") != 0 ||
-        run->cast.docker == NULL) {
+    if (strncmp(name, "container.", 10) != 0 || len < 14 || strcmp(name + len - 3, ".id") != 0) {
         return NULL;
     }
     ref = eca_xstrndup(name + 10, len - 13);
-    return fake_docker_id(run->cast.docker, ref);
+    return run->cast.docker != NULL ? fake_docker_id(run->cast.docker, ref)
+                                    : fake_docker_relay_id(run->stage.relay, ref);
 }
 
 /* ${updates.agent.tar.url}, ${updates.agent.tar.sha256} */

@@ -90,6 +90,20 @@ static int verb_terminate(struct hns_run *run, struct hns_cursor *cursor,
     return ECA_OK;
 }
 
+static int verb_binary(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
+{
+    const char *path = hns_run_text(run, args->node);
+    struct eca_err err = {0};
+
+    if (run->stage.ops->agent_binary == NULL) {
+        hns_fail(run, cursor->step, "\"agent.binary\" works live only");
+    } else if (run->stage.ops->agent_binary(run->stage.impl,
+                                            strcmp(path, "ours") == 0 ? NULL : path, &err) < 0) {
+        hns_fail(run, cursor->step, "%s", err.msg);
+    }
+    return ECA_OK;
+}
+
 static int verb_env(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
 {
     (void)cursor;
@@ -291,6 +305,7 @@ const struct hns_verb_entry hns_verbs_agent[] = {
     {"agent.terminate", verb_terminate},
     {"agent.restart", verb_restart},
     {"agent.ensure", verb_ensure},
+    {"agent.binary", verb_binary},
     {"agent.env", verb_env},
     {"agent.record", verb_record},
     {"advance", verb_advance},

@@ -583,37 +583,65 @@ static void check_json(struct hns_run *run, const struct hns_args *args, const c
     }
 }
 
-static void check_docker(struct hns_run *run, const struct hns_args *args, struct eca_buf *why)
+static void check_images(const struct fake_docker *docker, const struct hns_args *args,
+                         struct eca_buf *why)
 {
-    static const char *const states[] = {"none", "created", "running", "paused", "exited"};
-    struct fake_docker *docker = run->cast.docker;
-    const char *container = hns_arg_text(args, "container", NULL);
-    const char *state = hns_arg_text(args, "state", NULL);
     const char *image = hns_arg_text(args, "image", NULL);
     const char *no_image = hns_arg_text(args, "no_image", NULL);
 
-    if (docker == NULL) {
-        return; /* a real daemon: only its API tells */
-    }
-    if (state != NULL && container != NULL) {
-        differ(why, container, states[fake_docker_state(docker, container)], state);
-    }
-    if (hns_arg_node(args, "running") != NULL) {
-        const char *task = hns_arg_text(args, "task", NULL);
-
-        differ_count(why, args, "running", fake_docker_running(docker, task));
-    }
-    differ_count(why, args, "containers", fake_docker_count(docker));
-    differ_count(why, args, "event_streams", fake_docker_event_streams(docker));
-    differ_count(why, args, "stats_streams", fake_docker_stats_streams(docker));
     if (image != NULL && !fake_docker_has_image(docker, image)) {
         eca_buf_addf(why, "%simage %s is absent", why->len == 0 ? "" : "; ", image);
     }
     if (no_image != NULL && fake_docker_has_image(docker, no_image)) {
         eca_buf_addf(why, "%simage %s is there", why->len == 0 ? "" : "; ", no_image);
     }
+}
+
+/* What only the fake daemon can tell. */
+static void refuse_unknown(struct hns_run *run, const struct hns_args *args)
+{
+    static const char *const names[] = {"event_streams", "stats_streams", "image", "no_image"};
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(names); i++) {
+        if (hns_arg_node(args, names[i]) != NULL) {
+            hns_fail(run, hns_arg_node(args, names[i]), "a real Docker daemon does not tell \"%s\"",
+                     names[i]);
+        }
+    }
+}
+
+static void check_docker(struct hns_run *run, const struct hns_args *args, struct eca_buf *why)
+{
+    static const char *const states[] = {"none", "created", "running", "paused", "exited"};
+    const struct fake_docker *docker = run->cast.docker; /* NULL: a real one */
+    const struct fake_docker_relay *relay = run->stage.relay;
+    const char *container = hns_arg_text(args, "container", NULL);
+    const char *task = hns_arg_text(args, "task", NULL);
+    const char *state = hns_arg_text(args, "state", NULL);
+
+    if (state != NULL && container != NULL) {
+        differ(why, container,
+               states[docker != NULL ? fake_docker_state(docker, container)
+                                     : fake_docker_relay_state(relay, container)],
+               state);
+    }
+    differ_count(why, args, "running",
+                 docker != NULL ? fake_docker_running(docker, task)
+                                : fake_docker_relay_running(relay, task));
+    differ_count(why, args, "containers",
+                 docker != NULL ? fake_docker_count(docker) : fake_docker_relay_count(relay));
     if (container != NULL) {
-        check_json(run, args, "body", fake_docker_body(docker, container), why);
+        check_json(run, args, "body",
+                   docker != NULL ? fake_docker_body(docker, container)
+                                  : fake_docker_relay_body(relay, container),
+                   why);
+    }
+    if (docker != NULL) {
+        differ_count(why, args, "event_streams", fake_docker_event_streams(docker));
+        differ_count(why, args, "stats_streams", fake_docker_stats_streams(docker));
+        check_images(docker, args, why);
+    } else {
+        refuse_unknown(run, args);
     }
 }
 

@@ -339,6 +339,7 @@ int hns_wire_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage
         free_stage(&wire->live);
         return ECA_E_INTERNAL;
     }
-    *ret_stage = (struct hns_stage){.ops = &ops, .impl = &wire->live, .base = base};
+    *ret_stage = (struct hns_stage){
+        .ops = &ops, .impl = &wire->live, .base = base, .relay = wire->live.relay};
     return ECA_OK;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# daemon.sh start DIR | stop DIR: a Docker daemon of our own, by hand, as root.
+# daemon.sh start DIR | restart DIR | stop DIR: a Docker daemon of our own, by hand, as root.
 #
 # Socket DIR/docker.sock, log DIR/dockerd.log, data below DIR. DIR/features says what this daemon can do
 # (bridge=, iptables=). Best run inside in-netns.sh: the daemon makes its bridge and its firewall rules
@@ -8,8 +8,9 @@
 # start waits until the daemon answers and makes these images:
 #   busybox:latest                                       Debian's static busybox, default command sh
 #   netkitten:latest, amazon/amazon-ecs-netkitten:make   the program as only file (NKT-103)
+# restart ends the daemon and starts it again; its containers live on if LIVE_RESTORE was set at the start.
 # Environment: NETKITTEN = the program (default build/netkitten);
-# MIRROR = address of a registry that stands in for the public one.
+# MIRROR = address of a registry that stands in for the public one; LIVE_RESTORE = anything.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=lib.sh
@@ -23,11 +24,18 @@ docker_cli() {
     DOCKER_CONFIG="$dir/cli" docker -H "unix://$dir/docker.sock" "$@"
 }
 
-# try_start OPTION...: start the daemon with these options and wait until it answers.
+# try_start OPTION...: start the daemon with these options and wait until it answers. They are kept for
+# restart.
 try_start() {
+    set -- ${MIRROR:+--registry-mirror "$MIRROR"} ${LIVE_RESTORE:+--live-restore} "$@"
+    printf '%s\n' "$@" >"$dir/options"
+    launch "$@"
+}
+
+launch() {
     rm -f "$dir/docker.pid"
     setsid dockerd --host "unix://$dir/docker.sock" --data-root "$dir/data" --exec-root "$dir/exec" \
-        --pidfile "$dir/docker.pid" ${MIRROR:+--registry-mirror "$MIRROR"} "$@" </dev/null >>"$dir/dockerd.log" 2>&1 &
+        --pidfile "$dir/docker.pid" "$@" </dev/null >>"$dir/dockerd.log" 2>&1 &
     local pid=$! since=$SECONDS
     until docker_cli version >/dev/null 2>&1; do
         if ! kill -0 "$pid" 2>/dev/null; then
@@ -101,6 +109,13 @@ start() {
     make_images
 }
 
+restart() {
+    local options
+    mapfile -t options <"$dir/options"
+    end_process "$dir/docker.pid" dockerd $STOP_SECONDS
+    launch "${options[@]}" || fail "dockerd does not come back; see $dir/dockerd.log"
+}
+
 stop() {
     local containers mounts
     if is_running "$dir/docker.pid" dockerd; then
@@ -116,11 +131,11 @@ stop() {
     for mount in $mounts; do
         umount "$mount"
     done
-    rm -rf "$dir/data" "$dir/exec" "$dir/cli" "$dir/docker.sock" "$dir/features"
+    rm -rf "$dir/data" "$dir/exec" "$dir/cli" "$dir/docker.sock" "$dir/features" "$dir/options"
 }
 
-if [ $# -ne 2 ] || { [ "$1" != start ] && [ "$1" != stop ]; }; then
-    echo "usage: daemon.sh start DIR | stop DIR" >&2
+if [ $# -ne 2 ] || { [ "$1" != start ] && [ "$1" != restart ] && [ "$1" != stop ]; }; then
+    echo "usage: daemon.sh start DIR | restart DIR | stop DIR" >&2
     exit 2
 fi
 [ "$(id -u)" = 0 ] || fail "must run as root"

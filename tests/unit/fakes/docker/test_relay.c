@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/mem.h"
 #include "fakes/docker/daemon.h"
 #include "fakes/docker/relay.h"
 #include "tests/unit/fakes/stage.h"
@@ -102,6 +103,65 @@ START_TEST(exchanges_pass_unchanged_and_are_told)
 }
 END_TEST
 
+static void on_answer(void *arg, int status, struct eca_view text)
+{
+    struct eca_buf *out = arg;
+
+    eca_buf_addf(out, "%d ", status);
+    eca_buf_add_view(out, text);
+}
+
+/* What scenarios ask and order in front of a real daemon. */
+START_TEST(it_knows_the_containers_and_passes_orders_from_outside)
+{
+    eca_auto_buf struct eca_buf killed = {0}, unknown = {0}, path = {0};
+
+    ck_assert_int_eq(fake_docker_relay_state(relay, "web/app"), FAKE_DOCKER_NONE);
+    ck_assert_ptr_null(fake_docker_relay_id(relay, "web/app"));
+    ck_assert_int_eq(call("POST", "/v1.17/images/create?fromImage=busybox", NULL, NULL), 200);
+    ck_assert_int_eq(call("POST", "/v1.17/containers/create?name=web-1", web_body, NULL), 201);
+    ck_assert_int_eq(fake_docker_relay_state(relay, "web/app"), FAKE_DOCKER_CREATED);
+    ck_assert_str_eq(fake_docker_relay_id(relay, "web/app"), fake_docker_id(daemon_, "web/app"));
+    ck_assert_str_eq(fake_docker_relay_body(relay, "web/app"), web_body);
+    ck_assert_int_eq(call("POST", "/v1.17/containers/web-1/start", "null", NULL), 204);
+    ck_assert_int_eq(fake_docker_relay_state(relay, "web/app"), FAKE_DOCKER_RUNNING);
+    ck_assert_uint_eq(fake_docker_relay_running(relay, NULL), 1);
+    ck_assert_uint_eq(fake_docker_relay_running(relay, "web"), 1);
+    ck_assert_uint_eq(fake_docker_relay_running(relay, "we"), 0);
+
+    eca_buf_addf(&path, "/containers/%s/kill?signal=KILL", fake_docker_relay_id(relay, "web/app"));
+    ck_assert_int_eq(
+        fake_docker_relay_ask(relay, "POST", eca_buf_str(&path), on_answer, &killed, NULL), 0);
+    ck_assert_int_eq(
+        fake_docker_relay_ask(relay, "POST", "/containers/none/kill", on_answer, &unknown, NULL),
+        0);
+    ck_assert_uint_eq(killed.len, 0); /* later, from the loop */
+    manual_clock_advance_ms(&stage.clock, 10);
+    ck_assert_str_eq(eca_buf_str(&killed), "204 ");
+    ck_assert_int_eq(strncmp(eca_buf_str(&unknown), "404 ", 4), 0);
+    ck_assert_int_eq(fake_docker_relay_state(relay, "web/app"), FAKE_DOCKER_EXITED);
+    ck_assert_uint_eq(fake_docker_relay_running(relay, NULL), 0);
+    ck_assert_uint_eq(fake_docker_relay_count(relay), 1);
+    ck_assert_int_eq(call("DELETE", "/v1.17/containers/web-1", NULL, NULL), 204);
+    manual_clock_advance_ms(&stage.clock, 10);
+    ck_assert_int_eq(fake_docker_relay_state(relay, "web/app"), FAKE_DOCKER_NONE);
+    ck_assert_uint_eq(fake_docker_relay_count(relay), 0);
+}
+END_TEST
+
+/* Freed with a question under way: no call. */
+START_TEST(an_unanswered_question_ends_with_the_relay)
+{
+    eca_auto_buf struct eca_buf answer = {0};
+
+    ck_assert_int_eq(fake_docker_relay_ask(relay, "GET", "/version", on_answer, &answer, NULL), 0);
+    stage_drop_carrier(&stage);
+    fake_docker_relay_free(eca_take(relay));
+    manual_clock_advance_ms(&stage.clock, 10);
+    ck_assert_uint_eq(answer.len, 0);
+}
+END_TEST
+
 START_TEST(streams_flow_and_their_ends_pass)
 {
     struct ask ask = {.url = "http://x/events", .unix_socket = "/d", .endless = true};
@@ -168,6 +228,8 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, exchanges_pass_unchanged_and_are_told);
+    tcase_add_test(tcase, it_knows_the_containers_and_passes_orders_from_outside);
+    tcase_add_test(tcase, an_unanswered_question_ends_with_the_relay);
     tcase_add_test(tcase, streams_flow_and_their_ends_pass);
     tcase_add_test(tcase, faults_act_in_front_of_the_daemon);
     tcase_add_test(tcase, an_absent_daemon_is_a_reset);
