@@ -234,7 +234,9 @@ static int verb_log_none(struct hns_run *run, struct hns_cursor *cursor,
 
 /* ---- http ------------------------------------------------------------------------------------ */
 
+/* Pauses between two questions: an answer can be long, and whoever waits for minutes has time. */
 #define HTTP_AGAIN_NS UINT64_C(100000000)
+#define HTTP_AGAIN_NS_MAX UINT64_C(1000000000)
 #define HTTP_LIMIT_NS (UINT64_C(10) * 1000000000)
 #define PORT_INTROSPECTION 51678
 #define PORT_CREDENTIALS 51679
@@ -242,8 +244,8 @@ static int verb_log_none(struct hns_run *run, struct hns_cursor *cursor,
 /* Kept by the run, since the answer may come after the step is over. */
 struct http_wait {
     struct hns_run *run;
-    bool answered;
-    uint64_t answered_ns, again_until_ns;
+    bool answered, judged; /* this answer does not fit */
+    uint64_t again_until_ns, again_ns, pause_ns;
     int status;
     const char *body, *error;
 };
@@ -253,7 +255,6 @@ static void on_http(void *arg, int status, struct eca_view body, const char *err
     struct http_wait *wait = arg;
 
     wait->answered = true;
-    wait->answered_ns = hns_now_ns(wait->run);
     wait->status = status;
     wait->body = hns_keep(wait->run, eca_xstrndup(body.at == NULL ? "" : body.at, body.len));
     wait->error = hns_keep(wait->run, eca_xstrdup(error == NULL ? "" : error));
@@ -358,7 +359,7 @@ static int http_ask(struct hns_run *run, const struct hns_args *args, struct htt
 {
     struct eca_err err = {0};
 
-    wait->answered = false;
+    wait->answered = wait->judged = false;
     if (run->stage.ops->http(run->stage.impl, hns_arg_text(args, "method", "GET"), http_port(args),
                              hns_arg_text(args, "path", "/"), on_http, wait, &err) < 0) {
         on_http(wait, 0, ECA_VIEW_NONE, err.msg);
@@ -381,6 +382,12 @@ static int poll_http(struct hns_run *run, struct hns_cursor *cursor, bool last)
         }
         return 0;
     }
+    if (wait->judged) {
+        if (hns_now_ns(run) >= wait->again_ns) {
+            (void)http_ask(run, &args, wait);
+        }
+        return 0;
+    }
     if (!http_differs(run, &args, wait, &why)) {
         eca_auto_buf struct eca_buf fields = {0};
         struct eca_json_writer w = eca_json_writer_to(&fields);
@@ -397,11 +404,11 @@ static int poll_http(struct hns_run *run, struct hns_cursor *cursor, bool last)
         hns_fail(run, cursor->step, "%s: %s", hns_arg_text(&args, "path", "/"), eca_buf_str(&why));
         return 0;
     }
-    if (hns_now_ns(run) - wait->answered_ns >= HTTP_AGAIN_NS) {
-        (void)http_ask(run, &args, wait);
-    } else {
-        eca_timer_start(&cursor->timer, HTTP_AGAIN_NS);
-    }
+    wait->judged = true;
+    wait->again_ns = hns_now_ns(run) + wait->pause_ns;
+    eca_timer_start(&cursor->timer, wait->pause_ns);
+    wait->pause_ns =
+        wait->pause_ns * 2 > HTTP_AGAIN_NS_MAX ? HTTP_AGAIN_NS_MAX : wait->pause_ns * 2;
     return 0;
 }
 
@@ -415,6 +422,7 @@ static int verb_http(struct hns_run *run, struct hns_cursor *cursor, const struc
     *state = wait;
     wait->run = run;
     wait->again_until_ns = hns_now_ns(run) + within;
+    wait->pause_ns = HTTP_AGAIN_NS;
     hns_wait_poll(run, cursor, poll_http, state, within + HTTP_LIMIT_NS);
     return http_ask(run, args, wait);
 }
