@@ -226,7 +226,7 @@ START_TEST(register_body_is_the_example)
 }
 END_TEST
 
-/* API-901, API-902, FB-18.1: reasons are cut at a whole character */
+/* ENG-620, ENG-621, API-901, API-902, FB-18.1: members, and reasons cut at a whole character */
 START_TEST(submission_bodies_are_the_examples)
 {
     eca_auto_buf struct eca_buf body = {0}, reason = {0};

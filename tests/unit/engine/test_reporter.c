@@ -61,7 +61,8 @@ START_TEST(definite_refusal_is_dropped)
 }
 END_TEST
 
-/* FB-16.5, SEND-102: attempts under way are bounded; a failing queue waits outside. */
+/* FB-16.5, SEND-102, ENG-225, ENG-640: attempts under way are bounded; a failing queue waits
+ * outside. */
 START_TEST(attempts_are_bounded)
 {
     w.sink_hangs = true;

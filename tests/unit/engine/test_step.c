@@ -136,8 +136,8 @@ START_TEST(stop_outcomes)
 }
 END_TEST
 
-/* TASKM-327..330, FB-10.1, FB-10.2, ENG-714..720: what an inspect of a container with a known id
- * changes. */
+/* TASKM-327..330, FB-10.1, FB-10.2, ENG-714..720, ENG-748: what an inspect of a container with a
+ * known id changes. */
 START_TEST(facts_of_each_state)
 {
     static const struct {
@@ -152,6 +152,9 @@ START_TEST(facts_of_each_state)
         {RUNNING, ECA_LOOK_CHECK, ECA_OUTCOME_NOT_FOUND, NULL, GONE},
         {RUNNING, ECA_LOOK_CHECK, ECA_OUTCOME_FAILED, NULL, ""},
         {RUNNING, ECA_LOOK_CHECK, ECA_OUTCOME_TIMEOUT, NULL, ""},
+        {RUNNING, ECA_LOOK_CHECK, ECA_OUTCOME_UNREACHABLE, NULL,
+         ""}, /* the next check looks again */
+        {RUNNING, ECA_LOOK_DIE, ECA_OUTCOME_UNREACHABLE, NULL, "pause inspect web 1000ms"},
         {RUNNING, ECA_LOOK_PROOF, ECA_OUTCOME_FAILED, NULL, "pause inspect web 1000ms"},
         {RUNNING, ECA_LOOK_DIE, ECA_OUTCOME_DONE, &is_ended, STOPPED_3},
         {RUNNING, ECA_LOOK_DIE, ECA_OUTCOME_TIMEOUT, NULL, "pause inspect web 1000ms"},

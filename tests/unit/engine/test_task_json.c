@@ -122,6 +122,57 @@ START_TEST(payload_members_are_read)
 }
 END_TEST
 
+static int status_of(const char *json, bool for_task, enum eca_status *ret, struct eca_err *err)
+{
+    eca_auto_json struct eca_json_doc *doc = NULL;
+
+    ck_assert_int_eq(eca_json_parse(eca_view_str(json), &doc, err), ECA_OK);
+    return eca_status_from_json(eca_json_root(doc), for_task, ret, err);
+}
+
+/* ENG-102, ENG-103: five statuses and no sixth, by their exact names; what else is refused how. */
+START_TEST(status_words)
+{
+    static const struct {
+        const char *json;
+        bool for_task;
+        int status; /* -1: refused */
+        const char *text;
+    } rows[] = {
+        {"\"NONE\"", false, 0, NULL},
+        {"\"PULLED\"", false, 1, NULL},
+        {"\"CREATED\"", false, 2, NULL},
+        {"\"RUNNING\"", false, 3, NULL},
+        {"\"STOPPED\"", false, 4, NULL},
+        {"null", false, 0, NULL},
+        {"\"UNKNOWN\"", false, 0, NULL},
+        {"\"DEAD\"", false, 4, NULL},
+        {"null", true, 0, NULL},
+        {"\"PULLED\"", true, -1, "Unrecognized TaskStatus"},
+        {"\"running\"", true, -1, "Unrecognized TaskStatus"},
+        {"\"ZOMBIE\"", false, -1, "Unrecognized ContainerStatus"},
+        {"\"\"", false, -1, "Unrecognized ContainerStatus"},
+        {"5", true, -1, "TaskStatus must be a string or null"},
+        {"5", false, -1, "ContainerStatus must be a string or null; Got 5"},
+        {"[\"NONE\"]", false, -1, "ContainerStatus must be a string or null; Got [\"NONE\"]"},
+    };
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(rows); i++) {
+        enum eca_status status = ECA_STATUS_NONE;
+        struct eca_err err = {0};
+        int rc = status_of(rows[i].json, rows[i].for_task, &status, &err);
+
+        if (rows[i].status < 0) {
+            ck_assert_int_eq(rc, ECA_E_INVALID);
+            ck_assert_str_eq(err.msg, rows[i].text);
+        } else {
+            ck_assert_int_eq(rc, ECA_OK);
+            ck_assert_int_eq((int)status, rows[i].status);
+        }
+    }
+}
+END_TEST
+
 /* ENG-101, ENG-104, ENG-105. */
 START_TEST(status_names)
 {
@@ -209,6 +260,7 @@ int main(void)
     tcase_add_loop_test(tcase, unusable_task_is_refused_with_its_text, 0,
                         (int)ECA_ARRAY_LEN(refusals));
     tcase_add_test(tcase, payload_members_are_read);
+    tcase_add_test(tcase, status_words);
     tcase_add_test(tcase, status_names);
     tcase_add_test(tcase, old_state_forms_are_read);
     tcase_add_test(tcase, our_record_keeps_everything);
