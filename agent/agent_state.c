@@ -9,7 +9,8 @@
 
 static const char module[] = "statemanager";
 
-/* STATE-108, STATE-123..125: each way in which the state cannot be used ends with exit code 5. */
+/* STATE-108, STATE-123..125: where only a human can help, the exit code is 5. A disk that is full
+ * or fails may work again: the agent is started anew until it does. */
 bool agent_open_store(struct eca_agent *agent)
 {
     const struct eca_config_values *config = agent_config(agent);
@@ -34,7 +35,7 @@ bool agent_open_store(struct eca_agent *agent)
         0) {
         ECA_CRIT(log, module, ECA_KV("path", config->data_dir), "Cannot open the state: %s",
                  err.msg);
-        agent_exit(agent, ECA_EXIT_TERMINAL);
+        agent_exit(agent, err.code == ECA_E_TRANSIENT ? ECA_EXIT_ERROR : ECA_EXIT_TERMINAL);
         return false;
     }
     agent->store_is_open = true;

@@ -69,7 +69,8 @@ static inline int eca_store_keep_copy(struct eca_store store, const char *why, c
  * Opening belongs to the port as well, since the data directory is a setting that the agent reads.
  * The opener owns the store; eca_store_close flushes nothing (a commit in flight is lost, as in a
  * crash). Errors: ECA_E_NOT_FOUND directory missing or none (STATE-108), ECA_E_CONFLICT another
- * agent holds it, pid in the sentence (STATE-125), ECA_E_DENIED newer schema (STATE-124).
+ * agent holds it, pid in the sentence (STATE-125), ECA_E_DENIED newer schema (STATE-124)
+ * or no right to, ECA_E_TRANSIENT disk full or failing: the state may be perfect.
  *
  * v1.13.1 keeps its state in the same directory; what a failed save of it left is removed
  * (STATE-101).

@@ -62,10 +62,31 @@ struct eca_store_sqlite {
 
 /* ---- statements ----------------------------------------------------------------------------- */
 
+/* ECA_E_INVALID: the file is damaged. ECA_E_TRANSIENT: the machine is in trouble, the file may be
+ * perfect. */
+static enum eca_code code_of(sqlite3 *db)
+{
+    switch (sqlite3_errcode(db) & 0xff) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return ECA_E_INVALID;
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+    case SQLITE_PROTOCOL:
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return ECA_E_TRANSIENT;
+    default:
+        return ECA_E_INTERNAL;
+    }
+}
+
 static int run_sql(sqlite3 *db, const char *sql, struct eca_err *err)
 {
     if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) {
-        return eca_err_set(err, ECA_E_INTERNAL, "%s", sqlite3_errmsg(db));
+        return eca_err_set(err, code_of(db), "%s", sqlite3_errmsg(db));
     }
     return ECA_OK;
 }
@@ -80,7 +101,7 @@ static int prepare(struct store *store, struct eca_err *err)
 
         if (sqlite3_prepare_v2(store->db, put, -1, &store->put[k], NULL) != SQLITE_OK ||
             sqlite3_prepare_v2(store->db, del, -1, &store->del[k], NULL) != SQLITE_OK) {
-            return eca_err_set(err, ECA_E_INTERNAL, "%s", sqlite3_errmsg(store->db));
+            return eca_err_set(err, code_of(store->db), "%s", sqlite3_errmsg(store->db));
         }
     }
     return ECA_OK;
@@ -130,11 +151,11 @@ static int copy_to(sqlite3 *db, const char *path, struct eca_err *err)
                                                                            : SQLITE_ERROR;
     }
     if (rc != SQLITE_OK) {
-        (void)eca_err_set(err, ECA_E_INTERNAL, "%s: %s", path, sqlite3_errmsg(copy));
+        (void)eca_err_set(err, ECA_E_TRANSIENT, "%s: %s", path, sqlite3_errmsg(copy));
         (void)unlink(path);
     }
     (void)sqlite3_close(copy);
-    return rc == SQLITE_OK ? ECA_OK : ECA_E_INTERNAL;
+    return rc == SQLITE_OK ? ECA_OK : ECA_E_TRANSIENT;
 }
 
 static int keep_copy(void *impl, const char *why, char *ret_path, struct eca_err *err)
@@ -144,7 +165,7 @@ static int keep_copy(void *impl, const char *why, char *ret_path, struct eca_err
         store->dir, why, eca_sched_wall_ms(eca_loop_sched(store->owner->loop)));
 
     if (copy_to(store->db, path, err) < 0) {
-        return ECA_E_INTERNAL;
+        return ECA_E_TRANSIENT;
     }
     (void)snprintf(ret_path, ECA_STORE_PATH_BYTES, "%s", path);
     return ECA_OK;
@@ -156,7 +177,7 @@ static int read_schema(sqlite3 *db, const char *path, uint64_t *ret_schema, stru
     char text[64] = "";
 
     if (!query_text(db, "PRAGMA user_version", text, sizeof(text))) {
-        return eca_err_set(err, ECA_E_INVALID, "%s: %s", path, sqlite3_errmsg(db));
+        return eca_err_set(err, code_of(db), "%s: %s", path, sqlite3_errmsg(db));
     }
     if (eca_parse_u64(eca_view_str(text), UINT64_MAX, ret_schema, NULL) < 0 ||
         *ret_schema > ECA_STORE_SCHEMA) {
@@ -171,9 +192,11 @@ static int check_sound(sqlite3 *db, const char *path, struct eca_err *err)
 {
     char text[64] = "";
 
-    if (!query_text(db, "PRAGMA quick_check", text, sizeof(text)) || strcmp(text, "ok") != 0) {
-        return eca_err_set(err, ECA_E_INVALID, "%s: damaged: %s", path,
-                           text[0] == '\0' ? sqlite3_errmsg(db) : text);
+    if (!query_text(db, "PRAGMA quick_check", text, sizeof(text))) {
+        return eca_err_set(err, code_of(db), "%s: %s", path, sqlite3_errmsg(db));
+    }
+    if (strcmp(text, "ok") != 0) {
+        return eca_err_set(err, ECA_E_INVALID, "%s: damaged: %s", path, text);
     }
     return ECA_OK;
 }
@@ -187,8 +210,10 @@ static int make_tables(struct store *store, struct eca_err *err)
                                                    "BLOB NOT NULL)",
                                                    tables[k]);
 
-        if (run_sql(store->db, create, err) < 0) {
-            return ECA_E_INTERNAL;
+        int rc = run_sql(store->db, create, err);
+
+        if (rc < 0) {
+            return rc;
         }
     }
     return run_sql(store->db, "PRAGMA user_version=1", err);
@@ -208,7 +233,7 @@ static int migrate(struct store *store, uint64_t schema, struct eca_err *err)
     (void)snprintf(why, sizeof(why), "schema-%llu", (unsigned long long)schema);
     if (query_text(store->db, "SELECT name FROM sqlite_master", text, sizeof(text)) &&
         keep_copy(store, why, kept, err) < 0) {
-        return ECA_E_INTERNAL;
+        return ECA_E_TRANSIENT;
     }
     rc = run_sql(store->db, "BEGIN IMMEDIATE", err);
     for (uint64_t i = schema; rc == ECA_OK && i < ECA_STORE_SCHEMA; i++) {
@@ -231,19 +256,37 @@ static int open_db(struct store *store, const char *path, struct eca_err *err)
     if (sqlite3_open_v2(path, &store->db,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK) {
-        return eca_err_set(err, ECA_E_INTERNAL, "%s: %s", path, sqlite3_errmsg(store->db));
+        return eca_err_set(err, code_of(store->db), "%s: %s", path, sqlite3_errmsg(store->db));
     }
     rc = read_schema(store->db, path, &schema, err);
     rc = rc == ECA_OK ? check_sound(store->db, path, err) : rc;
-    /* auto_vacuum: the file does not keep the size of its busiest hour (FB-19.2). It counts for
-     * a file without tables only. */
-    rc = rc == ECA_OK ? run_sql(store->db,
-                                "PRAGMA auto_vacuum=FULL; PRAGMA journal_mode=WAL; PRAGMA "
-                                "synchronous=FULL; PRAGMA foreign_keys=OFF;",
-                                err)
-                      : rc;
+    /*
+     * auto_vacuum: the file does not keep the size of its busiest hour (FB-19.2). It counts for a
+     * file without tables only. EXTRA until there is a log: else a power cut could bring the
+     * journal of the first transactions back, and with it the file's first state.
+     */
+    rc = rc == ECA_OK
+             ? run_sql(store->db,
+                       "PRAGMA synchronous=EXTRA; PRAGMA auto_vacuum=FULL; PRAGMA "
+                       "journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=OFF;",
+                       err)
+             : rc;
     rc = rc == ECA_OK ? migrate(store, schema, err) : rc;
     return rc == ECA_OK ? prepare(store, err) : rc;
+}
+
+static enum eca_code code_of_errno(int sys)
+{
+    switch (sys) {
+    case ENOENT:
+    case ENOTDIR:
+        return ECA_E_NOT_FOUND;
+    case EACCES:
+    case EPERM:
+        return ECA_E_DENIED;
+    default: /* no space, no descriptors, read-only for now */
+        return ECA_E_TRANSIENT;
+    }
 }
 
 /* One agent per data directory (STATE-125). */
@@ -257,8 +300,7 @@ static int take_lock(struct store *store, struct eca_err *err)
     if (store->lock_fd < 0) {
         int sys = errno;
 
-        return eca_err_set_sys(
-            err, sys == ENOENT || sys == ENOTDIR ? ECA_E_NOT_FOUND : ECA_E_DENIED, sys, "%s", path);
+        return eca_err_set_sys(err, code_of_errno(sys), sys, "%s", path);
     }
     if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0) {
         got = pread(store->lock_fd, holder, sizeof(holder) - 1, 0);
@@ -269,7 +311,9 @@ static int take_lock(struct store *store, struct eca_err *err)
     }
     (void)snprintf(holder, sizeof(holder), "%ld\n", (long)getpid());
     if (ftruncate(store->lock_fd, 0) < 0 || pwrite(store->lock_fd, holder, strlen(holder), 0) < 0) {
-        return eca_err_set_sys(err, ECA_E_INTERNAL, errno, "%s", path);
+        int sys = errno;
+
+        return eca_err_set_sys(err, code_of_errno(sys), sys, "%s", path);
     }
     return ECA_OK;
 }
@@ -298,9 +342,11 @@ static int recover(struct store *store, const char *path, struct eca_store_notes
     rename_beside(path, "-shm", notes->set_aside_path);
     notes->set_aside = true;
     if (stat(backup, &info) == 0 && rename(backup, path) == 0) {
-        if (open_db(store, path, err) == ECA_OK) {
+        int rc = open_db(store, path, err);
+
+        if (rc != ECA_E_INVALID) {
             notes->restored_backup = true;
-            return ECA_OK;
+            return rc;
         }
         close_db(store);
         (void)unlink(path);

@@ -59,6 +59,11 @@ static void apply(struct sim_disk *disk)
     disk->older_than_file = false;
 }
 
+static const char *trouble(const struct sim_disk *disk)
+{
+    return disk->state == SIM_DISK_FULL ? "database or disk is full" : "disk I/O error";
+}
+
 static void on_commit_due(void *arg)
 {
     struct sim_disk *disk = arg;
@@ -68,9 +73,7 @@ static void on_commit_due(void *arg)
     bool fails = disk->state != SIM_DISK_OK;
 
     if (fails) {
-        (void)eca_err_set(&err, ECA_E_INTERNAL, "%s",
-                          disk->state == SIM_DISK_FULL ? "database or disk is full"
-                                                       : "disk I/O error");
+        (void)eca_err_set(&err, ECA_E_TRANSIENT, "%s", trouble(disk));
         if (disk->times_left > 0 && --disk->times_left == 0) {
             disk->state = SIM_DISK_OK;
         }
@@ -161,6 +164,9 @@ static int open_disk(void *impl, const char *dir, struct eca_store *ret_store,
 
     if (disk->is_open) {
         return eca_err_set(err, ECA_E_CONFLICT, "another agent with pid 1 holds it");
+    }
+    if (disk->state != SIM_DISK_OK) {
+        return eca_err_set(err, ECA_E_TRANSIENT, "%s", trouble(disk));
     }
     disk->is_open = true;
     eca_free(disk->dir);

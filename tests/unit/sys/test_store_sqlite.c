@@ -253,6 +253,36 @@ START_TEST(a_directory_that_is_none_is_named)
 }
 END_TEST
 
+/* Where this process may write nothing: it says where, and the directory is as before. */
+START_TEST(a_directory_without_the_right_to_write_is_named)
+{
+    struct eca_err err = {0};
+    int status = 0;
+    pid_t child;
+
+    keep("a", "1");
+    eca_store_close(eca_store_sqlite_opener(sqlite), store);
+    ck_assert_int_eq(unlink(file(ECA_STORE_LOCK)), 0);
+    ck_assert_int_eq(chmod(dir, 0555), 0);
+    child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        bool named = (geteuid() != 0 || setuid(65534) == 0) && /* root may write everywhere */
+                     eca_store_open(eca_store_sqlite_opener(sqlite), dir, &store, &notes, &err) ==
+                         ECA_E_DENIED &&
+                     strstr(err.msg, dir) != NULL;
+
+        _exit(named ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(chmod(dir, 0755), 0);
+    ck_assert_msg(status == 0, "the child ended with %d", status);
+    ck_assert_int_eq(eca_store_open(eca_store_sqlite_opener(sqlite), dir, &store, &notes, &err), 0);
+    ck_assert(!notes.fresh && !notes.set_aside);
+    expect("a=1 ");
+}
+END_TEST
+
 static void read_whole(const char *path, struct eca_buf *out)
 {
     struct eca_err err = {0};
@@ -584,6 +614,7 @@ int main(void)
     tcase_add_test(tcase, a_committed_record_survives_a_kill);
     tcase_add_test(tcase, a_second_agent_is_refused_and_told_who_holds_it);
     tcase_add_test(tcase, a_directory_that_is_none_is_named);
+    tcase_add_test(tcase, a_directory_without_the_right_to_write_is_named);
     tcase_add_test(tcase, every_file_is_its_owners_only);
     tcase_add_test(tcase, copies_are_whole_and_do_not_replace_each_other);
     tcase_add_test(tcase, leftovers_of_broken_saves_are_removed);
