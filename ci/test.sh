@@ -49,7 +49,11 @@ golden_wire() { build/harness run --wire scenarios; }
 golden_live() { ci/live.sh; }
 explore() { build/harness explore --seeds 500; }
 deaths() { build/harness deaths scenarios/deaths/busy.yaml; }
-asan_sim() { make -s -j"$jobs" VARIANT=asan all && build/asan/harness run scenarios; }
+soak() { build/harness soak --days 1 --tasks 2857; }
+# The soak once more: what the agent has lost the pointer to shows here only.
+asan_sim() {
+    make -s -j"$jobs" VARIANT=asan all && build/asan/harness run scenarios && build/asan/harness soak --days 1 --tasks 300
+}
 real_docker() { build_release && tests/real-docker/run.sh; }
 cover() { python3 ci/requirements.py --fail-under "$(cat ci/requirements.floor)"; }
 
@@ -65,6 +69,7 @@ step golden make -s golden
 step replay ci/replay.sh
 step explore explore
 step deaths deaths
+step soak soak
 step live golden_live
 step sim-asan asan_sim
 step real-docker real_docker

@@ -40,6 +40,9 @@ void hns_usage(FILE *to)
         "    --minutes N          as many as that takes\n"
         "    --workers N          processes; default one per processor\n"
         "    ends with 0, or 1 wrong result, 3 no progress, 4 crash\n"
+        "harness soak [OPTIONS]      weeks of an instance; what the agent holds must not grow\n"
+        "    --days N, --tasks N  default 7 and 20000\n"
+        "    --seed N, --trace FILE, --html FILE\n"
         "harness deaths [--seed N] [--every N] FILE...   simulate each once for every moment at\n"
         "                            which the agent can be killed, and kill it there\n"
         "harness shrink [--seed N] FILE...   leave out what a failing scenario does not need\n"
@@ -158,6 +161,8 @@ static bool parse_valued(struct hns_options *options, const char *word, const ch
         {"--workers", &options->workers},
         {"--every", &options->every},
         {"--record-kib", &options->record_kib},
+        {"--days", &options->days},
+        {"--tasks", &options->tasks},
     };
 
     if (value == NULL) {
@@ -212,6 +217,8 @@ bool hns_options_parse(struct hns_options *options, int argc, char **argv)
     options->seed = options->from = 1;
     options->seeds = 1000;
     options->every = 1;
+    options->days = 7;
+    options->tasks = 20000;
     if (argc < 2) {
         return false;
     }

@@ -18,6 +18,7 @@ struct hns_options {
     uint64_t seeds, from, minutes, workers; /* explore */
     uint64_t every;                         /* deaths */
     uint64_t record_kib;                    /* of a segment of a recording; 0 = no limit */
+    uint64_t days, tasks;                   /* soak */
     bool verbose, twice, keep;
     const char *agent_path, *real_docker;
     const char *sets[HNS_SETS_MAX]; /* NAME=VALUE */

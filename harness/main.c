@@ -10,6 +10,7 @@
 #include "harness/explore/deaths.h"
 #include "harness/explore/explore.h"
 #include "harness/explore/shrink.h"
+#include "harness/explore/soak.h"
 #include "harness/live/live.h"
 #include "harness/record/replay.h"
 #include "harness/report/html.h"
@@ -376,6 +377,20 @@ static int explore(struct hns_options *options)
     return hns_explore(&opts);
 }
 
+static int soak(struct hns_options *options)
+{
+    struct outputs outputs;
+    struct hns_soak_opts opts = {
+        .days = options->days, .tasks = options->tasks, .seed = options->seed, .out = stdout};
+    int code;
+
+    open_outputs(&outputs, options);
+    opts.trace = outputs.trace;
+    opts.html = outputs.html;
+    code = hns_soak(&opts);
+    return close_outputs(&outputs) ? code : EXIT_FAILURE;
+}
+
 static int deaths(struct hns_options *options)
 {
     int code = EXIT_SUCCESS;
@@ -436,10 +451,10 @@ static const struct command {
     int (*run)(struct hns_options *options);
     bool needs_files;
 } commands[] = {
-    {"run", run, true},          {"check", check, true},          {"replay", replay, true},
-    {"explore", explore, false}, {"deaths", deaths, true},        {"shrink", shrink, true},
-    {"demo", demo, false},       {"reference", reference, false}, {"schema", schema, false},
-    {"version", version, false},
+    {"run", run, true},          {"check", check, true},      {"replay", replay, true},
+    {"explore", explore, false}, {"soak", soak, false},       {"deaths", deaths, true},
+    {"shrink", shrink, true},    {"demo", demo, false},       {"reference", reference, false},
+    {"schema", schema, false},   {"version", version, false},
 };
 
 int main(int argc, char **argv)

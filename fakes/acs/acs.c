@@ -40,6 +40,7 @@ struct fake_acs {
     uint64_t sessions;
     struct eca_timer heartbeat;
     struct eca_list letters, all_sessions;
+    size_t unacknowledged; /* of the letters */
     struct eca_map *by_id; /* message id -> struct letter, the latest */
     struct eca_map *acks;  /* message id -> count as pointer value */
     struct eca_map *roles; /* task arn -> struct role */
@@ -94,6 +95,13 @@ static void run_resend(void *arg)
     }
 }
 
+static void settle(struct letter *letter)
+{
+    letter->acs->unacknowledged -= !letter->acked;
+    letter->acked = true;
+    eca_timer_stop(&letter->resend);
+}
+
 static void post(struct letter *letter)
 {
     struct fake_acs *acs = letter->acs;
@@ -121,6 +129,7 @@ static const char *add_letter(struct fake_acs *acs, const char *type, const char
     letter->once = once;
     eca_timer_init(&letter->resend, acs->opts.base.sched, run_resend, letter);
     eca_list_push_back(&acs->letters, &letter->node);
+    acs->unacknowledged++;
     (void)eca_map_put(acs->by_id, id, letter);
     post(letter);
     return letter->id;
@@ -128,7 +137,7 @@ static const char *add_letter(struct fake_acs *acs, const char *type, const char
 
 static void letter_free(struct letter *letter)
 {
-    eca_timer_stop(&letter->resend);
+    settle(letter);
     eca_list_remove(&letter->acs->letters, &letter->node);
     eca_free(letter->id);
     eca_free(letter->type);
@@ -451,8 +460,7 @@ static void on_ack(struct fake_acs *acs, eca_json message, bool nack)
     } else {
         (void)fake_trace_addv(trace_of(acs), FAKE_LANE_ACS, "ack", "messageId", id, NULL);
     }
-    letter->acked = true;
-    eca_timer_stop(&letter->resend);
+    settle(letter);
 }
 
 static void on_credentials_ack(struct fake_acs *acs, eca_json message)
@@ -467,8 +475,7 @@ static void on_credentials_ack(struct fake_acs *acs, eca_json message)
     }
     if (strcmp(letter->type, "IAMRoleCredentialsMessage") == 0) {
         count_ack(acs, id);
-        letter->acked = true;
-        eca_timer_stop(&letter->resend);
+        settle(letter);
     }
     (void)fake_trace_addv(trace_of(acs), FAKE_LANE_ACS, "credentials-ack", "messageId", id,
                           "credentialsId", credentials, NULL);
@@ -855,13 +862,7 @@ const char *fake_acs_unacknowledged_payload(const struct fake_acs *acs)
 
 size_t fake_acs_unacknowledged(const struct fake_acs *acs)
 {
-    size_t count = 0;
-
-    ECA_LIST_FOREACH(it, &acs->letters)
-    {
-        count += !eca_list_entry(it, struct letter, node)->acked;
-    }
-    return count;
+    return acs->unacknowledged;
 }
 
 bool fake_acs_connected(const struct fake_acs *acs)

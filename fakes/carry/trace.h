@@ -72,7 +72,8 @@ void fake_trace_listen(struct fake_trace *trace, fake_trace_fn *fn, void *arg);
 void fake_trace_unlisten(struct fake_trace *trace, fake_trace_fn *fn, void *arg);
 size_t fake_trace_count(const struct fake_trace *trace);
 const struct fake_event *fake_trace_at(const struct fake_trace *trace, size_t index);
-/* SHA-256 over time, lane, name, fields of all events: the identity of a run. 64 hex digits. */
+/* SHA-256 over time, lane, name, fields of all events but `resources`: the identity of a run. 64
+ * hex digits. */
 void fake_trace_hash(const struct fake_trace *trace, char ret_hex[65]);
 
 #endif

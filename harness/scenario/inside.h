@@ -10,6 +10,10 @@
 #define HNS_CURSORS_MAX 256
 #define HNS_PATTERNS_MAX 64
 
+/* Where agents listen (INTRO-101, CREDEP-101). */
+#define HNS_PORT_INTROSPECTION 51678
+#define HNS_PORT_CREDENTIALS 51679
+
 /* The access key of every run: known to the fakes, and in the agent's environment. */
 #define HNS_KEY_ID "AKIDFAKESCENARIO"
 #define HNS_KEY_SECRET "fake-secret-of-the-scenario"
@@ -86,7 +90,7 @@ struct hns_run {
     struct eca_map *vars;  /* name -> owned text */
     struct eca_map *sent;  /* task -> its description in an acs.send step (const struct hns_node) */
     struct eca_map *stops; /* task -> the run: ACS wants it STOPPED */
-    struct eca_map *marks; /* name -> owned struct hns_resources */
+    struct eca_map *marks; /* name -> owned struct hns_resources, in order of time */
     struct eca_map *rules; /* name -> (void *)(uintptr_t)rule id of a named fault */
     char **kept;
     size_t kept_count;
@@ -195,6 +199,7 @@ struct hns_verb_entry {
     hns_verb_fn *fn;
 };
 extern const struct hns_verb_entry hns_verbs_acs[], hns_verbs_tcs[], hns_verbs_docker[],
-    hns_verbs_other[], hns_verbs_agent[], hns_verbs_expect[], hns_verbs_run[];
+    hns_verbs_other[], hns_verbs_agent[], hns_verbs_resources[], hns_verbs_expect[],
+    hns_verbs_run[];
 
 #endif

@@ -29,11 +29,12 @@ typedef void hns_http_fn(void *arg, int status, struct eca_view body, const char
 
 typedef void hns_program_fn(void *arg, int code, struct eca_view output);
 
+/* What the agent holds; what a stage cannot tell is 0. */
 struct hns_resources {
-    uint64_t descriptors, threads;
-    uint64_t memory_kib; /* resident and private */
-    uint64_t total_kib;  /* resident, shared text included; live only */
-    uint64_t cpu_ms;     /* user and system so far; live only */
+    uint64_t descriptors; /* sim, wire: its open requests and sessions */
+    uint64_t memory_kib;  /* live: resident and private; sim: heap that its end would free */
+    uint64_t threads, total_kib, cpu_ms;          /* live; total: shared text included */
+    uint64_t tasks, watched, submissions, timers; /* sim; timers: those of the whole run */
 };
 
 struct hns_stage_ops {
@@ -60,8 +61,7 @@ struct hns_stage_ops {
     size_t (*file_count)(void *impl, const char *pattern);
     /* Everything durable, for the search for secrets; may be NULL. */
     void (*durable_text)(void *impl, struct eca_buf *out);
-    /* What the agent holds; false when it does not run. In simulation only descriptors are told:
-     * its open requests and sessions. */
+    /* False when the agent does not run. */
     bool (*resources)(void *impl, struct hns_resources *ret_resources);
     /* Live only, else NULL. */
     int (*limit_descriptors)(void *impl, uint64_t limit, struct eca_err *err);

@@ -238,8 +238,6 @@ static int verb_log_none(struct hns_run *run, struct hns_cursor *cursor,
 #define HTTP_AGAIN_NS UINT64_C(100000000)
 #define HTTP_AGAIN_NS_MAX UINT64_C(1000000000)
 #define HTTP_LIMIT_NS (UINT64_C(10) * 1000000000)
-#define PORT_INTROSPECTION 51678
-#define PORT_CREDENTIALS 51679
 
 /* Kept by the run, since the answer may come after the step is over. */
 struct http_wait {
@@ -265,12 +263,12 @@ static uint16_t http_port(const struct hns_args *args)
     const char *name = hns_arg_text(args, "port", "introspection");
 
     if (strcmp(name, "introspection") == 0) {
-        return PORT_INTROSPECTION;
+        return HNS_PORT_INTROSPECTION;
     }
     if (strcmp(name, "credentials") == 0) {
-        return PORT_CREDENTIALS;
+        return HNS_PORT_CREDENTIALS;
     }
-    return (uint16_t)hns_arg_int(args, "port", PORT_INTROSPECTION);
+    return (uint16_t)hns_arg_int(args, "port", HNS_PORT_INTROSPECTION);
 }
 
 /* Why the answer does not fit; false when it does. */

@@ -10,6 +10,7 @@
 #include "harness/scenario/inside.h"
 #include "harness/sim/disk.h"
 #include "harness/sim/files.h"
+#include "harness/sim/heap.h"
 #include "harness/sim/machine.h"
 #include "harness/sim/rng.h"
 
@@ -289,12 +290,52 @@ static void durable_text(void *impl, struct eca_buf *out)
     sim_disk_text(((struct sim *)impl)->disk, out);
 }
 
+static void free_agent(void *arg)
+{
+    eca_agent_free(arg);
+}
+
+/* The sum of what the agent's page of metrics says on lines that begin like this. */
+static uint64_t metric(struct sim *sim, const char *head)
+{
+    struct eca_endpoint_response response = {0};
+    struct eca_view rest;
+    uint64_t sum = 0, value;
+
+    if (!sim_machine_ask(&sim->machine, HNS_PORT_INTROSPECTION, "GET", "/metrics", &response)) {
+        return 0;
+    }
+    rest = eca_buf_view(&response.body);
+    while (rest.len > 0) {
+        size_t end = eca_view_find(rest, "\n", 0);
+        struct eca_view line = eca_view_sub(rest, 0, end);
+        size_t blank = eca_view_find(line, " ", 0);
+
+        if (eca_view_starts(line, head) && blank != SIZE_MAX &&
+            eca_parse_u64(eca_view_sub(line, blank + 1, SIZE_MAX), UINT64_MAX, &value, NULL) == 0) {
+            sum += value;
+        }
+        rest = end == SIZE_MAX ? ECA_VIEW_NONE : eca_view_sub(rest, end + 1, SIZE_MAX);
+    }
+    eca_buf_clear(&response.body);
+    return sum;
+}
+
 static bool resources(void *impl, struct hns_resources *ret_resources)
 {
     struct sim *sim = impl;
 
-    *ret_resources = (struct hns_resources){.descriptors = fake_hub_open(sim->hub)};
-    return agent_running(sim);
+    if (!agent_running(sim)) {
+        return false;
+    }
+    *ret_resources =
+        (struct hns_resources){.descriptors = fake_hub_open(sim->hub),
+                               .memory_kib = sim_heap_held(free_agent, sim->agent) / 1024,
+                               .tasks = metric(sim, "ecs_agent_tasks{"),
+                               .submissions = metric(sim, "ecs_agent_submissions_pending "),
+                               .watched = metric(sim, "ecs_agent_containers_watched "),
+                               .timers = eca_sched_timer_count(sim->sched)};
+    return true;
 }
 
 static void set_disk(void *impl, const char *state, uint32_t times, uint64_t takes_ms)
