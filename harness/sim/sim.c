@@ -292,7 +292,7 @@ static void durable_text(void *impl, struct eca_buf *out)
 
 static void free_agent(void *arg)
 {
-    eca_agent_free(arg);
+    drop_agent(arg);
 }
 
 /* The sum of what the agent's page of metrics says on lines that begin like this. */
@@ -330,7 +330,7 @@ static bool resources(void *impl, struct hns_resources *ret_resources)
     }
     *ret_resources =
         (struct hns_resources){.descriptors = fake_hub_open(sim->hub),
-                               .memory_kib = sim_heap_held(free_agent, sim->agent) / 1024,
+                               .memory_kib = sim_heap_held(free_agent, sim) / 1024,
                                .tasks = metric(sim, "ecs_agent_tasks{"),
                                .submissions = metric(sim, "ecs_agent_submissions_pending "),
                                .watched = metric(sim, "ecs_agent_containers_watched "),
