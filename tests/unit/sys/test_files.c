@@ -14,11 +14,14 @@
 static struct eca_loop *loop;
 static struct eca_files_disk *disk;
 static char folder[32];
+static struct eca_files_end last;
+static size_t ends;
 
 static void open_disk(void)
 {
     struct eca_err err = {0};
 
+    ends = 0; /* tests may share a process */
     memcpy(folder, "/tmp/files-XXXXXX", sizeof("/tmp/files-XXXXXX"));
     ck_assert_ptr_nonnull(mkdtemp(folder));
     loop = eca_loop_new(&(struct eca_loop_opts){0}, &err);
@@ -100,9 +103,6 @@ static void fill(bool on)
     ck_assert(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
-
-static struct eca_files_end last;
-static size_t ends;
 
 static void on_end(void *arg, const struct eca_files_end *end)
 {
