@@ -141,10 +141,11 @@ static bool agent_running(void *impl)
     return live->child != NULL && !live->ended;
 }
 
-static bool resources(void *impl, struct hns_resources *ret_resources)
+static bool resources(void *impl, bool with_memory, struct hns_resources *ret_resources)
 {
     struct live *live = impl;
 
+    (void)with_memory;
     if (!agent_running(live)) {
         return false;
     }

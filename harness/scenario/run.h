@@ -62,7 +62,8 @@ struct hns_stage_ops {
     /* Everything durable, for the search for secrets; may be NULL. */
     void (*durable_text)(void *impl, struct eca_buf *out);
     /* False when the agent does not run. */
-    bool (*resources)(void *impl, struct hns_resources *ret_resources);
+    /* with_memory: the simulation measures it by a process of its own (harness/sim/heap.h). */
+    bool (*resources)(void *impl, bool with_memory, struct hns_resources *ret_resources);
     /* Live only, else NULL. */
     int (*limit_descriptors)(void *impl, uint64_t limit, struct eca_err *err);
     int (*idle_open)(void *impl, uint16_t port, size_t clients, struct eca_err *err);

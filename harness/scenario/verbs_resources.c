@@ -55,6 +55,7 @@ static bool is_as_at(const struct hns_args *args, const struct hns_resources *ha
 
 struct resources_wait {
     uint64_t cpu_ms, since_ns;
+    uint64_t next_ns; /* not looked at again before */
 };
 
 static bool burns_too_much(struct hns_run *run, const struct hns_args *args,
@@ -71,13 +72,18 @@ static int poll_resources(struct hns_run *run, struct hns_cursor *cursor, bool l
 {
     const struct hns_node *value = NULL;
     struct hns_args args = {run, hns_step_verb(NULL, cursor->step, &value), NULL};
+    struct resources_wait *wait = cursor->poll_state;
     struct hns_resources have = {0};
     const struct hns_resources *mark;
     uint64_t percent;
     eca_auto_buf struct eca_buf text = {0};
 
     args.node = value;
-    if (!run->stage.ops->resources(run->stage.impl, &have)) {
+    if (hns_now_ns(run) < wait->next_ns && !last) {
+        return 0;
+    }
+    wait->next_ns = hns_now_ns(run) + LOOK_NS;
+    if (!run->stage.ops->resources(run->stage.impl, hns_arg_node(&args, "as_at") != NULL, &have)) {
         hns_fail(run, cursor->step, "the agent does not run");
         return 0;
     }
@@ -87,7 +93,7 @@ static int poll_resources(struct hns_run *run, struct hns_cursor *cursor, bool l
         return 0;
     }
     if (hns_arg_node(&args, "as_at") == NULL) {
-        if (last && burns_too_much(run, &args, cursor->poll_state, &have, &percent)) {
+        if (last && burns_too_much(run, &args, wait, &have, &percent)) {
             hns_fail(run, cursor->step, "the agent took %llu %% of a processor",
                      (unsigned long long)percent);
         }
@@ -129,7 +135,7 @@ static void set_mark(struct hns_run *run, const struct hns_node *at, const char 
 {
     struct hns_resources *have = eca_xalloc(sizeof *have);
 
-    if (run->stage.ops->resources(run->stage.impl, have)) {
+    if (run->stage.ops->resources(run->stage.impl, true, have)) {
         trace_mark(run, mark, have);
     } else {
         hns_fail(run, at, "resources: the agent does not run");
@@ -220,9 +226,9 @@ static int verb_resources(struct hns_run *run, struct hns_cursor *cursor,
         }
         return ECA_OK;
     }
-    (void)run->stage.ops->resources(run->stage.impl, &now);
+    (void)run->stage.ops->resources(run->stage.impl, false, &now);
     wait = eca_xalloc(sizeof *wait);
-    *wait = (struct resources_wait){now.cpu_ms, hns_now_ns(run)};
+    *wait = (struct resources_wait){.cpu_ms = now.cpu_ms, .since_ns = hns_now_ns(run)};
     hns_wait_poll(run, cursor, poll_resources, wait,
                   compares ? hns_arg_ns(args, "within", WITHIN_DEFAULT_NS)
                            : hns_arg_ns(args, "for", 0));

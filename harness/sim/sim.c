@@ -321,20 +321,20 @@ static uint64_t metric(struct sim *sim, const char *head)
     return sum;
 }
 
-static bool resources(void *impl, struct hns_resources *ret_resources)
+static bool resources(void *impl, bool with_memory, struct hns_resources *ret_resources)
 {
     struct sim *sim = impl;
 
     if (!agent_running(sim)) {
         return false;
     }
-    *ret_resources =
-        (struct hns_resources){.descriptors = fake_hub_open(sim->hub),
-                               .memory_kib = sim_heap_held(free_agent, sim) / 1024,
-                               .tasks = metric(sim, "ecs_agent_tasks{"),
-                               .submissions = metric(sim, "ecs_agent_submissions_pending "),
-                               .watched = metric(sim, "ecs_agent_containers_watched "),
-                               .timers = eca_sched_timer_count(sim->sched)};
+    *ret_resources = (struct hns_resources){
+        .descriptors = fake_hub_open(sim->hub),
+        .memory_kib = with_memory ? sim_heap_held(free_agent, sim) / 1024 : 0,
+        .tasks = metric(sim, "ecs_agent_tasks{"),
+        .submissions = metric(sim, "ecs_agent_submissions_pending "),
+        .watched = metric(sim, "ecs_agent_containers_watched "),
+        .timers = eca_sched_timer_count(sim->sched)};
     return true;
 }
 

@@ -263,10 +263,11 @@ static bool agent_running(void *impl)
 }
 
 /* As in simulation: the process is the harness's own. */
-static bool resources(void *impl, struct hns_resources *ret_resources)
+static bool resources(void *impl, bool with_memory, struct hns_resources *ret_resources)
 {
     struct live *live = impl;
 
+    (void)with_memory;
     *ret_resources = (struct hns_resources){.descriptors = fake_hub_open(live->hub)};
     return agent_running(live);
 }
