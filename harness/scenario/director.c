@@ -1,4 +1,5 @@
 #include "harness/scenario/inside.h"
+#include "harness/scenario/secrets.h"
 
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
@@ -31,7 +32,7 @@ uint64_t hns_now_ns(const struct hns_run *run)
 
 /* ---- what the trace tells -------------------------------------------------------------------- */
 
-static bool is_allowed(const struct hns_run *run, const char *rule)
+bool hns_is_allowed(const struct hns_run *run, const char *rule)
 {
     size_t len = strlen(rule);
 
@@ -74,7 +75,7 @@ static void watch_connects(struct hns_run *run, const struct fake_event *event)
     slot = run->connects++ % CONNECTS_PER_S_MAX;
     if (run->connects > CONNECTS_PER_S_MAX &&
         event->at_ns - run->connect_ns[slot] < UINT64_C(1000000000) &&
-        !is_allowed(run, "FB-INV.8")) {
+        !hns_is_allowed(run, "FB-INV.8")) {
         hns_fail(run, NULL, "FB-INV.8: more than %d connection attempts to ACS within a second",
                  CONNECTS_PER_S_MAX);
     }
@@ -92,7 +93,7 @@ static void watch_violation(struct hns_run *run, const struct fake_event *event)
     }
     (void)eca_json_read_str(eca_json_root(doc), "", "rule", &rule, NULL);
     (void)eca_json_read_str(eca_json_root(doc), "", "detail", &detail, NULL);
-    if (!is_allowed(run, rule)) {
+    if (!hns_is_allowed(run, rule)) {
         hns_fail(run, NULL, "%s is broken, noticed by %s in event #%llu: %s", rule,
                  fake_lane_name(event->lane), (unsigned long long)event->seq, detail);
     }
@@ -676,31 +677,6 @@ static void check_exits(struct hns_run *run)
     }
 }
 
-/* FB-INV.6: no secret that went over a wire stands in the log or in what is durable. */
-static void check_secrets(struct hns_run *run)
-{
-    eca_auto_buf struct eca_buf durable = {0};
-
-    if (is_allowed(run, "FB-INV.6")) {
-        return;
-    }
-    if (run->stage.ops->durable_text != NULL) {
-        run->stage.ops->durable_text(run->stage.impl, &durable);
-    }
-    for (size_t i = 0; i < run->secret_count; i++) {
-        const char *secret = run->secrets[i];
-
-        for (size_t j = 0; j < run->line_count; j++) {
-            if (strstr(run->lines[j].text, secret) != NULL) {
-                hns_fail(run, NULL, "FB-INV.6: a secret stands in the log, line %zu", j + 1);
-            }
-        }
-        if (eca_view_find(eca_buf_view(&durable), secret, 0) != SIZE_MAX) {
-            hns_fail(run, NULL, "FB-INV.6: a secret stands in the data directory");
-        }
-    }
-}
-
 static void set_variables(struct hns_run *run)
 {
     eca_auto_buf struct eca_buf seed = {0};
@@ -848,7 +824,7 @@ static void finish(struct hns_run *run, struct hns_result *result)
     if (run->stage_open) {
         if (!run->failed) {
             check_exits(run);
-            check_secrets(run);
+            hns_check_secrets(run);
         }
         result->virtual_ns = hns_now_ns(run);
         result->events = fake_trace_count(run->stage.base.trace);
