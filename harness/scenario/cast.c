@@ -145,7 +145,8 @@ static void open_ecr(struct hns_run *run)
     run->cast.ecr = fake_ecr_new(&opts);
 }
 
-/* The password of an image's registry, also as it stands in a dockercfg: base64 of user:password. */
+/* The password of an image's registry, also as it stands in a dockercfg: base64 of user:password.
+ */
 static void image_secrets(struct hns_run *run, const struct hns_args *args)
 {
     const char *username = hns_arg_text(args, "username", NULL);

@@ -540,6 +540,8 @@ static const struct hns_member check_members[] = {
      "null: "
      "none came",
      false, NULL, NULL},
+    {"capture_metrics", HNS_T_TEXT, "with `task`: variable that gets them, as JSON", false, NULL,
+     NULL},
     {"settled", HNS_T_BOOL,
      "every task sent is RUNNING or STOPPED at ECS as its containers and its stop demand, Docker "
      "agrees for each container, and no task stopped without a cause",

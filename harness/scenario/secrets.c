@@ -17,7 +17,10 @@ static void add_base64(struct hns_secret_forms *forms, const char *secret, size_
     eca_buf_add_str(&bytes, secret);
     eca_base64(bytes.at, bytes.len, false, &encoded);
     inner = eca_view_sub(eca_buf_view(&encoded), first,
-                         encoded.len - first - (rest == 0 ? 0 : rest == 1 ? 3 : 2));
+                         encoded.len - first -
+                             (rest == 0   ? 0
+                              : rest == 1 ? 3
+                                          : 2));
     if (inner.len >= 4) { /* fewer stand everywhere */
         eca_buf_add_view(&forms->text[forms->count++], inner);
     }
@@ -82,7 +85,8 @@ static void check_secret(struct hns_run *run, const char *secret, struct eca_vie
     for (size_t i = 0; i < run->line_count; i++) {
         found = hns_secret_found(&forms, eca_view_str(run->lines[i].text));
         if (found != NULL) {
-            hns_fail(run, NULL, "FB-INV.6: a secret stands in the log, line %zu, as %s", i + 1, found);
+            hns_fail(run, NULL, "FB-INV.6: a secret stands in the log, line %zu, as %s", i + 1,
+                     found);
         }
     }
     found = hns_secret_found(&forms, durable);

@@ -5,8 +5,8 @@
 
 /*
  * The forms in which a secret may leak (NKT-404): as it is, in base64 (also where it begins in the
- * middle of three bytes), in hexadecimal of either case, and as a list of decimal byte values, as Go
- * prints bytes ("[115 119]", also with commas).
+ * middle of three bytes), in hexadecimal of either case, and as a list of decimal byte values, as
+ * Go prints bytes ("[115 119]", also with commas).
  */
 struct hns_secret_forms {
     struct eca_buf text[9];

@@ -108,7 +108,8 @@ fit_scenarios() {
 }
 
 play() {
-    "$harness" run --live --docker "real=$dir/daemon/docker.sock" --set "docker.dir=$dir/daemon" "$@"
+    "$harness" run --live --docker "real=$dir/daemon/docker.sock" --set "docker.dir=$dir/daemon" \
+        --set "tests=$here" "$@"
 }
 
 harness=${HARNESS:-$here/../../build/harness}

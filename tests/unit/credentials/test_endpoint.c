@@ -24,8 +24,11 @@ static enum eca_credentials_found find(void *impl, struct eca_view id,
 {
     (void)impl;
     if (eca_view_eq_str(id, "cred-1")) {
-        *ret = (struct eca_task_credentials_view){"arn:role", "arn:task", eca_view_str("AKID"),
-                                                  eca_view_str("SECRET"), eca_view_str("TOKEN"),
+        *ret = (struct eca_task_credentials_view){"arn:role",
+                                                  "arn:task",
+                                                  eca_view_str("AKID"),
+                                                  eca_view_str("SECRET"),
+                                                  eca_view_str("TOKEN"),
                                                   "2016-09-01T18:00:00Z"};
         return ECA_CREDENTIALS_FOUND;
     }
