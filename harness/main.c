@@ -393,14 +393,8 @@ static int soak(struct hns_options *options)
 
 static int deaths(struct hns_options *options)
 {
-    int code = EXIT_SUCCESS;
-
-    for (size_t i = 0; i < options->file_count; i++) {
-        int one = hns_deaths(options->files[i], options->seed, options->every);
-
-        code = one == EXIT_SUCCESS ? code : one;
-    }
-    return code;
+    return hns_deaths((const char *const *)options->files, options->file_count, options->seed,
+                      options->every);
 }
 
 static int shrink(struct hns_options *options)

@@ -608,7 +608,8 @@ static void play(struct hns_run *run)
         if (run->failed || poll_cursors(run, false)) {
             continue;
         }
-        if (++run->turns == run->opts->death_at_turn) {
+        if (++run->turns == run->opts->death_at_turn ||
+            (run->stage.ops->is_doomed != NULL && run->stage.ops->is_doomed(run->stage.impl))) {
             die_and_rise(run);
         }
         code = run->stage.ops->turn(run->stage.impl, &err);
@@ -829,6 +830,7 @@ static void finish(struct hns_run *run, struct hns_result *result)
         result->virtual_ns = hns_now_ns(run);
         result->events = fake_trace_count(run->stage.base.trace);
         result->turns = run->turns;
+        result->calls = run->stage.ops->doom == NULL ? 0 : run->stage.ops->doom(run->stage.impl, 0);
         fake_trace_hash(run->stage.base.trace, result->hash);
     }
     result->outcome = run->failed ? HNS_FAILED : HNS_PASSED;
@@ -865,6 +867,9 @@ static void open_and_play(struct hns_run *run)
         return;
     }
     run->stage_open = true;
+    if (run->opts->death_at_call > 0) {
+        (void)run->stage.ops->doom(run->stage.impl, run->opts->death_at_call);
+    }
     run->start_ns = eca_sched_now_ns(run->stage.base.sched);
     eca_timer_init(&run->restart_timer, run->stage.base.sched, nothing, NULL);
     fake_trace_listen(run->stage.base.trace, on_event, run);
