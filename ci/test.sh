@@ -48,7 +48,8 @@ golden_sim() { build/harness run scenarios; }
 golden_wire() { build/harness run --wire scenarios; }
 golden_live() { ci/live.sh; }
 explore() { build/harness explore --seeds 500; }
-deaths() { build/harness deaths scenarios/deaths/busy.yaml; }
+deaths() { build/harness deaths scenarios/deaths; }
+live_deaths() { ci/live-deaths.sh 20; }
 soak() { build/harness soak --days 1 --tasks 2857; }
 # The soak once more: what the agent has lost the pointer to shows here only.
 asan_sim() {
@@ -71,6 +72,7 @@ step explore explore
 step deaths deaths
 step soak soak
 step live golden_live
+step live-deaths live_deaths
 step sim-asan asan_sim
 step real-docker real_docker
 step clang build_clang

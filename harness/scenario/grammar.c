@@ -553,6 +553,12 @@ static const struct hns_member check_members[] = {
     {"within", HNS_T_DURATION, "default 0s: now", false, NULL, NULL},
     {0},
 };
+static const struct hns_member deaths_members[] = {
+    {"times", HNS_T_INT, "how often", true, NULL, NULL},
+    {"from", HNS_T_DURATION, "at least so long after a start; default 10ms", false, NULL, NULL},
+    {"to", HNS_T_DURATION, "at most so long after it; default 1s", false, NULL, NULL},
+    {0},
+};
 static const struct hns_member resources_members[] = {
     {"mark", HNS_T_TEXT, "remember them under this name", false, NULL, NULL},
     {"as_at", HNS_T_TEXT, "they are as at this mark again (FB-INV.5)", false, NULL, NULL},
@@ -694,6 +700,9 @@ const struct hns_verb hns_verbs[] = {
      true, NULL},
     {"agent.restart", HNS_T_NONE, "SIGKILL and start on the same data directory", NULL, NULL, true,
      NULL},
+    {"agent.deaths", HNS_T_OBJECT,
+     "SIGKILL and start at moments of the seed; the step is over after the last start",
+     deaths_members, "times", false, NULL},
     {"agent.ensure", HNS_T_NONE,
      "start the agent unless it runs; a kill_at that has not come is forgotten", NULL, NULL, true,
      NULL},
