@@ -55,6 +55,7 @@ soak() { build/harness soak --days 1 --tasks 2857; }
 asan_sim() {
     make -s -j"$jobs" VARIANT=asan all && build/asan/harness run scenarios && build/asan/harness soak --days 1 --tasks 300
 }
+peers() { build_release && tests/peers/run.sh; }
 real_docker() { build_release && tests/real-docker/run.sh; }
 cover() { python3 ci/requirements.py --fail-under "$(cat ci/requirements.floor)"; }
 
@@ -75,6 +76,7 @@ step live golden_live
 step live-deaths live_deaths
 step sim-asan asan_sim
 step real-docker real_docker
+step peers peers
 step clang build_clang
 step same-trace ci/same-trace.sh
 step lint make -s lint

@@ -18,6 +18,7 @@
 #include "harness/report/trace_file.h"
 #include "harness/scenario/run.h"
 #include "harness/scenario/schema.h"
+#include "harness/serve/serve.h"
 #include "harness/sim/sim.h"
 #include "harness/wire/wire.h"
 
@@ -440,6 +441,22 @@ static int replay(struct hns_options *options)
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static int serve(struct hns_options *options)
+{
+    struct hns_serve_opts opts = {.port = options->port,
+                                  .address = options->address,
+                                  .host = options->host,
+                                  .acs_url = options->acs_url,
+                                  .real_docker = options->real_docker,
+                                  .no_agent = options->no_agent,
+                                  .verbose = options->verbose,
+                                  .keep = options->keep,
+                                  .log = options->log,
+                                  .trace = options->trace};
+
+    return hns_serve(&opts);
+}
+
 static const struct command {
     const char *name;
     int (*run)(struct hns_options *options);
@@ -448,7 +465,7 @@ static const struct command {
     {"run", run, true},          {"check", check, true},      {"replay", replay, true},
     {"explore", explore, false}, {"soak", soak, false},       {"deaths", deaths, true},
     {"shrink", shrink, true},    {"demo", demo, false},       {"reference", reference, false},
-    {"schema", schema, false},   {"version", version, false},
+    {"schema", schema, false},   {"version", version, false}, {"serve", serve, false},
 };
 
 int main(int argc, char **argv)
