@@ -102,8 +102,13 @@ LIB_UNIT := $(OUT)/libunit.a
 UNIT_BIN := $(patsubst %.c,$(OUT)/%,$(UNIT_MAIN_SRC))
 FUZZ_REPLAY_BIN := $(patsubst %.c,$(OUT)/%.replay,$(FUZZ_SRC))
 
+# A harness around an agent with defects that can be switched on (agent/base/mutation.h): the files
+# that have any are compiled once more; what they define keeps their namesakes in the library out.
+MUTANT_SRC := $(sort $(shell grep -rlw ECA_MUTATION --include='*.c' agent) agent/base/mutation.c)
+MUTANT_OBJ := $(patsubst %.c,$(OUT)/mutant/%.o,$(MUTANT_SRC))
+
 BIN := $(if $(wildcard agent/main.c),$(OUT)/ecs-agent) $(if $(wildcard harness/main.c),$(OUT)/harness) \
- $(OUT)/netkitten
+ $(OUT)/harness-mutant $(OUT)/netkitten
 
 .PHONY: all
 all: $(BIN) $(LIB_AGENT) $(LIB_FAKES) $(LIB_HARNESS)
@@ -124,6 +129,8 @@ $(shell mkdir -p $(OBJ); [ "$$(cat $(VERSION_STAMP) 2>/dev/null)" = "$(VERSION) 
 $(OBJ)/agent/base/version.o: CPPFLAGS += -DECA_VERSION='"$(VERSION)"' -DECA_GIT_HASH='"$(GIT_HASH)"'
 $(OBJ)/agent/base/version.o: $(VERSION_STAMP)
 
+$(OBJ)/harness/report/html.o: harness/report/page.html
+
 # Both files are part of the program.
 $(OBJ)/agent/introspection/license.o: LICENSE NOTICE
 
@@ -141,6 +148,11 @@ $(OUT)/ecs-agent: $(OBJ)/agent/main.o $(LIB_AGENT)
 	$(CC) $(LDFLAGS) $^ $(AGENT_LIBS) -o $@
 $(OUT)/harness: $(OBJ)/harness/main.o $(LIB_HARNESS) $(LIB_FAKES) $(LIB_AGENT)
 	$(CC) $(LDFLAGS) $^ $(HARNESS_LIBS) -o $@
+$(OUT)/mutant/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -DECA_MUTATIONS $(CFLAGS) -MMD -MP -c $< -o $@
+$(OUT)/harness-mutant: $(OBJ)/harness/main.o $(MUTANT_OBJ) $(LIB_HARNESS) $(LIB_FAKES) $(LIB_AGENT)
+	$(CC) $(LDFLAGS) $^ $(HARNESS_LIBS) -o $@
 # netkitten is the only file of its container image: static, no library of the agent (NKT-101, NKT-104).
 $(OUT)/netkitten: $(OBJ)/netkitten/main.o $(LIB_NETKITTEN)
 	$(CC) $(filter-out -pie,$(LDFLAGS)) $(if $(filter release debug clang cov,$(VARIANT)),-static) $^ -o $@
@@ -156,5 +168,5 @@ $(FUZZ_REPLAY_BIN): $(OUT)/%.replay: $(OBJ)/%.o $(OBJ)/tests/fuzz/replay_main.o 
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(HARNESS_LIBS) -o $@
 
--include $(wildcard $(ALL_OBJ:.o=.d))
+-include $(wildcard $(ALL_OBJ:.o=.d) $(MUTANT_OBJ:.o=.d))
 -include ci/targets.mk

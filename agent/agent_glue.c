@@ -291,6 +291,7 @@ static void show_health(void *impl, struct eca_view_health *health)
     health->commit_failures = journal.failures;
     health->commits_pending = journal.dirty;
     health->reports_pending = reports.pending;
+    health->report_queues = reports.queues;
     health->oldest_report_ms = reports.oldest_ms;
     health->reports_accepted = reports.accepted;
     health->reports_failed = reports.failed;

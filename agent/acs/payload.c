@@ -5,6 +5,7 @@
 #include "agent/acs/messages.h"
 #include "agent/base/list.h"
 #include "agent/base/mem.h"
+#include "agent/base/mutation.h"
 #include "agent/engine/task_json.h"
 
 static const char module[] = "acs client";
@@ -22,7 +23,8 @@ struct answer {
     struct eca_journal_waiter waiter;
     uint64_t connection; /* the message came on this one, and only there it is answered */
     char *message_id;
-    char **texts; /* credentials acks first, then the AckRequest */
+    uint64_t cause; /* eca_sched_cause of the message */
+    char **texts;   /* credentials acks first, then the AckRequest */
     size_t count;
 };
 
@@ -44,6 +46,7 @@ static struct answer *answer_new(struct eca_acs_payloads *payloads, const char *
 
     answer->payloads = payloads;
     answer->message_id = eca_xstrdup(message_id);
+    answer->cause = eca_sched_cause(payloads->opts.sched);
     answer->connection = eca_acs_session_connection(payloads->session);
     eca_list_push_back(&payloads->unstored, &answer->node);
     return answer;
@@ -69,6 +72,7 @@ static void on_durable(void *arg)
 {
     struct answer *answer = arg;
 
+    eca_sched_set_cause(answer->payloads->opts.sched, answer->cause);
     for (size_t i = 0; i < answer->count; i++) {
         if (!eca_acs_session_answer(answer->payloads->session, answer->connection,
                                     eca_view_str(answer->texts[i]), answer->message_id)) {
@@ -82,6 +86,10 @@ static void answer_when_durable(struct answer *answer)
 {
     struct eca_acs_payloads *payloads = answer->payloads;
 
+    if (ECA_MUTATION(ACK_BEFORE_COMMIT)) {
+        on_durable(answer);
+        return;
+    }
     eca_journal_after(payloads->opts.journal, &answer->waiter, on_durable, answer);
     if (payloads->unstored.count > ECA_ACS_UNSTORED_MAX) {
         eca_acs_session_overload(payloads->session);

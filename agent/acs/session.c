@@ -6,6 +6,7 @@
 #include "agent/acs/outcome.h"
 #include "agent/aws/sigv4.h"
 #include "agent/base/mem.h"
+#include "agent/base/mutation.h"
 #include "agent/base/timefmt.h"
 #include "agent/base/version.h"
 
@@ -256,7 +257,9 @@ static void on_end(void *arg, const struct eca_backend_end *end)
     struct eca_acs_session *session = arg;
     uint64_t delay_ns;
 
-    eca_timer_stop(&session->idle_timer);
+    if (!ECA_MUTATION(TIMER_NOT_CANCELLED)) {
+        eca_timer_stop(&session->idle_timer);
+    }
     eca_timer_stop(&session->life_timer);
     session->status.connected = false;
     set_since_now(session);

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "agent/base/mem.h"
+#include "agent/base/mutation.h"
 #include "agent/base/str.h"
 #include "agent/base/timefmt.h"
 #include "agent/docker/answer.h"
@@ -208,7 +209,7 @@ static void connect_events(void *arg)
 {
     static const struct eca_http_events callbacks = {on_head, on_body, on_end};
     struct eca_events *events = arg;
-    eca_auto_free char *path = events->since > 0
+    eca_auto_free char *path = events->since > 0 && !ECA_MUTATION(EVENT_LOST_AT_RECONNECT)
                                    ? eca_xasprintf("/events?since=%lld", (long long)events->since)
                                    : eca_xstrdup("/events");
     struct request request = {.method = "GET", .version = "", .path = path};

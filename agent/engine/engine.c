@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/base/mem.h"
+#include "agent/base/mutation.h"
 #include "agent/base/str.h"
 #include "agent/engine/engine_internal.h"
 #include "agent/engine/graph.h"
@@ -85,7 +86,7 @@ static void init_lanes(struct eca_engine *engine)
 
     for (size_t i = 0; i < LANES; i++) {
         eca_list_init(&engine->lanes[i].waiting);
-        engine->lanes[i].max = max[i];
+        engine->lanes[i].max = ECA_MUTATION(LOCK_STEP) ? 1 : max[i];
     }
 }
 

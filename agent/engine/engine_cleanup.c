@@ -1,4 +1,5 @@
 #include "agent/base/mem.h"
+#include "agent/base/mutation.h"
 #include "agent/engine/engine_internal.h"
 
 /*
@@ -165,7 +166,8 @@ void engine_cleanup_schedule(struct entry *entry)
 
     if (due_ms <= 0) { /* overdue: at once, spread (CLN-102) */
         wait_ms = eca_entropy_below(engine->opts.entropy, engine->opts.timing.cleanup_spread_ms);
-    } else if (wait_ms > engine->opts.cleanup_wait_ms) { /* the wall clock was set back */
+    } else if (wait_ms > engine->opts.cleanup_wait_ms &&
+               !ECA_MUTATION(CLOCK_STEP_MISREAD)) { /* the wall clock was set back */
         wait_ms = engine->opts.cleanup_wait_ms;
     }
     eca_timer_start_ms(&entry->cleanup, wait_ms);

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "agent/base/mem.h"
+#include "agent/base/mutation.h"
 #include "agent/engine/engine_internal.h"
 
 /* Events in, commands out: what Docker and timers tell goes through the decision, and what it
@@ -253,6 +254,9 @@ static void connected(struct eca_engine *engine)
     void *value;
 
     engine->counters.events_since_ms = engine_wall_ms(engine);
+    if (ECA_MUTATION(EVENT_LOST_AT_RECONNECT)) {
+        return;
+    }
     while (eca_map_next(engine->tasks, &cursor, &key, &value)) {
         struct entry *entry = value;
         struct eca_step_event event = {.kind = ECA_STEP_CONNECTED};

@@ -1,4 +1,5 @@
 #include "agent/base/mem.h"
+#include "agent/base/mutation.h"
 #include "agent/engine/engine_internal.h"
 #include "agent/engine/task_json.h"
 
@@ -197,7 +198,9 @@ void engine_report_settled(void *impl, const struct eca_report *report, bool acc
         return;
     }
     *sent = report->status;
-    engine_mark(entry);
+    if (!ECA_MUTATION(SENT_SLIPS_BACK)) {
+        engine_mark(entry);
+    }
     if (report->container_name == NULL && report->status == ECA_STATUS_STOPPED) {
         engine_cleanup_reported(entry);
     }

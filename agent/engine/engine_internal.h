@@ -35,6 +35,7 @@ struct job {
     struct eca_list_node node;
     struct eca_journal_waiter durable;
     struct eca_op *op;
+    uint64_t cause; /* eca_sched_cause when it began: a lane lets in many in one turn */
 };
 
 /* What the driver keeps beside a container. */

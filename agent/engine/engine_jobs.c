@@ -1,6 +1,7 @@
 #include <assert.h>
 
 #include "agent/base/mem.h"
+#include "agent/base/mutation.h"
 #include "agent/engine/construct.h"
 #include "agent/engine/engine_internal.h"
 
@@ -69,6 +70,7 @@ void job_begin(struct job *job, enum lane_kind lane, enum job_wait wait, eca_wor
     job->lane = lane;
     job->issue = issue;
     job->op = NULL;
+    job->cause = eca_sched_cause(job->engine->opts.sched);
     switch (wait) {
     case JOB_NOW:
         enter_lane(job);
@@ -140,6 +142,7 @@ void jobs_pump(void *arg)
 
             job->state = JOB_FLYING;
             lane->active++;
+            eca_sched_set_cause(engine->opts.sched, job->cause);
             job->issue(job);
         }
     }
@@ -291,7 +294,8 @@ void engine_call(struct cell *cell, enum eca_call call)
         job_begin(&cell->call, LANE_PULL, JOB_NOW, engine_pull_issue);
         break;
     case ECA_CALL_CREATE:
-        if (container->docker_name == NULL) { /* on disk before the call leaves (FB-09.1) */
+        if (container->docker_name == NULL ||
+            ECA_MUTATION(CREATED_TWICE)) { /* on disk before the call leaves (FB-09.1) */
             container->docker_name =
                 eca_docker_name_new(cell->entry->task, container, engine->opts.entropy);
         }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/base/mem.h"
+#include "agent/base/mutation.h"
 
 void eca_gate_init(struct eca_gate *gate)
 {
@@ -82,6 +83,9 @@ void eca_gate_close(struct eca_gate *gate, int64_t seq)
     while ((waiter = first_free(gate)) != NULL) { /* passing may change the gate */
         eca_list_remove(&gate->waiters, &waiter->node);
         waiter->pass(waiter->arg);
+        if (ECA_MUTATION(LOST_WAKE_UP)) {
+            break;
+        }
     }
 }
 

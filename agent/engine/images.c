@@ -4,6 +4,7 @@
 
 #include "agent/base/map.h"
 #include "agent/base/mem.h"
+#include "agent/base/mutation.h"
 #include "agent/base/timefmt.h"
 
 #define NAMES_MAX 1024 /* of one image: tags that tasks named */
@@ -142,9 +143,9 @@ void eca_images_reference(struct eca_images *images, const char *image_id, const
     image = image_of(images, image_id, wall_ns);
     image->bytes = bytes > 0 ? bytes : image->bytes;
     before = eca_map_put(images->users, key, image);
-    if (before != image) {
+    if (before != image || ECA_MUTATION(IMAGE_COUNTED_TWICE)) {
         image->references++;
-        if (before != NULL) { /* pulled again, the tag had moved (IMG-110) */
+        if (before != NULL && before != image) { /* pulled again, the tag had moved (IMG-110) */
             before->references--;
             before->used_ns = wall_ns;
             touch(images, before->id);
@@ -189,8 +190,8 @@ const char *eca_images_candidate(const struct eca_images *images, int64_t wall_n
     while (eca_map_next(images->by_id, &cursor, &key, &value)) {
         const struct image *image = value;
 
-        if (image->references == 0 && !image->tried && wall_ns - image->pulled_ns > age_ns &&
-            (best == NULL || goes_before(image, best))) {
+        if ((image->references == 0 || ECA_MUTATION(IMAGE_IN_USE_DELETED)) && !image->tried &&
+            wall_ns - image->pulled_ns > age_ns && (best == NULL || goes_before(image, best))) {
             best = image;
         }
     }

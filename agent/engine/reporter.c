@@ -7,6 +7,7 @@
 #include "agent/base/json.h"
 #include "agent/base/map.h"
 #include "agent/base/mem.h"
+#include "agent/base/mutation.h"
 #include "agent/base/str.h"
 
 static const char module[] = "EventHandler";
@@ -25,6 +26,7 @@ struct item {
     bool is_durable;
     bool attempted;
     int64_t since_ms;
+    uint64_t cause;           /* eca_sched_cause of the change: many go out in one turn */
     char key[KEY_DIGITS + 1]; /* of its record, "" = none */
 };
 
@@ -177,6 +179,9 @@ static void try_head(struct queue *queue)
         reporter->status.redundant++;
         remove_item(item);
     }
+    if (item == NULL && ECA_MUTATION(UNBOUNDED_QUEUE)) {
+        return;
+    }
     if (item == NULL) {
         (void)eca_map_remove(reporter->queues, queue->arn);
         queue_free(queue);
@@ -273,6 +278,7 @@ static void send(void *arg)
         }
         queue->under_way = true;
         item->attempted = true;
+        eca_sched_set_cause(reporter->opts.sched, item->cause);
         reporter->status.under_way++;
         if (reporter->opts.sink.ops->submit(reporter->opts.sink.impl, &item->report, attempt_done,
                                             queue, &queue->op, &err) < 0) {
@@ -328,6 +334,7 @@ static struct item *add_item(struct eca_reporter *reporter, const struct eca_rep
     thin_out(queue, report);
     item->queue = queue;
     item->since_ms = eca_sched_wall_ms(reporter->opts.sched);
+    item->cause = eca_sched_cause(reporter->opts.sched);
     item->report = *report;
     item->report.task_arn = queue->arn;
     item->report.container_name = eca_xstrdup(report->container_name);
@@ -342,7 +349,11 @@ static struct item *add_item(struct eca_reporter *reporter, const struct eca_rep
         memcpy(copy, report->bindings, bytes);
         item->report.bindings = copy;
     }
-    eca_list_push_back(&queue->items, &item->node);
+    if (ECA_MUTATION(SUBMISSION_ORDER) && !queue->under_way) {
+        eca_list_push_front(&queue->items, &item->node);
+    } else {
+        eca_list_push_back(&queue->items, &item->node);
+    }
     reporter->status.pending++;
     return item;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/base/mem.h"
+#include "agent/base/mutation.h"
 #include "agent/engine/construct.h"
 #include "agent/engine/graph.h"
 #include "agent/engine/step_internal.h"
@@ -356,7 +357,7 @@ static void survey(struct step *step, struct eca_container *container)
         }
         return;
     }
-    if (event->found) {
+    if (event->found && !ECA_MUTATION(CREATED_TWICE)) {
         if (container->docker_id == NULL || strcmp(container->docker_id, event->id) != 0) {
             eca_free(container->docker_id);
             container->docker_id = eca_xstrdup(event->id);

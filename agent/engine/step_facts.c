@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "agent/base/mem.h"
+#include "agent/base/mutation.h"
 #include "agent/engine/construct.h"
 #include "agent/engine/step_internal.h"
 
@@ -85,6 +86,9 @@ void step_ended(struct step *step, struct eca_container *container,
         container->exit_code = info != NULL && info->has_exit_code ? info->exit_code
                                : run->exit_known                   ? run->exit_code
                                                                    : 0;
+        if (ECA_MUTATION(EXIT_CODE_OVERWRITTEN) && container->desired == ECA_STATUS_STOPPED) {
+            container->exit_code = 0;
+        }
     }
     if (container->known == ECA_STATUS_STOPPED) { /* TASKM-157: a fact that was missing */
         return;

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "agent/base/mem.h"
+#include "agent/base/mutation.h"
 #include "agent/engine/construct.h"
 #include "agent/engine/step_internal.h"
 
@@ -251,6 +252,10 @@ static void stop_answered(struct step *step, struct eca_container *container,
     case ECA_OUTCOME_FAILED:
     case ECA_OUTCOME_BAD_ANSWER:
         reachable(container);
+        if (ECA_MUTATION(STOP_ERROR_IS_STOPPED)) {
+            step_ended(step, container, NULL);
+            break;
+        }
         stop_again(step, container);
         break;
     case ECA_OUTCOME_TIMEOUT: /* counts only if Docker itself is well (FB-06.4) */

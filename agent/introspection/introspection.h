@@ -42,7 +42,7 @@ struct eca_view_health {
     int64_t last_commit_ms; /* wall; 0 = none yet */
     uint64_t commits, commit_failures;
     size_t commits_pending;
-    size_t reports_pending;
+    size_t reports_pending, report_queues;
     int64_t oldest_report_ms; /* wall; 0 = none */
     uint64_t reports_accepted, reports_failed, reports_dropped;
     size_t tasks_pending, tasks_running, tasks_stopped;

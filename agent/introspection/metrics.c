@@ -45,6 +45,8 @@ static void work(const struct eca_view_health *health, struct eca_buf *out)
     value(out, "ecs_agent_containers_watched", "", health->watched);
     metric(out, "ecs_agent_submissions_pending", "gauge", "State changes not yet accepted.");
     value(out, "ecs_agent_submissions_pending", "", health->reports_pending);
+    metric(out, "ecs_agent_submission_queues", "gauge", "Tasks with such changes.");
+    value(out, "ecs_agent_submission_queues", "", health->report_queues);
     metric(out, "ecs_agent_submissions_total", "counter", "State change submissions by outcome.");
     value(out, "ecs_agent_submissions_total", "{outcome=\"accepted\"}", health->reports_accepted);
     value(out, "ecs_agent_submissions_total", "{outcome=\"retried\"}", health->reports_failed);

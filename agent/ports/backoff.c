@@ -1,5 +1,7 @@
 #include "agent/ports/backoff.h"
 
+#include "agent/base/mutation.h"
+
 void eca_backoff_init(struct eca_backoff *backoff, struct eca_backoff_opts opts)
 {
     *backoff = (struct eca_backoff){.opts = opts};
@@ -7,6 +9,9 @@ void eca_backoff_init(struct eca_backoff *backoff, struct eca_backoff_opts opts)
 
 void eca_backoff_reset(struct eca_backoff *backoff)
 {
+    if (ECA_MUTATION(BACKOFF_NOT_RESET)) {
+        return;
+    }
     backoff->current_us = 0;
     backoff->tries = 0;
 }

@@ -14,6 +14,7 @@ struct eca_sched {
     struct eca_deferred queue; /* ring sentinel */
     uint64_t busy_at_ns;       /* instant of the rounds counted below */
     size_t busy_rounds;
+    uint64_t cause;
 };
 
 static bool before(const struct eca_timer *a, const struct eca_timer *b)
@@ -112,8 +113,10 @@ static size_t run_deferred(struct eca_sched *sched)
 
         eca_deferred_cancel(work);
         count++;
+        sched->cause = work->cause;
         work->fn(work->arg);
     }
+    sched->cause = 0;
     return count;
 }
 
@@ -132,9 +135,21 @@ static size_t run_timers(struct eca_sched *sched, uint64_t first_seq)
         }
         eca_timer_stop(timer);
         count++;
+        sched->cause = timer->cause;
         timer->fn(timer->arg);
     }
+    sched->cause = 0;
     return count;
+}
+
+uint64_t eca_sched_cause(const struct eca_sched *sched)
+{
+    return sched->cause;
+}
+
+void eca_sched_set_cause(struct eca_sched *sched, uint64_t cause)
+{
+    sched->cause = cause;
 }
 
 size_t eca_sched_run(struct eca_sched *sched)
@@ -196,6 +211,7 @@ void eca_timer_start_at(struct eca_timer *timer, uint64_t deadline_ns)
     }
     timer->deadline_ns = deadline_ns > sched->now_ns ? deadline_ns : sched->now_ns;
     timer->seq = sched->next_seq++;
+    timer->cause = sched->cause;
     sift_up(sched, sched->heap_count++, timer);
 }
 
@@ -241,6 +257,7 @@ void eca_deferred_queue(struct eca_deferred *work)
     work->prev = sched->queue.prev;
     work->next = &sched->queue;
     work->prev->next = work;
+    work->cause = sched->cause;
     sched->queue.prev = work;
 }
 

@@ -27,6 +27,7 @@ struct eca_timer {
     uint64_t deadline_ns;
     uint64_t seq;
     size_t heap_index; /* SIZE_MAX: not armed */
+    uint64_t cause;    /* eca_sched_cause when it was armed */
     struct eca_sched *sched;
 };
 
@@ -34,6 +35,7 @@ struct eca_deferred {
     eca_work_fn *fn;
     void *arg;
     struct eca_deferred *next, *prev; /* both NULL: not queued */
+    uint64_t cause;                   /* eca_sched_cause when it was queued */
     struct eca_sched *sched;
 };
 
@@ -46,6 +48,14 @@ uint64_t eca_sched_now_ns(const struct eca_sched *sched); /* cached monotonic no
 int64_t eca_sched_wall_ms(const struct eca_sched *sched); /* cached wall time of this round */
 /* Refresh the cached time; for the driver, after it slept and before it dispatches I/O. */
 void eca_sched_update_now(struct eca_sched *sched);
+
+/*
+ * What led to what, for those who watch a run: a number that whoever starts something sets, and
+ * that timers and deferred work carry on to their callbacks. 0 = nothing known; so outside of a
+ * round, until it is set.
+ */
+uint64_t eca_sched_cause(const struct eca_sched *sched);
+void eca_sched_set_cause(struct eca_sched *sched, uint64_t cause);
 
 /* One round; returns the number of callbacks run. Asserts when more than ROUNDS_MAX rounds that did
  * work follow each other at the same instant (a busy loop is a bug, STYLE section 7). */

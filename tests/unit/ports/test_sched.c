@@ -349,6 +349,52 @@ START_TEST(heap_stays_sorted_under_random_stops)
 }
 END_TEST
 
+struct witness {
+    struct eca_sched *sched;
+    struct eca_timer timer;
+    struct eca_deferred work;
+    uint64_t seen; /* the cause in the callback */
+};
+
+static void see_cause(void *arg)
+{
+    struct witness *witness = arg;
+
+    witness->seen = eca_sched_cause(witness->sched);
+    eca_sched_set_cause(witness->sched, 99); /* the next callback has its own */
+}
+
+START_TEST(causes_go_along_with_what_was_started)
+{
+    struct bench bench;
+    struct witness w[4];
+
+    bench_init(&bench);
+    for (size_t i = 0; i < 4; i++) {
+        w[i] = (struct witness){.sched = bench.sched};
+        eca_timer_init(&w[i].timer, bench.sched, see_cause, &w[i]);
+        eca_deferred_init(&w[i].work, bench.sched, see_cause, &w[i]);
+    }
+    eca_sched_set_cause(bench.sched, 7);
+    eca_timer_start(&w[0].timer, 10);
+    eca_deferred_queue(&w[1].work);
+    eca_sched_set_cause(bench.sched, 8);
+    eca_timer_start(&w[2].timer, 10);
+    eca_deferred_queue(&w[3].work);
+    eca_deferred_queue(&w[1].work); /* queued already: by the first */
+    (void)eca_sched_run(bench.sched);
+    ck_assert_uint_eq(w[1].seen, 7);
+    ck_assert_uint_eq(w[3].seen, 8);
+    ck_assert_uint_eq(eca_sched_cause(bench.sched), 0);
+    bench.mono_ns = 5000;
+    (void)eca_sched_run(bench.sched);
+    ck_assert_uint_eq(w[0].seen, 7);
+    ck_assert_uint_eq(w[2].seen, 8);
+    ck_assert_uint_eq(eca_sched_cause(bench.sched), 0);
+    bench_clear(&bench);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ports/sched");
@@ -365,6 +411,7 @@ int main(void)
     tcase_add_test(tcase, callbacks_cancel_others_of_the_same_round);
     tcase_add_test(tcase, callback_may_free_its_own_memory);
     tcase_add_test(tcase, heap_stays_sorted_under_random_stops);
+    tcase_add_test(tcase, causes_go_along_with_what_was_started);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
