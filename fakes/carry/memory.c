@@ -185,6 +185,7 @@ struct mem_item *mem_pipe_put(struct mem_pipe *pipe, int kind, int code, struct 
     struct mem_item *item = eca_xalloc(sizeof(*item));
     uint64_t due_ns = fake_memory_due_ns(pipe->memory);
 
+    item->cause = eca_sched_cause(pipe->memory->sched);
     item->kind = kind;
     item->code = code;
     eca_buf_add_view(&item->bytes, bytes);
@@ -211,6 +212,7 @@ struct mem_item *mem_pipe_take(struct mem_pipe *pipe)
     }
     eca_list_remove(&pipe->items, node);
     pipe->bytes -= item->bytes.len;
+    eca_sched_set_cause(pipe->memory->sched, item->cause);
     return item;
 }
 

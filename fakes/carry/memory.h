@@ -25,6 +25,7 @@ struct fake_memory {
 struct mem_item {
     struct eca_list_node node;
     uint64_t due_ns;
+    uint64_t cause; /* eca_sched_cause of whoever sent it */
     int kind;
     int code;
     struct eca_buf bytes;

@@ -82,8 +82,8 @@ void fake_trace_free(struct fake_trace *trace)
     eca_free(trace);
 }
 
-uint64_t fake_trace_add_cause(struct fake_trace *trace, uint64_t cause, enum fake_lane lane,
-                              const char *name, const char *fields_json)
+uint64_t fake_trace_add(struct fake_trace *trace, enum fake_lane lane, const char *name,
+                        const char *fields_json)
 {
     struct fake_event *event;
 
@@ -101,18 +101,13 @@ uint64_t fake_trace_add_cause(struct fake_trace *trace, uint64_t cause, enum fak
     event->lane = lane;
     event->name = eca_xstrdup(name);
     event->fields = eca_xstrdup(fields_json == NULL ? "{}" : fields_json);
-    event->cause = cause;
+    event->cause = eca_sched_cause(trace->sched);
     trace->events[trace->count++] = event;
+    eca_sched_set_cause(trace->sched, event->seq); /* what comes of this moment is its effect */
     for (size_t i = 0; i < trace->listener_count; i++) {
         trace->listeners[i].fn(trace->listeners[i].arg, event);
     }
     return event->seq;
-}
-
-uint64_t fake_trace_add(struct fake_trace *trace, enum fake_lane lane, const char *name,
-                        const char *fields_json)
-{
-    return fake_trace_add_cause(trace, 0, lane, name, fields_json);
 }
 
 uint64_t fake_trace_addv(struct fake_trace *trace, enum fake_lane lane, const char *name, ...)

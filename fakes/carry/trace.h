@@ -35,7 +35,7 @@ struct fake_event {
     enum fake_lane lane;
     const char *name;
     const char *fields; /* JSON object text */
-    uint64_t cause;     /* seq of the event that caused it, 0 = none known */
+    uint64_t cause;     /* seq of the event that led to it (eca_sched_cause), 0 = none known */
 };
 
 struct fake_trace;
@@ -52,9 +52,6 @@ uint64_t fake_trace_add(struct fake_trace *trace, enum fake_lane lane, const cha
 /* "key", "value", ..., NULL: string fields only, the common case. */
 uint64_t fake_trace_addv(struct fake_trace *trace, enum fake_lane lane, const char *name, ...)
     __attribute__((sentinel));
-/* As fake_trace_add, for an event that another one caused. */
-uint64_t fake_trace_add_cause(struct fake_trace *trace, uint64_t cause, enum fake_lane lane,
-                              const char *name, const char *fields_json);
 /*
  * A peer broke its protocol: event "violation" {"rule":"API-F01","detail":"..."}. A run with a
  * violation that its scenario did not ask for has failed.

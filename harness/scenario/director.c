@@ -1,5 +1,4 @@
 #include "harness/scenario/inside.h"
-#include "harness/scenario/secrets.h"
 
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
@@ -14,6 +13,7 @@
  * the stage is turned until something has changed. */
 #define LIVE_WAIT_NS_MAX (UINT64_C(60) * 1000000000)
 #define CONNECTS_PER_S_MAX 5
+#define EXIT_UPDATED 42 /* a new version is staged (PROC-301) */
 
 static uint64_t real_ns(void)
 {
@@ -32,7 +32,7 @@ uint64_t hns_now_ns(const struct hns_run *run)
 
 /* ---- what the trace tells -------------------------------------------------------------------- */
 
-bool hns_is_allowed(const struct hns_run *run, const char *rule)
+static bool is_allowed(const struct hns_run *run, const char *rule)
 {
     size_t len = strlen(rule);
 
@@ -75,7 +75,7 @@ static void watch_connects(struct hns_run *run, const struct fake_event *event)
     slot = run->connects++ % CONNECTS_PER_S_MAX;
     if (run->connects > CONNECTS_PER_S_MAX &&
         event->at_ns - run->connect_ns[slot] < UINT64_C(1000000000) &&
-        !hns_is_allowed(run, "FB-INV.8")) {
+        !is_allowed(run, "FB-INV.8")) {
         hns_fail(run, NULL, "FB-INV.8: more than %d connection attempts to ACS within a second",
                  CONNECTS_PER_S_MAX);
     }
@@ -93,7 +93,7 @@ static void watch_violation(struct hns_run *run, const struct fake_event *event)
     }
     (void)eca_json_read_str(eca_json_root(doc), "", "rule", &rule, NULL);
     (void)eca_json_read_str(eca_json_root(doc), "", "detail", &detail, NULL);
-    if (!hns_is_allowed(run, rule)) {
+    if (!is_allowed(run, rule)) {
         hns_fail(run, NULL, "%s is broken, noticed by %s in event #%llu: %s", rule,
                  fake_lane_name(event->lane), (unsigned long long)event->seq, detail);
     }
@@ -109,6 +109,7 @@ static void on_event(void *arg, const struct fake_event *event)
     watch_never(run, event);
     watch_connects(run, event);
     watch_violation(run, event);
+    hns_invariants_event(run, event);
     if (run->kill_at != NULL && hns_match_event(run->kill_at, event, NULL)) {
         run->kill_now = true;
     }
@@ -137,6 +138,16 @@ void hns_run_log(struct hns_run *run, enum eca_log_level level, struct eca_view 
     }
 }
 
+/* What it was told and could not write down may be submitted again. */
+static void ecs_agent_gone(struct hns_run *run)
+{
+    if (run->disk_broke) {
+        fake_ecs_agent_crashed(run->cast.ecs);
+    } else {
+        fake_ecs_agent_ended(run->cast.ecs);
+    }
+}
+
 void hns_run_agent_exit(struct hns_run *run, int code)
 {
     eca_auto_buf struct eca_buf fields = {0};
@@ -145,14 +156,10 @@ void hns_run_agent_exit(struct hns_run *run, int code)
 
     run->exited = true;
     run->exit_code = code;
-    if (run->disk_broke) { /* it could not write down what it was told */
-        fake_ecs_agent_crashed(run->cast.ecs);
-    } else {
-        fake_ecs_agent_ended(run->cast.ecs);
-    }
+    ecs_agent_gone(run);
     eca_buf_addf(&fields, "{\"code\":%d}", code);
     (void)fake_trace_add(run->stage.base.trace, FAKE_LANE_AGENT, "exit", eca_buf_str(&fields));
-    if (restarts_ns > 0 && code == EXIT_FAILURE) {
+    if (restarts_ns > 0 && (code == EXIT_FAILURE || code == EXIT_UPDATED)) {
         hns_use_exit(run);
         run->restart_at_ns = hns_now_ns(run) + restarts_ns;
         eca_timer_start_at(&run->restart_timer, run->start_ns + run->restart_at_ns);
@@ -203,7 +210,7 @@ static void kill_agent(struct hns_run *run)
     if (run->stage.ops->agent_running(run->stage.impl)) {
         (void)fake_trace_add(run->stage.base.trace, FAKE_LANE_AGENT, "killed", NULL);
         run->stage.ops->agent_kill(run->stage.impl);
-        fake_ecs_agent_crashed(run->cast.ecs);
+        ecs_agent_gone(run);
     }
 }
 
@@ -483,6 +490,7 @@ static void do_step(struct hns_run *run, struct hns_cursor *cursor, const struct
     }
     cursor->step = step;
     cursor->verb = verb;
+    eca_sched_set_cause(run->stage.base.sched, 0); /* a step comes of nothing but the timeline */
     if (fn == NULL) {
         hns_fail(run, step, "\"%s\" is not available in this build", verb->name);
         return;
@@ -608,8 +616,7 @@ static void play(struct hns_run *run)
         if (run->failed || poll_cursors(run, false)) {
             continue;
         }
-        if (++run->turns == run->opts->death_at_turn ||
-            (run->stage.ops->is_doomed != NULL && run->stage.ops->is_doomed(run->stage.impl))) {
+        if (++run->turns == run->opts->death_at_turn) {
             die_and_rise(run);
         }
         code = run->stage.ops->turn(run->stage.impl, &err);
@@ -674,6 +681,31 @@ static void check_exits(struct hns_run *run)
             hns_event_line(event, &line);
             hns_fail(run, NULL, "the agent ended, and no step expects it:\n    %s",
                      eca_buf_str(&line));
+        }
+    }
+}
+
+/* FB-INV.6: no secret that went over a wire stands in the log or in what is durable. */
+static void check_secrets(struct hns_run *run)
+{
+    eca_auto_buf struct eca_buf durable = {0};
+
+    if (is_allowed(run, "FB-INV.6")) {
+        return;
+    }
+    if (run->stage.ops->durable_text != NULL) {
+        run->stage.ops->durable_text(run->stage.impl, &durable);
+    }
+    for (size_t i = 0; i < run->secret_count; i++) {
+        const char *secret = run->secrets[i];
+
+        for (size_t j = 0; j < run->line_count; j++) {
+            if (strstr(run->lines[j].text, secret) != NULL) {
+                hns_fail(run, NULL, "FB-INV.6: a secret stands in the log, line %zu", j + 1);
+            }
+        }
+        if (eca_view_find(eca_buf_view(&durable), secret, 0) != SIZE_MAX) {
+            hns_fail(run, NULL, "FB-INV.6: a secret stands in the data directory");
         }
     }
 }
@@ -750,6 +782,7 @@ static void close_run(struct hns_run *run)
     eca_map_free(run->marks);
     eca_map_free(run->sent);
     eca_map_free(run->stops);
+    hns_invariants_free(run->invariants);
     for (size_t i = 0; i < run->kept_count; i++) {
         eca_free(run->kept[i]);
     }
@@ -820,23 +853,34 @@ static const char *reason_to_skip(struct hns_run *run)
     return NULL;
 }
 
+/* What broke, on the timeline, at the moment when it was noticed. */
+static void note_failure(struct hns_run *run)
+{
+    const char *text = eca_buf_str(&run->failure);
+    eca_auto_free char *line = eca_xstrndup(text, strcspn(text, "\n"));
+
+    (void)fake_trace_addv(run->stage.base.trace, FAKE_LANE_SCENARIO, "failed", "text", line, NULL);
+}
+
 static void finish(struct hns_run *run, struct hns_result *result)
 {
     if (run->stage_open) {
         if (!run->failed) {
             check_exits(run);
-            hns_check_secrets(run);
+            check_secrets(run);
         }
         result->virtual_ns = hns_now_ns(run);
         result->events = fake_trace_count(run->stage.base.trace);
         result->turns = run->turns;
-        result->calls = run->stage.ops->doom == NULL ? 0 : run->stage.ops->doom(run->stage.impl, 0);
         fake_trace_hash(run->stage.base.trace, result->hash);
     }
     result->outcome = run->failed ? HNS_FAILED : HNS_PASSED;
     if (run->failed) {
         hns_fail_surroundings(run);
         eca_buf_add_str(&result->text, eca_buf_str(&run->failure));
+    }
+    if (run->failed && run->stage_open) {
+        note_failure(run);
     }
     if (run->stage_open) {
         fake_trace_unlisten(run->stage.base.trace, on_event, run);
@@ -867,9 +911,6 @@ static void open_and_play(struct hns_run *run)
         return;
     }
     run->stage_open = true;
-    if (run->opts->death_at_call > 0) {
-        (void)run->stage.ops->doom(run->stage.impl, run->opts->death_at_call);
-    }
     run->start_ns = eca_sched_now_ns(run->stage.base.sched);
     eca_timer_init(&run->restart_timer, run->stage.base.sched, nothing, NULL);
     fake_trace_listen(run->stage.base.trace, on_event, run);
@@ -897,6 +938,7 @@ void hns_run_scenario(const struct hns_run_opts *opts, struct hns_result *result
     run->marks = eca_map_new();
     run->sent = eca_map_new();
     run->stops = eca_map_new();
+    run->invariants = hns_invariants_new();
     name_result(run, result);
     result->reference = run->scenario->reference;
     skip = reason_to_skip(run);

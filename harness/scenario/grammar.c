@@ -236,8 +236,8 @@ static const struct hns_member world_members[] = {
     {"options", HNS_T_TEXTS, "command line of the agent", false, NULL, NULL},
     {"start", HNS_T_BOOL, "start the agent first; default true", false, NULL, NULL},
     {"restarts", HNS_T_DURATION,
-     "so long after it ended with code 1 the agent is started again, as by an init system", false,
-     NULL, NULL},
+     "so long after it ended with code 1 or 42 the agent is started again, as by an init system",
+     false, NULL, NULL},
     {"data", HNS_T_PAIRS, "files in the data directory: name: content", false, NULL, NULL},
     {"state_file", HNS_T_TEXT,
      "a state file of v1.13.1, relative to the scenario: it is in the data directory, and ECS "
@@ -326,6 +326,11 @@ static const struct hns_member kill_members[] = {
     {"signal", HNS_T_TEXT, "default KILL; the fake daemon's containers live through any other",
      false, NULL, NULL},
     {"maybe", HNS_T_BOOL, "nothing happens when it is in no state for that", false, NULL, NULL},
+    {0},
+};
+static const struct hns_member remove_image_members[] = {
+    {"image", HNS_T_TEXT, "name", true, NULL, NULL},
+    {"maybe", HNS_T_BOOL, "nothing happens when it is not there", false, NULL, NULL},
     {0},
 };
 static const struct hns_member exit_members[] = {
@@ -482,6 +487,10 @@ static const struct hns_member http_members[] = {
     {"capture", HNS_T_PAIRS, "variable: path in the JSON answer (Tasks.0.Arn)", false, NULL, NULL},
     {0},
 };
+static const struct hns_member credentials_check_members[] = {
+    {"served", HNS_T_BOOL, "and a task that runs gets some; default false", false, NULL, NULL},
+    {0},
+};
 static const struct hns_member log_members[] = {
     {"text", HNS_T_TEXT, "part of the line, or /regular expression/", true, NULL, NULL},
     {"level", HNS_T_WORD, "of this level", false, NULL, level_words},
@@ -540,8 +549,6 @@ static const struct hns_member check_members[] = {
      "null: "
      "none came",
      false, NULL, NULL},
-    {"capture_metrics", HNS_T_TEXT, "with `task`: variable that gets them, as JSON", false, NULL,
-     NULL},
     {"settled", HNS_T_BOOL,
      "every task sent is RUNNING or STOPPED at ECS as its containers and its stop demand, Docker "
      "agrees for each container, and no task stopped without a cause",
@@ -551,12 +558,6 @@ static const struct hns_member check_members[] = {
     {"body", HNS_T_ANY, "with `container`: part of its create body", false, NULL, NULL},
     {"registration", HNS_T_ANY, "part of the latest registration", false, NULL, NULL},
     {"within", HNS_T_DURATION, "default 0s: now", false, NULL, NULL},
-    {0},
-};
-static const struct hns_member deaths_members[] = {
-    {"times", HNS_T_INT, "how often", true, NULL, NULL},
-    {"from", HNS_T_DURATION, "at least so long after a start; default 10ms", false, NULL, NULL},
-    {"to", HNS_T_DURATION, "at most so long after it; default 1s", false, NULL, NULL},
     {0},
 };
 static const struct hns_member resources_members[] = {
@@ -671,7 +672,8 @@ const struct hns_verb hns_verbs[] = {
     {"docker.up", HNS_T_NONE, "the daemon is back", NULL, NULL, true, NULL},
     {"docker.image", HNS_T_OBJECT, "add or replace an image", image_ref_members, "image", false,
      NULL},
-    {"docker.remove_image", HNS_T_TEXT, "an operator's docker rmi -f", NULL, NULL, false, NULL},
+    {"docker.remove_image", HNS_T_OBJECT, "an operator's docker rmi -f", remove_image_members,
+     "image", false, NULL},
     {"docker.behave", HNS_T_OBJECT, "behaviour of containers from now on", behaviour_members, NULL,
      false, NULL},
     {"docker.version", HNS_T_OBJECT, "another daemon version", version_members, "version", false,
@@ -679,6 +681,8 @@ const struct hns_verb hns_verbs[] = {
     {"ecs.fail", HNS_T_OBJECT, "operations answer an error", fail_members, "preset", false, NULL},
     {"ecs.deactivate", HNS_T_TEXT, "deregister the instance (default the latest)", NULL, NULL, true,
      NULL},
+    {"ecs.endpoint", HNS_T_TEXT, "where agents find ACS from now on; nothing: as at first", NULL,
+     NULL, true, NULL},
     {"ecs.cluster", HNS_T_TEXT, "add a cluster", NULL, NULL, false, NULL},
     {"metadata.set", HNS_T_OBJECT, "answer a resource this way", metadata_set, NULL, false, NULL},
     {"metadata.instance", HNS_T_OBJECT, "another machine from now on", metadata_instance, "id",
@@ -700,9 +704,6 @@ const struct hns_verb hns_verbs[] = {
      true, NULL},
     {"agent.restart", HNS_T_NONE, "SIGKILL and start on the same data directory", NULL, NULL, true,
      NULL},
-    {"agent.deaths", HNS_T_OBJECT,
-     "SIGKILL and start at moments of the seed; the step is over after the last start",
-     deaths_members, "times", false, NULL},
     {"agent.ensure", HNS_T_NONE,
      "start the agent unless it runs; a kill_at that has not come is forgotten", NULL, NULL, true,
      NULL},
@@ -722,6 +723,9 @@ const struct hns_verb hns_verbs[] = {
     {"expect.at_most", HNS_T_EVENT, "not more than `count` such events so far", NULL, NULL, false,
      NULL},
     {"quiet", HNS_T_EVENT, "no such event may come for a while", NULL, NULL, false, NULL},
+    {"credentials.check", HNS_T_OBJECT,
+     "every task with role credentials gets its own under its id, or none; none once it is STOPPED",
+     credentials_check_members, NULL, true, NULL},
     {"http", HNS_T_OBJECT, "ask a local endpoint of the agent", http_members, "path", false, NULL},
     {"http.idle", HNS_T_OBJECT, "silent clients of a local endpoint (live)", idle_members, NULL,
      false, NULL},
@@ -813,10 +817,12 @@ const struct hns_event_def hns_events[] = {
     {FAKE_LANE_AGENT, "resources",
      "mark descriptors memoryKiB threads totalKiB cpuMs tasks watched submissions timers",
      "what the agent holds at a mark (live: its process; the last four: sim)"},
+    {FAKE_LANE_AGENT, "credentials", "task status", "credentials.check has asked: served or none"},
     {FAKE_LANE_AGENT, "http", "path status", "a local endpoint answered the scenario"},
     {FAKE_LANE_SCENARIO, "step", "verb at", "a step that acts"},
     {FAKE_LANE_SCENARIO, "say", "text", "a remark of the scenario"},
     {FAKE_LANE_SCENARIO, "fault", "kind party what", "a fault acted"},
+    {FAKE_LANE_SCENARIO, "failed", "text", "the last event of a run that failed"},
     {0},
 };
 

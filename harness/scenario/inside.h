@@ -78,6 +78,8 @@ struct hns_never {
     const struct hns_node *node;
 };
 
+struct hns_invariants;
+
 struct hns_run {
     uint64_t arn_salt; /* 0: names alone make ARNs */
     const struct hns_run_opts *opts;
@@ -110,10 +112,11 @@ struct hns_run {
     size_t lives;
     int exit_code;
     bool exited;
-    bool disk_broke;                /* commits have failed in this run */
+    bool disk_broke;                /* commits have failed or lingered in this run */
     uint64_t restart_at_ns;         /* an init system starts it again; 0 = no */
     struct eca_timer restart_timer; /* wakes the stage for that */
-    uint64_t connect_ns[5];         /* the last attempts to reach ACS */
+    struct hns_invariants *invariants;
+    uint64_t connect_ns[5]; /* the last attempts to reach ACS */
     size_t connects;
     char *secrets[HNS_SECRET_COUNT_MAX];
     size_t secret_count;
@@ -172,6 +175,11 @@ int hns_payload_task(struct hns_run *run, const struct hns_node *task, const cha
 void hns_role_credentials(struct hns_run *run, const char *task,
                           struct fake_acs_credentials *ret_credentials);
 
+/* invariants.c */
+struct hns_invariants *hns_invariants_new(void);
+void hns_invariants_free(struct hns_invariants *invariants);
+void hns_invariants_event(struct hns_run *run, const struct fake_event *event);
+
 /* settled.c: what keeps the tasks from being where they belong; nothing when they are. */
 void hns_settled_differs(struct hns_run *run, struct eca_buf *why);
 
@@ -184,7 +192,6 @@ int hns_push_steps(struct hns_run *run, struct hns_cursor *cursor, const struct 
                    uint64_t times, const char *as);
 int hns_agent_start(struct hns_run *run);
 void hns_agent_kill(struct hns_run *run);
-bool hns_is_allowed(const struct hns_run *run, const char *rule); /* to be broken, in this run */
 void hns_use_exit(struct hns_run *run); /* the latest exit of the agent was expected */
 void hns_agent_terminate(struct hns_run *run);
 int hns_push_branches(struct hns_run *run, struct hns_cursor *cursor,
@@ -201,6 +208,6 @@ struct hns_verb_entry {
 };
 extern const struct hns_verb_entry hns_verbs_acs[], hns_verbs_tcs[], hns_verbs_docker[],
     hns_verbs_other[], hns_verbs_agent[], hns_verbs_resources[], hns_verbs_expect[],
-    hns_verbs_run[];
+    hns_verbs_run[], hns_verbs_invariants[];
 
 #endif

@@ -56,28 +56,27 @@ static bool is_cause(const struct task_view *task, const struct fake_event *even
     eca_auto_json struct eca_json_doc *doc = NULL;
     size_t len = strlen(event->name);
     bool failed = len > 7 && strcmp(event->name + len - 7, ".failed") == 0;
+    bool fault = event->lane == FAKE_LANE_SCENARIO && strcmp(event->name, "fault") == 0;
+    bool ends = strcmp(event->name, "exited") == 0 || strcmp(event->name, "removed") == 0;
     eca_json fields;
 
+    if (event->lane == FAKE_LANE_DOCKER && strcmp(event->name, "daemon-down") == 0) {
+        return true;
+    }
+    if (!fault && !(event->lane == FAKE_LANE_DOCKER && (failed || ends))) {
+        return false; /* most events: not worth reading */
+    }
     if (eca_json_parse(eca_view_str(event->fields), &doc, NULL) < 0) {
         return false;
     }
     fields = eca_json_root(doc);
-    if (event->lane == FAKE_LANE_SCENARIO && strcmp(event->name, "fault") == 0) {
-        eca_json party = eca_json_get(fields, "party");
-
-        return starts_with(party, "docker");
-    }
-    if (event->lane != FAKE_LANE_DOCKER) {
-        return false;
-    }
-    if (strcmp(event->name, "daemon-down") == 0) {
-        return true;
+    if (fault) {
+        return starts_with(eca_json_get(fields, "party"), "docker");
     }
     if (failed && uses_image(task, eca_json_get(fields, "image"))) {
         return true;
     }
-    return (failed || strcmp(event->name, "exited") == 0 || strcmp(event->name, "removed") == 0) &&
-           starts_with(eca_json_get(fields, "container"), task->prefix);
+    return starts_with(eca_json_get(fields, "container"), task->prefix);
 }
 
 static bool has_cause(struct hns_run *run, const struct task_view *task)

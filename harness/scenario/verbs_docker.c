@@ -243,9 +243,10 @@ static int verb_remove_image(struct hns_run *run, struct hns_cursor *cursor,
                              const struct hns_args *args)
 {
     struct fake_docker *docker = daemon_of(run, cursor);
-    const char *name = hns_run_text(run, args->node);
+    const char *name = hns_arg_text(args, "image", "");
 
-    if (docker != NULL && !fake_docker_delete_image(docker, name)) {
+    if (docker != NULL && !fake_docker_delete_image(docker, name) &&
+        !hns_arg_bool(args, "maybe", false)) {
         hns_fail(run, cursor->step, "docker.remove_image: no image %s", name);
     }
     return ECA_OK;

@@ -655,22 +655,16 @@ static void check_telemetry(struct hns_run *run, const struct hns_args *args, st
 {
     const char *task = hns_arg_text(args, "task", NULL);
     const char *connected = fake_tcs_connected(run->cast.tcs) ? "true" : "false";
-    const char *capture = hns_arg_text(args, "capture_metrics", NULL);
-    const char *latest;
 
     differ(why, "telemetry", connected, hns_arg_text(args, "telemetry", connected));
-    if (hns_arg_node(args, "metrics") == NULL && capture == NULL) {
+    if (hns_arg_node(args, "metrics") == NULL) {
         return;
     }
     if (task == NULL) {
         hns_fail(run, args->node, "\"metrics\" needs \"task\"");
         return;
     }
-    latest = fake_tcs_last_of(run->cast.tcs, hns_task_arn(run, task));
-    check_json(run, args, "metrics", latest, why);
-    if (capture != NULL) {
-        hns_vars_set(run, capture, latest);
-    }
+    check_json(run, args, "metrics", fake_tcs_last_of(run->cast.tcs, hns_task_arn(run, task)), why);
 }
 
 static int poll_check(struct hns_run *run, struct hns_cursor *cursor, bool last)
@@ -682,6 +676,14 @@ static int poll_check(struct hns_run *run, struct hns_cursor *cursor, bool last)
     bool running = run->stage.ops->agent_running(run->stage.impl);
 
     args.node = value;
+    if (hns_arg_bool(&args, "settled", false)) { /* a look at everything: only when things change */
+        size_t count = fake_trace_count(run->stage.base.trace);
+
+        if (cursor->scanned == count && !last) {
+            return 0;
+        }
+        cursor->scanned = count;
+    }
     check_status(run, &args, &why);
     check_docker(run, &args, &why);
     check_telemetry(run, &args, &why);

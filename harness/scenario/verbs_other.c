@@ -45,6 +45,20 @@ static int verb_deactivate(struct hns_run *run, struct hns_cursor *cursor,
     return ECA_OK;
 }
 
+static int verb_endpoint(struct hns_run *run, struct hns_cursor *cursor,
+                         const struct hns_args *args)
+{
+    const char *endpoint = hns_node_is_null(args->node) ? NULL : hns_run_text(run, args->node);
+
+    (void)cursor;
+    if (endpoint == NULL) {
+        endpoint = hns_keep(run, hns_expand(run, args->node, "${acs.url}"));
+    }
+    fake_ecs_set_endpoints(run->cast.ecs, endpoint,
+                           hns_keep(run, hns_expand(run, args->node, "${tcs.url}")));
+    return ECA_OK;
+}
+
 static int verb_cluster(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
 {
     (void)cursor;
@@ -182,7 +196,8 @@ static int verb_disk(struct hns_run *run, struct hns_cursor *cursor, const struc
         hns_fail(run, cursor->step, "\"disk\" works in sim only: give the step `modes: [sim]`");
         return ECA_E_INVALID;
     }
-    run->disk_broke = run->disk_broke || strcmp(hns_arg_text(args, "state", "ok"), "ok") != 0;
+    run->disk_broke = run->disk_broke || strcmp(hns_arg_text(args, "state", "ok"), "ok") != 0 ||
+                      hns_arg_node(args, "takes") != NULL;
     run->stage.ops->disk(run->stage.impl, hns_arg_text(args, "state", "ok"),
                          (uint32_t)hns_arg_int(args, "times", 0), hns_arg_ms(args, "takes", 0));
     return ECA_OK;
@@ -206,6 +221,7 @@ static int verb_clock_step(struct hns_run *run, struct hns_cursor *cursor,
 const struct hns_verb_entry hns_verbs_other[] = {
     {"ecs.fail", verb_fail},
     {"ecs.deactivate", verb_deactivate},
+    {"ecs.endpoint", verb_endpoint},
     {"ecs.cluster", verb_cluster},
     {"ecr.answer", verb_ecr_answer},
     {"ecr.password", verb_ecr_password},

@@ -237,7 +237,7 @@ def main():
     for line in map(json.loads, trace.read_text().splitlines()):
         if "run" in line:
             events = runs.setdefault(line["run"], [])
-        else:
+        elif "event" in line:
             events.append(line)
     agreed, deviated, failed = [], collections.defaultdict(list), 0
     for case in cases:
