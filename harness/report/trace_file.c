@@ -1,27 +1,31 @@
 #include "harness/report/trace_file.h"
 
+#include <stdio.h>
+
 #include "agent/base/json.h"
 
-static void print_line(FILE *to, struct eca_json_writer *w, struct eca_buf *line)
+void report_trace_run(struct eca_buf *line, const char *name)
 {
-    eca_jw_end_object(w);
-    (void)fprintf(to, "%s\n", eca_buf_str(line));
-}
-
-void report_trace_run(FILE *to, const char *name)
-{
-    eca_auto_buf struct eca_buf line = {0};
-    struct eca_json_writer w = eca_json_writer_to(&line);
+    struct eca_json_writer w = eca_json_writer_to(line);
 
     eca_jw_object(&w, NULL);
     eca_jw_str(&w, "run", name);
-    print_line(to, &w, &line);
+    eca_jw_end_object(&w);
 }
 
-void report_trace_event(FILE *to, const struct fake_event *event)
+void report_trace_result(struct eca_buf *line, const char *result, const char *text)
 {
-    eca_auto_buf struct eca_buf line = {0};
-    struct eca_json_writer w = eca_json_writer_to(&line);
+    struct eca_json_writer w = eca_json_writer_to(line);
+
+    eca_jw_object(&w, NULL);
+    eca_jw_str(&w, "result", result);
+    eca_jw_str(&w, "text", text);
+    eca_jw_end_object(&w);
+}
+
+void report_trace_event(struct eca_buf *line, const struct fake_event *event)
+{
+    struct eca_json_writer w = eca_json_writer_to(line);
     char at[32];
 
     (void)snprintf(at, sizeof(at), "%.6f", (double)event->at_ns / 1e9);
@@ -34,5 +38,5 @@ void report_trace_event(FILE *to, const struct fake_event *event)
     if (event->cause != 0) {
         eca_jw_u64(&w, "cause", event->cause);
     }
-    print_line(to, &w, &line);
+    eca_jw_end_object(&w);
 }
