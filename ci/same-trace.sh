@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The same seeds give the same traces on every build and under load: gcc, gcc while both processors are busy,
-# gcc with sanitizers, clang.
+# gcc without optimisation, gcc with sanitizers, clang.
 set -eu
 cd "$(dirname "$0")/.."
 seeds=${SEEDS:-60}
@@ -21,7 +21,7 @@ trap 'kill "${pids[@]}" 2>/dev/null' EXIT
 check 'release under load' "$(traces release)"
 kill "${pids[@]}"
 trap - EXIT
-for variant in asan clang; do
+for variant in debug asan clang; do
     [ -x "build/$variant/harness" ] || { echo "SKIPPED  $variant: not built"; continue; }
     check "$variant" "$(traces "$variant")"
 done

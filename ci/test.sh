@@ -47,15 +47,17 @@ unit_valgrind() { make -s -j"$jobs" VARIANT=debug unit-build && VALGRIND=1 ci/ru
 golden_sim() { build/harness run scenarios; }
 golden_wire() { build/harness run --wire scenarios; }
 golden_live() { ci/live.sh; }
-explore() { build/harness explore --seeds 500; }
-deaths() { build/harness deaths scenarios/deaths; }
-live_deaths() { ci/live-deaths.sh 20; }
+explore() { build/harness explore; }
+# Each is found, and none of them is in the program that is shipped.
+mutations() { ! nm build/ecs-agent | grep eca_mutation && build/harness mutations; }
+shrink() { ci/shrink.sh; }
+report() { python3 ci/report.py build/harness build/test/report; }
+deaths() { build/harness deaths scenarios/deaths/busy.yaml; }
 soak() { build/harness soak --days 1 --tasks 2857; }
 # The soak once more: what the agent has lost the pointer to shows here only.
 asan_sim() {
     make -s -j"$jobs" VARIANT=asan all && build/asan/harness run scenarios && build/asan/harness soak --days 1 --tasks 300
 }
-peers() { build_release && tests/peers/run.sh; }
 real_docker() { build_release && tests/real-docker/run.sh; }
 cover() { python3 ci/requirements.py --fail-under "$(cat ci/requirements.floor)"; }
 
@@ -70,17 +72,18 @@ step wire golden_wire
 step golden make -s golden
 step replay ci/replay.sh
 step explore explore
+step mutations mutations
+step shrink shrink
+step report report
 step deaths deaths
 step soak soak
 step live golden_live
-step live-deaths live_deaths
 step sim-asan asan_sim
 step real-docker real_docker
-step peers peers
 step clang build_clang
-step same-trace ci/same-trace.sh
 step lint make -s lint
 step valgrind unit_valgrind
+step same-trace ci/same-trace.sh # after all builds
 step fuzz make -s -j"$jobs" fuzz FUZZ_SECONDS=5
 
 for n in "${notes[@]:-}"; do [ -n "$n" ] && echo "NOTE: $n"; done

@@ -7,7 +7,6 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
-#include "harness/serve/serve.h"
 
 #define FILES_MAX 10000
 
@@ -40,23 +39,22 @@ void hns_usage(FILE *to)
         "    --from N             the first one; default 1\n"
         "    --minutes N          as many as that takes\n"
         "    --workers N          processes; default one per processor\n"
-        "    ends with 0, or 1 wrong result, 3 no progress, 4 crash\n"
+        "    -v                   how often each rare situation was reached\n"
+        "    ends with 0, or 1 wrong result, 3 no progress, 4 crash, 5 a rare situation never "
+        "came\n"
+        "harness mutations [--seeds N] [--from N]   plant one defect after the other in the "
+        "agent:\n"
+        "                            how many seeds until exploration finds it\n"
         "harness soak [OPTIONS]      weeks of an instance; what the agent holds must not grow\n"
         "    --days N, --tasks N  default 7 and 20000\n"
         "    --seed N, --trace FILE, --html FILE\n"
         "harness deaths [--seed N] [--every N] FILE...   simulate each once for every moment at\n"
         "                            which the agent can be killed, and kill it there\n"
         "harness shrink [--seed N] FILE...   leave out what a failing scenario does not need\n"
+        "harness report [--html FILE] TRACE...   a run that --trace wrote, as a timeline and as a\n"
+        "                            page (default TRACE.html); of two runs, where they part\n"
         "harness check FILE...       is it a scenario? errors with line and column\n"
         "harness demo [OPTIONS] [FILE]   a task lives and dies on a timeline\n"
-        "harness serve [OPTIONS]    the fakes as a control plane for the AWS CLI, with an agent\n"
-        "    --port N             of the ECS API; default 4566, 0 = any\n"
-        "    --address ADDRESS    to listen at; default 127.0.0.1\n"
-        "    --host NAME          of that address for clients and certificates; default localhost\n"
-        "    --docker real=SOCKET run the tasks for real\n"
-        "    --acs URL            send the agent to this ACS instead of the fake one\n"
-        "    --no-agent           start one yourself, with the environment that is printed\n"
-        "    -v, --log FILE, --trace FILE, --keep   as above\n"
         "harness replay FILE...      a flight recording through the same core; first divergence\n"
         "harness reference           the scenario language, as Markdown\n"
         "harness schema              the same as a JSON Schema\n"
@@ -156,9 +154,7 @@ static bool parse_valued(struct hns_options *options, const char *word, const ch
         {"--agent", &options->agent_path}, {"--junit", &options->junit},
         {"--json", &options->json},        {"--log", &options->log},
         {"--trace", &options->trace},      {"--record", &options->record},
-        {"--address", &options->address},  {"--host", &options->host},
-        {"--acs", &options->acs_url},      {"--html", &options->html},
-        {"--allow", &options->allow},
+        {"--html", &options->html},        {"--allow", &options->allow},
     };
 
     const struct {
@@ -174,7 +170,6 @@ static bool parse_valued(struct hns_options *options, const char *word, const ch
         {"--record-kib", &options->record_kib},
         {"--days", &options->days},
         {"--tasks", &options->tasks},
-        {"--port", &options->port},
     };
 
     if (value == NULL) {
@@ -208,10 +203,8 @@ static bool parse_switch(struct hns_options *options, const char *word)
     const struct {
         const char *word;
         bool *to;
-    } switches[] = {{"-v", &options->verbose},
-                    {"--twice", &options->twice},
-                    {"--keep", &options->keep},
-                    {"--no-agent", &options->no_agent}};
+    } switches[] = {
+        {"-v", &options->verbose}, {"--twice", &options->twice}, {"--keep", &options->keep}};
 
     for (size_t i = 0; i < ECA_ARRAY_LEN(switches); i++) {
         if (strcmp(word, switches[i].word) == 0) {
@@ -233,10 +226,10 @@ bool hns_options_parse(struct hns_options *options, int argc, char **argv)
     options->every = 1;
     options->days = 7;
     options->tasks = 20000;
-    options->port = HNS_SERVE_PORT;
     if (argc < 2) {
         return false;
     }
+    options->argv = argv;
     options->command = argv[1];
     for (int i = 2; i < argc; i++) {
         if (argv[i][0] != '-') {

@@ -1,24 +1,28 @@
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/base/mem.h"
+#include "agent/base/mutation.h"
 #include "agent/base/str.h"
 #include "agent/base/version.h"
 #include "harness/cmdline.h"
 #include "harness/explore/deaths.h"
 #include "harness/explore/explore.h"
+#include "harness/explore/mutations.h"
 #include "harness/explore/shrink.h"
 #include "harness/explore/soak.h"
 #include "harness/live/live.h"
 #include "harness/record/replay.h"
+#include "harness/report/files.h"
 #include "harness/report/html.h"
+#include "harness/report/report.h"
 #include "harness/report/timeline.h"
-#include "harness/report/trace_file.h"
 #include "harness/scenario/run.h"
 #include "harness/scenario/schema.h"
-#include "harness/serve/serve.h"
 #include "harness/sim/sim.h"
 #include "harness/wire/wire.h"
 
@@ -26,7 +30,8 @@
 
 /* What a command writes besides its words on the terminal. */
 struct outputs {
-    FILE *log, *trace, *html;
+    FILE *log;
+    struct report_files files;
     struct report_timeline timeline;
     bool verbose;
 };
@@ -36,6 +41,9 @@ struct totals {
     uint64_t virtual_ns, real_ns;
     struct eca_buf junit, json;
 };
+
+static const char *const outcome_names[] = {
+    [HNS_PASSED] = "passed", [HNS_FAILED] = "failed", [HNS_SKIPPED] = "skipped"};
 
 /* ---- results -------------------------------------------------------------------------------- */
 
@@ -61,7 +69,6 @@ static void add_xml(struct eca_buf *out, const char *text)
 
 static void add_result(struct totals *totals, const char *file, const struct hns_result *result)
 {
-    static const char *const words[] = {"passed", "failed", "skipped"};
     struct eca_json_writer w = eca_json_writer_to(&totals->json);
 
     eca_buf_add_str(&totals->junit, "  <testcase classname=\"");
@@ -83,7 +90,7 @@ static void add_result(struct totals *totals, const char *file, const struct hns
     eca_jw_object(&w, NULL);
     eca_jw_str(&w, "file", file);
     eca_jw_str(&w, "name", result->name);
-    eca_jw_str(&w, "outcome", words[result->outcome]);
+    eca_jw_str(&w, "outcome", outcome_names[result->outcome]);
     eca_jw_u64(&w, "events", result->events);
     eca_jw_u64(&w, "virtualNs", result->virtual_ns);
     eca_jw_u64(&w, "realNs", result->real_ns);
@@ -117,12 +124,7 @@ static void on_event(void *arg, const struct fake_event *event)
     if (outputs->verbose) {
         report_timeline_event(&outputs->timeline, event);
     }
-    if (outputs->trace != NULL) {
-        report_trace_event(outputs->trace, event);
-    }
-    if (outputs->html != NULL) {
-        report_html_event(outputs->html, event);
-    }
+    report_files_event(&outputs->files, event);
 }
 
 /* FOLDER/NAME-OF-THE-FILE.COMBINATION.rec; NULL when nothing is recorded. */
@@ -168,20 +170,13 @@ static void play(const struct hns_options *options, struct outputs *outputs,
                  options->agent_path != NULL ? options->agent_path : "");
     opts.command = eca_buf_str(&command);
     report_timeline_init(&outputs->timeline, stdout);
-    if (outputs->trace != NULL) {
-        report_trace_run(outputs->trace, scenario->name);
-    }
-    if (outputs->html != NULL) {
-        report_html_run(outputs->html, scenario->name);
-    }
+    report_files_run(&outputs->files, scenario->name);
     record = record_path(options, scenario, combination);
     opts.record = record;
     opts.record_bytes = options->record_kib << 10;
     hns_run_scenario(&opts, result);
-    if (outputs->html != NULL) {
-        report_html_result(outputs->html,
-                           result->outcome == HNS_PASSED ? NULL : eca_buf_str(&result->text));
-    }
+    report_files_result(&outputs->files, outcome_names[result->outcome],
+                        eca_buf_str(&result->text));
 }
 
 static void count(struct totals *totals, const struct hns_options *options, const char *file,
@@ -267,21 +262,20 @@ static FILE *open_output(const char *path)
 static void open_outputs(struct outputs *outputs, const struct hns_options *options)
 {
     *outputs = (struct outputs){.log = open_output(options->log),
-                                .trace = open_output(options->trace),
-                                .html = open_output(options->html),
+                                .files = {open_output(options->trace), open_output(options->html)},
                                 .verbose = options->verbose};
-    if (outputs->html != NULL) {
-        report_html_begin(outputs->html);
+    if (outputs->files.html != NULL) {
+        report_html_begin(outputs->files.html);
     }
 }
 
 static bool close_outputs(struct outputs *outputs)
 {
-    FILE *const files[] = {outputs->log, outputs->trace, outputs->html};
+    FILE *const files[] = {outputs->log, outputs->files.trace, outputs->files.html};
     bool written = true;
 
-    if (outputs->html != NULL) {
-        report_html_end(outputs->html);
+    if (outputs->files.html != NULL) {
+        report_html_end(outputs->files.html);
     }
     for (size_t i = 0; i < ECA_ARRAY_LEN(files); i++) {
         written = (files[i] == NULL || fclose(files[i]) == 0) && written;
@@ -372,6 +366,7 @@ static int explore(struct hns_options *options)
         .seeds = options->seeds,
         .minutes = options->minutes,
         .workers = (unsigned)options->workers,
+        .verbose = options->verbose,
         .out = stdout,
     };
 
@@ -386,16 +381,44 @@ static int soak(struct hns_options *options)
     int code;
 
     open_outputs(&outputs, options);
-    opts.trace = outputs.trace;
-    opts.html = outputs.html;
+    opts.trace = outputs.files.trace;
+    opts.html = outputs.files.html;
     code = hns_soak(&opts);
     return close_outputs(&outputs) ? code : EXIT_FAILURE;
 }
 
+/* The agent with mutations is in a harness of its own, beside this one. */
+static int mutations(struct hns_options *options)
+{
+    const struct hns_mutations_opts opts = {
+        .from = options->from,
+        .seeds = options->seeds,
+        .workers = (unsigned)options->workers,
+        .out = stdout,
+    };
+    char self[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+
+    if (!eca_mutation_set(ECA_MUTATION_NONE) && len > 0) {
+        eca_auto_free char *mutant = eca_xasprintf("%.*s-mutant", (int)len, self);
+
+        (void)execv(mutant, options->argv);
+        (void)fprintf(stderr, "%s: %s\n", mutant, strerror(errno));
+        return EXIT_FAILURE;
+    }
+    return hns_mutations(&opts);
+}
+
 static int deaths(struct hns_options *options)
 {
-    return hns_deaths((const char *const *)options->files, options->file_count, options->seed,
-                      options->every);
+    int code = EXIT_SUCCESS;
+
+    for (size_t i = 0; i < options->file_count; i++) {
+        int one = hns_deaths(options->files[i], options->seed, options->every);
+
+        code = one == EXIT_SUCCESS ? code : one;
+    }
+    return code;
 }
 
 static int shrink(struct hns_options *options)
@@ -403,9 +426,25 @@ static int shrink(struct hns_options *options)
     int code = EXIT_SUCCESS;
 
     for (size_t i = 0; i < options->file_count; i++) {
-        int one = hns_shrink_file(options->files[i], options->seed);
+        int one = hns_shrink_file(options->files[i], options->seed, (unsigned)options->workers);
 
         code = one == EXIT_SUCCESS ? code : one;
+    }
+    return code;
+}
+
+static int report(struct hns_options *options)
+{
+    int code = EXIT_SUCCESS;
+    const struct hns_report_opts opts = {.files = (const char *const *)options->files,
+                                         .file_count = options->file_count,
+                                         .html = options->html,
+                                         .out = stdout};
+    struct eca_err err = {0};
+
+    if (hns_report(&opts, &err) < 0) {
+        (void)fprintf(stderr, "%s\n", err.msg);
+        code = EXIT_FAILURE;
     }
     return code;
 }
@@ -441,31 +480,24 @@ static int replay(struct hns_options *options)
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int serve(struct hns_options *options)
-{
-    struct hns_serve_opts opts = {.port = options->port,
-                                  .address = options->address,
-                                  .host = options->host,
-                                  .acs_url = options->acs_url,
-                                  .real_docker = options->real_docker,
-                                  .no_agent = options->no_agent,
-                                  .verbose = options->verbose,
-                                  .keep = options->keep,
-                                  .log = options->log,
-                                  .trace = options->trace};
-
-    return hns_serve(&opts);
-}
-
 static const struct command {
     const char *name;
     int (*run)(struct hns_options *options);
     bool needs_files;
 } commands[] = {
-    {"run", run, true},          {"check", check, true},      {"replay", replay, true},
-    {"explore", explore, false}, {"soak", soak, false},       {"deaths", deaths, true},
-    {"shrink", shrink, true},    {"demo", demo, false},       {"reference", reference, false},
-    {"schema", schema, false},   {"version", version, false}, {"serve", serve, false},
+    {"run", run, true},
+    {"check", check, true},
+    {"replay", replay, true},
+    {"explore", explore, false},
+    {"soak", soak, false},
+    {"deaths", deaths, true},
+    {"shrink", shrink, true},
+    {"demo", demo, false},
+    {"reference", reference, false},
+    {"schema", schema, false},
+    {"report", report, true},
+    {"version", version, false},
+    {"mutations", mutations, false},
 };
 
 int main(int argc, char **argv)

@@ -1,51 +1,21 @@
 #include "harness/explore/explore.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "agent/base/mem.h"
 #include "harness/explore/generate.h"
-#include "harness/explore/play.h"
-
-#define WORKERS_MAX 64
-#define NS_PER_SECOND UINT64_C(1000000000)
-
-/* What a worker tells: the seed it takes up, then how that went. Shorter than PIPE_BUF. */
-struct record {
-    uint64_t seed;
-    bool over;
-    struct hns_played played;
-};
-
-struct worker {
-    pid_t pid; /* 0 = none */
-    int pipe;
-    uint64_t seed; /* being played */
-    bool playing;
-};
+#include "harness/explore/pool.h"
 
 struct exploration {
     const struct hns_explore_opts *opts;
     const char *folder;
-    unsigned worker_count;
-    struct worker workers[WORKERS_MAX];
-    uint64_t began_ns, until_ns;
+    uint64_t began_ns;
     uint64_t verdicts[HNS_VERDICTS], events, trace;
+    uint64_t reached[HNS_SOMETIMES_MAX]; /* in how many seeds */
 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
-}
 
 static char *path_of(const char *folder, uint64_t seed, const char *suffix)
 {
@@ -63,53 +33,17 @@ static void keep(const char *folder, uint64_t seed, const char *suffix, const st
     }
 }
 
-/* ---- in a worker ----------------------------------------------------------------------------- */
-
-static void tell(int to, const struct record *record)
+static void play_seed(void *arg, uint64_t seed, struct hns_played *ret_played)
 {
-    if (write(to, record, sizeof *record) != (ssize_t)sizeof *record) {
-        _exit(EXIT_FAILURE); /* nobody listens any more */
+    const struct exploration *all = arg;
+    eca_auto_free char *path = path_of(all->folder, seed, "yaml");
+    eca_auto_buf struct eca_buf text = {0}, why = {0};
+
+    hns_generate(seed, &text);
+    hns_play(eca_buf_view(&text), path, seed, ret_played, &why);
+    if (ret_played->verdict != HNS_FINE) {
+        keep(all->folder, seed, "txt", &why);
     }
-}
-
-static void work(const struct exploration *all, uint64_t seed, int to)
-{
-    uint64_t end = all->opts->from + all->opts->seeds;
-
-    for (; all->until_ns == 0 ? seed < end : now_ns() < all->until_ns; seed += all->worker_count) {
-        eca_auto_free char *path = path_of(all->folder, seed, "yaml");
-        eca_auto_buf struct eca_buf text = {0}, why = {0};
-        struct record record = {.seed = seed};
-
-        hns_play_guard();
-        tell(to, &record);
-        hns_generate(seed, &text);
-        hns_play(eca_buf_view(&text), path, seed, &record.played, &why);
-        if (record.played.verdict != HNS_FINE) {
-            keep(all->folder, seed, "txt", &why);
-        }
-        record.over = true;
-        tell(to, &record);
-    }
-    _exit(EXIT_SUCCESS);
-}
-
-static void start(struct exploration *all, struct worker *worker, uint64_t seed)
-{
-    int ends[2];
-
-    (void)fflush(NULL);
-    if (pipe(ends) < 0 || (worker->pid = fork()) < 0) {
-        perror("harness: a worker cannot be made");
-        exit(EXIT_FAILURE);
-    }
-    if (worker->pid == 0) {
-        (void)close(ends[0]);
-        work(all, seed, ends[1]);
-    }
-    (void)close(ends[1]);
-    worker->pipe = ends[0];
-    worker->playing = false;
 }
 
 /* ---- results --------------------------------------------------------------------------------- */
@@ -136,74 +70,48 @@ static void print_failure(const struct exploration *all, uint64_t seed,
     (void)fflush(out);
 }
 
-static void count(struct exploration *all, uint64_t seed, const struct hns_played *played)
+static bool count(void *arg, uint64_t seed, const struct hns_played *played)
 {
+    struct exploration *all = arg;
+
     /* The same however the seeds were dealt out. */
     all->trace +=
         (played->trace ^ (seed * UINT64_C(0x9E3779B97F4A7C15))) * UINT64_C(0xBF58476D1CE4E5B9);
     all->events += played->events;
     all->verdicts[played->verdict]++;
+    for (unsigned i = 0; i < hns_sometimes_count(); i++) {
+        all->reached[i] += hns_has_reached(&played->reached, i);
+    }
     if (played->verdict != HNS_FINE) {
         print_failure(all, seed, played);
     }
+    return true;
 }
 
-static void ended(struct exploration *all, struct worker *worker)
+/* How many were never reached, where enough seeds were played to tell. */
+static unsigned print_sometimes(const struct exploration *all, uint64_t played)
 {
-    int status = 0;
+    unsigned missing = 0, count = hns_sometimes_count();
+    FILE *out = all->opts->out;
 
-    (void)close(worker->pipe);
-    (void)waitpid(worker->pid, &status, 0);
-    worker->pid = 0;
-    if (worker->playing) { /* it died in the middle: judge that, and go on after it */
-        struct hns_played played;
-
-        hns_played_by_status(status, &played);
-        count(all, worker->seed, &played);
-        start(all, worker, worker->seed + all->worker_count);
-    }
-}
-
-static void listen_to(struct exploration *all, struct worker *worker)
-{
-    struct record record;
-    ssize_t len = read(worker->pipe, &record, sizeof record);
-
-    if (len != (ssize_t)sizeof record) {
-        ended(all, worker);
-        return;
-    }
-    worker->playing = !record.over;
-    worker->seed = record.seed;
-    if (record.over) {
-        count(all, record.seed, &record.played);
-    }
-}
-
-static void wait_for_all(struct exploration *all)
-{
-    for (;;) {
-        struct pollfd fds[WORKERS_MAX];
-        nfds_t open = 0;
-
-        for (unsigned i = 0; i < all->worker_count; i++) {
-            fds[i] = (struct pollfd){.fd = all->workers[i].pid == 0 ? -1 : all->workers[i].pipe,
-                                     .events = POLLIN};
-            open += all->workers[i].pid != 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (all->opts->verbose) {
+            (void)fprintf(out, "%8llu  %s\n", (unsigned long long)all->reached[i],
+                          hns_sometimes_name(i));
         }
-        if (open == 0) {
-            return;
-        }
-        if (poll(fds, all->worker_count, -1) < 0 && errno != EINTR) {
-            perror("harness: poll");
-            exit(EXIT_FAILURE);
-        }
-        for (unsigned i = 0; i < all->worker_count; i++) {
-            if (fds[i].fd >= 0 && fds[i].revents != 0) {
-                listen_to(all, &all->workers[i]);
-            }
+        missing += all->reached[i] == 0;
+    }
+    (void)fprintf(out, "%u of %u rare situations reached\n", count - missing, count);
+    if (played < HNS_SOMETIMES_SEEDS) {
+        return 0;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (all->reached[i] == 0) {
+            (void)fprintf(out, "FAILED   never in %llu seeds: %s\n", (unsigned long long)played,
+                          hns_sometimes_name(i));
         }
     }
+    return missing;
 }
 
 static void print_options(const struct exploration *all)
@@ -217,15 +125,17 @@ static void print_options(const struct exploration *all)
         (void)fprintf(opts->out, "seeds    %llu to %llu\n", (unsigned long long)opts->from,
                       (unsigned long long)(opts->from + opts->seeds - 1));
     }
-    (void)fprintf(opts->out, "workers  %u\nfolder   %s\n", all->worker_count, all->folder);
+    (void)fprintf(opts->out, "workers  %u\nfolder   %s\n", hns_pool_workers(opts->workers),
+                  all->folder);
     (void)fflush(opts->out);
 }
 
 static int finish(const struct exploration *all)
 {
     uint64_t played = 0, fine = all->verdicts[HNS_FINE];
-    double took_s = (double)(now_ns() - all->began_ns) / 1e9;
+    double took_s = (double)(hns_real_ns() - all->began_ns) / 1e9;
     FILE *out = all->opts->out;
+    unsigned missing;
 
     for (int i = 0; i < HNS_VERDICTS; i++) {
         played += all->verdicts[i];
@@ -234,31 +144,42 @@ static int finish(const struct exploration *all)
                           (unsigned long long)all->verdicts[i]);
         }
     }
+    missing = print_sometimes(all, played);
     (void)fprintf(out, "%llu events, %.1f s, %.0f seeds/s, traces %016llx\n",
                   (unsigned long long)all->events, took_s, (double)played / took_s,
                   (unsigned long long)all->trace);
     (void)fprintf(out, "%llu passed, %llu failed\n", (unsigned long long)fine,
-                  (unsigned long long)(played - fine));
+                  (unsigned long long)(played - fine + missing));
     if (all->verdicts[HNS_CRASHED] > 0) {
         return HNS_EXIT_CRASH;
     }
     if (all->verdicts[HNS_WRONG] + all->verdicts[HNS_UNPLAYABLE] > 0) {
         return HNS_EXIT_WRONG;
     }
-    return all->verdicts[HNS_NO_PROGRESS] > 0 ? HNS_EXIT_NO_PROGRESS
-           : fine > 0                         ? EXIT_SUCCESS
-                                              : EXIT_FAILURE;
+    if (all->verdicts[HNS_NO_PROGRESS] > 0) {
+        return HNS_EXIT_NO_PROGRESS;
+    }
+    return fine > 0 && missing == 0 ? EXIT_SUCCESS : HNS_EXIT_UNREACHED;
 }
 
 int hns_explore(const struct hns_explore_opts *opts)
 {
-    struct exploration all = {.opts = opts, .began_ns = now_ns()};
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    struct exploration all = {
+        .opts = opts,
+        .folder = opts->folder == NULL ? HNS_EXPLORE_FOLDER : opts->folder,
+        .began_ns = hns_real_ns(),
+    };
+    struct hns_pool_opts pool = {
+        .from = opts->from,
+        .count = opts->seeds,
+        .until_ns =
+            opts->minutes == 0 ? 0 : all.began_ns + opts->minutes * 60 * UINT64_C(1000000000),
+        .workers = opts->workers,
+        .play = play_seed,
+        .on_played = count,
+        .arg = &all,
+    };
 
-    all.folder = opts->folder == NULL ? HNS_EXPLORE_FOLDER : opts->folder;
-    all.worker_count = opts->workers > 0 ? opts->workers : cpus > 0 ? (unsigned)cpus : 1;
-    all.worker_count = all.worker_count > WORKERS_MAX ? WORKERS_MAX : all.worker_count;
-    all.until_ns = opts->minutes == 0 ? 0 : all.began_ns + opts->minutes * 60 * NS_PER_SECOND;
     if (opts->folder == NULL) {
         (void)mkdir("build", 0777);
     }
@@ -267,9 +188,6 @@ int hns_explore(const struct hns_explore_opts *opts)
         return EXIT_FAILURE;
     }
     print_options(&all);
-    for (unsigned i = 0; i < all.worker_count; i++) {
-        start(&all, &all.workers[i], opts->from + i);
-    }
-    wait_for_all(&all);
+    hns_pool_run(&pool);
     return finish(&all);
 }

@@ -7,9 +7,6 @@
 #include <stdio.h>
 
 #define STREAM UINT64_C(0x6578706c6f7265) /* of the seed; the run itself uses others */
-#define SETTLES_WITHIN "30m"
-/* Every container's pull of every task may take its 5 minutes, one by one (DKR-712). */
-#define SETTLES_AFTER_HANGING_PULLS_WITHIN "150m"
 
 /* ---- dice ------------------------------------------------------------------------------------ */
 
@@ -49,6 +46,8 @@ static const char *const family_names[HNS_FAMILIES] = {
     [HNS_FAM_DEATH] = "agent deaths",
     [HNS_FAM_OPERATOR] = "operators",
     [HNS_FAM_CLOCK] = "clock",
+    [HNS_FAM_UPDATE] = "updates",
+    [HNS_FAM_IMAGES] = "images",
 };
 
 static void draw_options(struct hns_plan *plan)
@@ -69,6 +68,8 @@ static void draw_options(struct hns_plan *plan)
     for (int i = 0; i < HNS_FAMILIES; i++) { /* half of them off, else 1 (light) to 4 (heavy) */
         plan->weight[i] = hns_plan_chance(plan, 50) ? 0 : 1 + (unsigned)hns_plan_below(plan, 4);
     }
+    plan->weight[HNS_FAM_DOCKER] *= 4; /* it has many calls of few moments */
+    plan->weight[HNS_FAM_EVENTS] *= 2;
 }
 
 static void print_options(struct hns_plan *plan, uint64_t seed)
@@ -80,36 +81,12 @@ static void print_options(struct hns_plan *plan, uint64_t seed)
     eca_buf_addf(plan->out, "# latency       %u us + %u us\n", plan->latency_us, plan->jitter_us);
     for (int i = 0; i < HNS_FAMILIES; i++) {
         if (plan->weight[i] > 0) {
-            eca_buf_addf(plan->out, "# %-13s %u of 4\n", family_names[i], plan->weight[i]);
+            eca_buf_addf(plan->out, "# %-13s %u\n", family_names[i], plan->weight[i]);
         }
     }
 }
 
-/* ---- the end --------------------------------------------------------------------------------- */
-
-static void check_settled(struct hns_plan *plan)
-{
-    hns_plan_step(plan, "check: {settled: true, connected: true, agent: running, within: %s}",
-                  plan->pulls_hang ? SETTLES_AFTER_HANGING_PULLS_WITHIN : SETTLES_WITHIN);
-}
-
-static void mend(struct hns_plan *plan)
-{
-    static const char *const steps[] = {
-        "say: everything is mended", "fault.clear:", "docker.up:",          "docker.events: unmute",
-        "docker.events: release",    "disk: ok",     "metadata.tokens: on", "acs.close_at_once: 0",
-        "acs.reading: true",         "acs.accept:",  "acs.resend: 30s",     "tcs.acks: all",
-        "tcs.reading: true",         "tcs.accept:",  "agent.ensure:",
-    };
-
-    for (size_t i = 0; i < ECA_ARRAY_LEN(steps); i++) {
-        hns_plan_step(plan, "%s", steps[i]);
-    }
-    check_settled(plan);
-    hns_plan_step(plan, "http: {path: /v1/tasks, within: 30s}");
-    hns_plan_step(plan, "advance: 1m");
-    check_settled(plan);
-}
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 /* What the best agent cannot help. */
 static void allow(struct hns_plan *plan)
@@ -154,7 +131,7 @@ void hns_generate(uint64_t seed, struct eca_buf *out)
     hns_plan_world(plan);
     eca_buf_add_str(out, "timeline:\n");
     hns_plan_trouble(plan);
-    mend(plan);
+    hns_plan_end(plan);
     allow(plan);
     eca_free(plan);
 }

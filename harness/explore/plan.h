@@ -5,7 +5,7 @@
 #include "harness/sim/rng.h"
 
 /* The inside of the generator, shared by generate.c, plan_world.c and plan_trouble.c. */
-#define HNS_TASKS_MAX 6
+#define HNS_TASKS_MAX 8
 #define HNS_CONTAINERS_MAX 4
 #define HNS_IMAGES 5
 
@@ -23,6 +23,8 @@ enum hns_family {
     HNS_FAM_DEATH,
     HNS_FAM_OPERATOR,
     HNS_FAM_CLOCK,
+    HNS_FAM_UPDATE,
+    HNS_FAM_IMAGES,
     HNS_FAMILIES,
 };
 
@@ -38,6 +40,18 @@ struct hns_plan {
     bool docker_is_down;
     bool pulls_hang;   /* some image's pulls end by their deadline only, one after the other */
     bool forgets_soon; /* stopped tasks are cleaned up while the run lasts */
+    const char *cleanup, *image_interval; /* settings, or NULL */
+    bool updates;                         /* the agent updates itself */
+    bool serial_pulls;                    /* of an old daemon */
+    uint64_t stop_ms;                     /* until a container that ignores SIGTERM is killed */
+    uint64_t image_ms[HNS_IMAGES];        /* a pull with its retries */
+    uint64_t task_ms[HNS_TASKS_MAX];      /* a task's calls to Docker, one after the other */
+};
+
+/* A duration in the words of a scenario. */
+struct hns_takes {
+    const char *text;
+    uint64_t ms;
 };
 
 /* generate.c. One draw in a list of arguments: compilers differ in which they evaluate first. */
@@ -50,6 +64,8 @@ void hns_plan_step(struct hns_plan *plan, const char *fmt, ...)
 
 /* plan_world.c: the member `world`, tasks included. */
 void hns_plan_world(struct hns_plan *plan);
+/* plan_end.c: everything is mended, all must settle, and a new task must do well. */
+void hns_plan_end(struct hns_plan *plan);
 /* plan_trouble.c: steps until everything is mended. */
 void hns_plan_trouble(struct hns_plan *plan);
 

@@ -1,5 +1,7 @@
 #include "harness/explore/plan.h"
 
+#include <string.h>
+
 #include "agent/base/mem.h"
 
 /* Steps before everything is mended: tasks are sent and stopped, and things go wrong. */
@@ -18,6 +20,9 @@ static void send(struct hns_plan *plan)
     if (plan->sent[i]) {
         if (plan->role[i] && hns_plan_chance(plan, 50)) {
             hns_plan_step(plan, "acs.credentials: t%u", i + 1);
+            if (hns_plan_chance(plan, 50)) {
+                hns_plan_step(plan, "credentials.check:");
+            }
         } else if (!plan->stopped[i] && hns_plan_chance(plan, 45)) {
             hns_plan_step(plan, "acs.stop_task: {task: t%u, maybe: true}", i + 1);
             plan->stopped[i] = true;
@@ -44,12 +49,12 @@ static void fault(struct hns_plan *plan, const char *kind, const char *party, co
     static const unsigned statuses[] = {500, 500, 500, 503, 409};
     eca_auto_buf struct eca_buf more = {0};
 
-    if (kind[0] == 'd' && kind[1] == 'e') {
+    if (strncmp(kind, "delay", 5) == 0) {
         eca_buf_addf(&more, ", delay: %s", hns_plan_pick(plan, delays));
     }
-    if (kind[0] == 's' && party[0] != 'd') {
+    if (strcmp(kind, "status") == 0 && strcmp(party, "docker") != 0) {
         eca_buf_addf(&more, ", status: %u", 500 + (unsigned)hns_plan_below(plan, 4));
-    } else if (kind[0] == 's') {
+    } else if (strcmp(kind, "status") == 0) {
         eca_buf_addf(&more, ", status: %u, body: \"it broke\"", hns_plan_pick(plan, statuses));
     }
     if (hns_plan_chance(plan, 50)) {
@@ -65,13 +70,53 @@ static const char *const exchange_kinds[] = {
     "delay", "delay-answer", "hang",     "hang-answer", "refuse",
     "reset", "reset-answer", "cut-body", "garbage",     "status"};
 
+static bool is_all_sent(const struct hns_plan *plan)
+{
+    for (unsigned i = 0; i < plan->task_count; i++) {
+        if (!plan->sent[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Something that leads to a call of this kind. */
+static void provoke(struct hns_plan *plan, const char *call)
+{
+    unsigned i = some_task(plan);
+
+    if (strcmp(call, "list") == 0 || strcmp(call, "version") == 0) {
+        hns_plan_step(plan, "agent.restart:");
+    } else if (strcmp(call, "stop") == 0) {
+        if (plan->sent[i] && !plan->stopped[i]) {
+            plan->stopped[i] = true;
+            hns_plan_step(plan, "acs.stop_task: {task: t%u, maybe: true}", i + 1);
+        }
+    } else {
+        send(plan);
+    }
+}
+
 static void docker_call(struct hns_plan *plan)
 {
-    static const char *const calls[] = {"create", "start", "stop",    "inspect",
-                                        "remove", "list",  "version", "stats"};
+    static const char *const calls[] = {"create", "start",  "stop", "stop",    "inspect",
+                                        "stop",   "remove", "list", "version", "stats"};
     const char *kind = hns_plan_pick(plan, exchange_kinds);
+    const char *call = hns_plan_pick(plan, calls);
 
-    fault(plan, kind, "docker", hns_plan_pick(plan, calls));
+    if (hns_plan_chance(plan, 10)) { /* no stop works, until nothing is left but a kill (FB-06) */
+        hns_plan_step(plan, "fault: {kind: status, party: docker, what: stop, status: 500}");
+        provoke(plan, "stop");
+        hns_plan_step(plan, "advance: %us", 10 + 30 * (unsigned)hns_plan_below(plan, 4));
+        return;
+    }
+    if (is_all_sent(plan)) {
+        call = strcmp(call, "create") == 0 || strcmp(call, "start") == 0 ? "stop" : call;
+    }
+    fault(plan, kind, "docker", call);
+    if (hns_plan_chance(plan, 70)) {
+        provoke(plan, call);
+    }
 }
 
 static void pull(struct hns_plan *plan)
@@ -157,8 +202,17 @@ static void acs(struct hns_plan *plan)
     static const char *const messages[] = {"PayloadMessage", "AckRequest",
                                            "IAMRoleCredentialsMessage", "HeartbeatMessage"};
 
-    if (hns_plan_chance(plan, 60)) {
+    if (hns_plan_chance(plan, 55)) {
         hns_plan_step(plan, "%s", hns_plan_pick(plan, steps));
+    } else if (hns_plan_chance(plan, 15)) { /* away for longer than silence is borne (ACS-231) */
+        hns_plan_step(plan, "acs.refuse: {status: 503}");
+        hns_plan_step(plan, "acs.cut:");
+        hns_plan_step(plan, "advance: 10m");
+        hns_plan_step(plan, "acs.accept:");
+    } else if (hns_plan_chance(plan, 20)) { /* an answer that is wrong for a while */
+        hns_plan_step(plan, "say: ACS moves");
+        hns_plan_step(plan, "ecs.endpoint: \"https://gone.us-west-2.amazonaws.com/\"");
+        hns_plan_step(plan, "acs.cut:");
     } else {
         const char *kind = hns_plan_pick(plan, kinds);
 
@@ -257,8 +311,43 @@ static void operators(struct hns_plan *plan)
 static void clock_step(struct hns_plan *plan)
 {
     static const char *const steps[] = {"1h", "-1h", "4m", "-4m", "26h"};
+    const char *by = hns_plan_pick(plan, steps);
 
-    hns_plan_step(plan, "clock.step: \"%s\"", hns_plan_pick(plan, steps));
+    /* The wait of the clean-up is over after that; what ECS sends again then is new to any agent.
+     */
+    if (plan->weight[HNS_FAM_ACS] > 0 && strcmp(by, "26h") == 0) {
+        by = "1h";
+    }
+    plan->forgets_soon = plan->forgets_soon || strcmp(by, "26h") == 0;
+    hns_plan_step(plan, "clock.step: \"%s\"", by);
+}
+
+static void update(struct hns_plan *plan)
+{
+    if (hns_plan_chance(plan, 60)) {
+        hns_plan_step(plan, "acs.stage_update: agent.tar");
+    } else {
+        hns_plan_step(plan, "acs.perform_update:");
+    }
+}
+
+/* The image of a name changes, an operator makes room, removals fail. */
+static void images(struct hns_plan *plan)
+{
+    unsigned number = (unsigned)hns_plan_below(plan, HNS_IMAGES);
+
+    switch (hns_plan_below(plan, 3)) {
+    case 0:
+        hns_plan_step(plan, "docker.image: {image: image%u, id: \"sha256:%064llx\"}", number,
+                      (unsigned long long)hns_plan_below(plan, 1000000));
+        break;
+    case 1:
+        hns_plan_step(plan, "docker.remove_image: {image: image%u, maybe: true}", number);
+        break;
+    default:
+        fault(plan, hns_plan_pick(plan, exchange_kinds), "docker", "image-remove");
+        break;
+    }
 }
 
 static void clear(struct hns_plan *plan)
@@ -282,6 +371,8 @@ static trouble_fn *const troubles[HNS_FAMILIES] = {
     [HNS_FAM_DEATH] = death,
     [HNS_FAM_OPERATOR] = operators,
     [HNS_FAM_CLOCK] = clock_step,
+    [HNS_FAM_UPDATE] = update,
+    [HNS_FAM_IMAGES] = images,
 };
 
 static void one(struct hns_plan *plan)

@@ -7,7 +7,8 @@
 static void agent(struct hns_plan *plan)
 {
     static const char *const cleanup[] = {"1m", "2m", "10m"};
-    static const char *const stop[] = {"1s", "5s", "30s", "2m"};
+    static const struct hns_takes stop[] = {
+        {"1s", 1000}, {"5s", 5000}, {"30s", 30000}, {"2m", 120000}};
     static const char *const image_interval[] = {"10m", "30m"};
     struct eca_buf *out = plan->out;
 
@@ -15,17 +16,27 @@ static void agent(struct hns_plan *plan)
     /* A payload that ECS sends again after the clean-up is a new task to any agent. */
     if (hns_plan_chance(plan, 50) && plan->weight[HNS_FAM_ACS] == 0) {
         plan->forgets_soon = true;
-        eca_buf_addf(out, "    ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION: %s\n",
-                     hns_plan_pick(plan, cleanup));
+        plan->cleanup = hns_plan_pick(plan, cleanup);
+        eca_buf_addf(out, "    ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION: %s\n", plan->cleanup);
     }
+    plan->stop_ms = 30000;
     if (hns_plan_chance(plan, 50)) {
-        eca_buf_addf(out, "    ECS_CONTAINER_STOP_TIMEOUT: %s\n", hns_plan_pick(plan, stop));
+        const struct hns_takes *takes = &hns_plan_pick(plan, stop);
+
+        plan->stop_ms = takes->ms;
+        eca_buf_addf(out, "    ECS_CONTAINER_STOP_TIMEOUT: %s\n", takes->text);
     }
     if (hns_plan_chance(plan, 40)) {
+        plan->image_interval = hns_plan_pick(plan, image_interval);
         eca_buf_addf(out,
                      "    ECS_IMAGE_CLEANUP_INTERVAL: %s\n"
                      "    ECS_IMAGE_MINIMUM_CLEANUP_AGE: 1m\n",
-                     hns_plan_pick(plan, image_interval));
+                     plan->image_interval);
+    }
+    if (plan->weight[HNS_FAM_UPDATE] > 0) {
+        eca_buf_add_str(out, "    ECS_UPDATES_ENABLED: \"true\"\n"
+                             "    ECS_UPDATE_DOWNLOAD_DIR: \"${data.dir}\"\n"
+                             "    HTTP_PROXY: \"${updates.proxy}\"\n");
     }
     if (hns_plan_chance(plan, 30)) {
         eca_buf_add_str(out, "    ECS_DISABLE_METRICS: \"true\"\n");
@@ -34,17 +45,22 @@ static void agent(struct hns_plan *plan)
 
 static void image(struct hns_plan *plan, unsigned number)
 {
-    static const char *const takes[] = {"0s", "200ms", "3s", "45s"};
+    static const struct hns_takes takes[] = {
+        {"0s", 0}, {"200ms", 200}, {"3s", 3000}, {"45s", 45000}};
     struct eca_buf *out = plan->out;
+    const struct hns_takes *pull = &hns_plan_pick(plan, takes);
 
-    eca_buf_addf(out, "      image%u: {pull_takes: %s", number, hns_plan_pick(plan, takes));
+    plan->image_ms[number] = pull->ms;
+    eca_buf_addf(out, "      image%u: {pull_takes: %s", number, pull->text);
     if (hns_plan_chance(plan, 20)) {
         eca_buf_add_str(out, ", present: true");
     }
     if (hns_plan_chance(plan, 15)) {
+        plan->image_ms[number] = 5 * (pull->ms + 6000);
         eca_buf_addf(out, ", pull_error: \"registry is busy\", pull_error_times: %u",
                      1 + (unsigned)hns_plan_below(plan, 6));
     } else if (hns_plan_chance(plan, 5)) {
+        plan->image_ms[number] = 5 * (pull->ms + 6000);
         eca_buf_add_str(out, ", pull_error: \"manifest unknown\"");
     } else if (plan->weight[HNS_FAM_PULL] > 1 && hns_plan_chance(plan, 10)) {
         plan->pulls_hang = true;
@@ -83,14 +99,19 @@ static void docker(struct hns_plan *plan)
     for (unsigned i = 0; i < ECA_ARRAY_LEN(images); i++) {
         image(plan, i);
     }
+    eca_buf_add_str(plan->out, "      probe: {pull_takes: 0s, present: true}\n");
+    /* One pull at a time before 1.11.1 (FB-29.5). */
+    plan->serial_pulls = versions_of == versions[2] || versions_of == versions[3];
 }
 
 static void behaviour(struct hns_plan *plan, unsigned task, unsigned container)
 {
     static const char *const exits[] = {"0s", "20ms", "2s", "30s", "4m"};
-    static const char *const takes[] = {"100ms", "2s", "20s"};
-    static const char *const term[] = {"100ms", "1s", "10s", "50s"};
+    static const struct hns_takes takes[] = {{"100ms", 100}, {"2s", 2000}, {"20s", 20000}};
+    static const struct hns_takes term[] = {
+        {"100ms", 100}, {"1s", 1000}, {"10s", 10000}, {"50s", 50000}};
     struct eca_buf *out = plan->out;
+    const struct hns_takes *one;
 
     eca_buf_addf(out, "      - {container: t%u/c%u", task, container);
     if (hns_plan_chance(plan, 25)) {
@@ -98,18 +119,25 @@ static void behaviour(struct hns_plan *plan, unsigned task, unsigned container)
         eca_buf_addf(out, ", exit_code: %u", (unsigned)hns_plan_below(plan, 3));
     }
     if (hns_plan_chance(plan, 20)) {
-        eca_buf_addf(out, ", create_takes: %s", hns_plan_pick(plan, takes));
+        one = &hns_plan_pick(plan, takes);
+        plan->task_ms[task - 1] += one->ms;
+        eca_buf_addf(out, ", create_takes: %s", one->text);
     }
     if (hns_plan_chance(plan, 20)) {
-        eca_buf_addf(out, ", start_takes: %s", hns_plan_pick(plan, takes));
+        one = &hns_plan_pick(plan, takes);
+        plan->task_ms[task - 1] += one->ms;
+        eca_buf_addf(out, ", start_takes: %s", one->text);
     }
     if (hns_plan_chance(plan, 5)) {
         eca_buf_add_str(out, ", start_error: no such file");
     }
     if (hns_plan_chance(plan, 15)) {
+        plan->task_ms[task - 1] += plan->stop_ms;
         eca_buf_add_str(out, ", ignores_term: true");
     } else if (hns_plan_chance(plan, 30)) {
-        eca_buf_addf(out, ", term_takes: %s", hns_plan_pick(plan, term));
+        one = &hns_plan_pick(plan, term);
+        plan->task_ms[task - 1] += one->ms < plan->stop_ms ? one->ms : plan->stop_ms;
+        eca_buf_addf(out, ", term_takes: %s", one->text);
         eca_buf_addf(out, ", term_code: %u", (unsigned)hns_plan_below(plan, 3));
     }
     eca_buf_add_str(out, "}\n");
@@ -118,9 +146,10 @@ static void behaviour(struct hns_plan *plan, unsigned task, unsigned container)
 static void container(struct hns_plan *plan, unsigned task, unsigned number, bool essential)
 {
     struct eca_buf *out = plan->out;
+    unsigned image = (unsigned)hns_plan_below(plan, HNS_IMAGES);
 
-    eca_buf_addf(out, "        - {name: c%u, image: image%u, command: [run]", number,
-                 (unsigned)hns_plan_below(plan, HNS_IMAGES));
+    plan->task_ms[task - 1] += plan->image_ms[image];
+    eca_buf_addf(out, "        - {name: c%u, image: image%u, command: [run]", number, image);
     if (!essential) {
         eca_buf_add_str(out, ", essential: false");
     }
@@ -153,6 +182,10 @@ static void tasks(struct hns_plan *plan)
             container(plan, i + 1, j, j == essential || hns_plan_chance(plan, 60));
         }
     }
+    eca_buf_add_str(plan->out, "    probe:\n      roleCredentials: true\n      containers:\n"
+                               "        - {name: c1, image: probe, command: [run]}\n"
+                               "    late:\n      containers:\n"
+                               "        - {name: c1, image: probe, command: [run]}\n");
 }
 
 void hns_plan_world(struct hns_plan *plan)
@@ -175,4 +208,7 @@ void hns_plan_world(struct hns_plan *plan)
         eca_buf_addf(out, "  acs: {resend: %s}\n", hns_plan_pick(plan, resend));
     }
     tasks(plan);
+    if (plan->weight[HNS_FAM_UPDATE] > 0) {
+        eca_buf_add_str(out, "  updates:\n    agent.tar: {content: the next agent, takes: 2s}\n");
+    }
 }

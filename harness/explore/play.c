@@ -63,7 +63,7 @@ void hns_failure_kind(const char *text, char ret_kind[HNS_KIND_BYTES])
 /* Patience would not help, or it might: the words are those of director.c and settled.c. */
 static enum hns_verdict judge(const char *kind)
 {
-    static const char *const wrong[] = {" is broken, noticed by", "without a cause", "FB-INV.",
+    static const char *const wrong[] = {" is broken", "without a cause", "FB-INV.",
                                         "this must never happen", "the agent ended"};
 
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -80,15 +80,20 @@ static void play_scenario(const struct hns_scenario *scenario, uint64_t seed,
                           struct hns_played *ret_played, struct eca_buf *ret_text)
 {
     struct hns_result result = {0};
+    struct hns_sometimes *sometimes = hns_sometimes_new();
     struct hns_run_opts opts = {
         .scenario = scenario,
         .mode = HNS_SIM,
         .open_stage = hns_sim_open,
         .seed = seed,
         .command = "build/harness run",
+        .watch = hns_sometimes_event,
+        .watch_arg = sometimes,
     };
 
     hns_run_scenario(&opts, &result);
+    ret_played->reached = hns_sometimes_reached(sometimes);
+    hns_sometimes_free(sometimes);
     ret_played->events = result.events;
     result.hash[16] = '\0';
     ret_played->trace = strtoull(result.hash, NULL, 16);

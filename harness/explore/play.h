@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "agent/base/buf.h"
+#include "harness/explore/sometimes.h"
 
 /* One generated or edited scenario, played in simulation and judged. */
 enum hns_verdict {
@@ -25,6 +26,7 @@ struct hns_played {
     char kind[HNS_KIND_BYTES];
     uint64_t trace; /* the beginning of the trace's hash */
     uint64_t events;
+    struct hns_reached reached; /* rare situations */
 };
 
 /* In this process. The whole explanation goes to ret_text (NULL ok). */

@@ -5,46 +5,119 @@
 #include <string.h>
 
 #include "agent/base/mem.h"
+#include "harness/explore/pool.h"
 #include "harness/scenario/doc.h"
 
-#define MENDED "everything is mended"
+#define MENDED "everything is mended" /* the steps from here ... */
+#define JUDGED "\n  - check:"         /* ... to here stay */
+
+#define NEVER "\nnever:\n" /* what it says would be another failure */
+
+/* A candidate is the text with [from, to) replaced. */
+struct cut {
+    size_t from, to;
+    const char *instead;
+};
 
 struct shrinking {
     struct eca_buf *text;
-    hns_try_fn *try_it;
-    void *arg;
+    const struct hns_shrink_opts *opts;
     struct hns_played goal;
+    struct cut *cuts;
+    size_t cut_count, cut_cap;
+    size_t best; /* the first cut that fails as the whole; SIZE_MAX = none */
+    unsigned long runs;
 };
 
-/* Is the text without [from, to) as bad as before? Then it is the text from now on. */
-static bool leave_out(struct shrinking *job, size_t from, size_t to)
-{
-    eca_auto_buf struct eca_buf candidate = {0};
-    struct hns_played played;
+/* ---- trying ---------------------------------------------------------------------------------- */
 
-    eca_buf_add(&candidate, job->text->at, from);
-    eca_buf_add(&candidate, job->text->at + to, job->text->len - to);
-    job->try_it(job->arg, eca_buf_view(&candidate), &played);
-    if (played.verdict != job->goal.verdict || strcmp(played.kind, job->goal.kind) != 0) {
+static void apply(const struct eca_buf *text, const struct cut *cut, struct eca_buf *out)
+{
+    eca_buf_add(out, text->at, cut->from);
+    eca_buf_add_str(out, cut->instead);
+    eca_buf_add(out, text->at + cut->to, text->len - cut->to);
+}
+
+static void play_cut(void *arg, uint64_t number, struct hns_played *ret_played)
+{
+    const struct shrinking *job = arg;
+    eca_auto_buf struct eca_buf candidate = {0};
+
+    apply(job->text, &job->cuts[number], &candidate);
+    job->opts->try_it(job->opts->arg, eca_buf_view(&candidate), ret_played);
+}
+
+static bool on_played(void *arg, uint64_t number, const struct hns_played *played)
+{
+    struct shrinking *job = arg;
+    bool fails = played->verdict == job->goal.verdict && strcmp(played->kind, job->goal.kind) == 0;
+
+    job->runs++;
+    if (fails && number < job->best) {
+        job->best = (size_t)number;
+    }
+    return !fails;
+}
+
+/* The first of the cuts, from number `first` on, that leaves the failure; it becomes the text. */
+static bool try_cuts(struct shrinking *job, size_t first)
+{
+    struct hns_pool_opts pool = {.from = first,
+                                 .count = job->cut_count - first,
+                                 .workers = job->opts->workers,
+                                 .play = play_cut,
+                                 .on_played = on_played,
+                                 .arg = job};
+    eca_auto_buf struct eca_buf shorter = {0};
+
+    job->best = SIZE_MAX;
+    if (first < job->cut_count) {
+        hns_pool_run(&pool);
+    }
+    if (job->best == SIZE_MAX) {
         return false;
     }
+    apply(job->text, &job->cuts[job->best], &shorter);
     eca_buf_reset(job->text);
-    eca_buf_add_view(job->text, eca_buf_view(&candidate));
+    eca_buf_add_view(job->text, eca_buf_view(&shorter));
     return true;
 }
 
-/* Where what must stay begins. */
-static size_t limit(const struct shrinking *job)
+static void add_cut(struct shrinking *job, size_t from, size_t to, const char *instead)
 {
-    size_t at = eca_view_find(eca_buf_view(job->text), MENDED, 0);
+    size_t never = eca_view_find(eca_buf_view(job->text), NEVER, 0);
+    size_t mended = eca_view_find(eca_buf_view(job->text), MENDED, 0);
+    size_t judged =
+        mended == SIZE_MAX ? SIZE_MAX : eca_view_find(eca_buf_view(job->text), JUDGED, mended);
 
-    if (at == SIZE_MAX) {
-        return job->text->len;
+    if (to <= from || (never != SIZE_MAX && to > never + 1) ||
+        (mended != SIZE_MAX && to > mended && from < judged)) {
+        return;
     }
-    while (at > 0 && job->text->at[at - 1] != '\n') {
-        at--;
+    if (job->cut_count == job->cut_cap) {
+        job->cut_cap = job->cut_cap == 0 ? 64 : 2 * job->cut_cap;
+        job->cuts = eca_xrealloc_array(job->cuts, job->cut_cap, sizeof(*job->cuts));
     }
-    return at;
+    job->cuts[job->cut_count++] = (struct cut){from, to, instead};
+}
+
+typedef void find_fn(struct shrinking *job, size_t size);
+
+/* One kind of cut until none of it is left; a cut that went well is followed by those after it. */
+static bool pass(struct shrinking *job, find_fn *find, size_t size)
+{
+    bool progress = false;
+    size_t first = 0;
+
+    for (;;) {
+        job->cut_count = 0;
+        find(job, size);
+        if (!try_cuts(job, first)) {
+            return progress;
+        }
+        progress = true;
+        first = job->best;
+    }
 }
 
 /* ---- lines ----------------------------------------------------------------------------------- */
@@ -77,24 +150,21 @@ static size_t block_end(const struct eca_buf *text, size_t at)
     return end;
 }
 
-/* Runs of `count` blocks at a time. */
-static bool drop_blocks(struct shrinking *job, size_t count)
+/* Runs of `size` blocks; single ones at every depth. */
+static void find_blocks(struct shrinking *job, size_t size)
 {
-    bool progress = false;
+    for (size_t at = 0; at < job->text->len;) {
+        size_t end = at, own = indent(job->text, at);
 
-    for (size_t at = 0; at < limit(job);) {
-        size_t end = at;
-
-        for (size_t i = 0; i < count && end < limit(job); i++) {
+        for (size_t i = 0; i < size && end < job->text->len && indent(job->text, end) >= own; i++) {
             end = block_end(job->text, end);
         }
-        if (end <= limit(job) && leave_out(job, at, end)) {
-            progress = true;
-        } else {
-            at = line_end(job->text, at);
-        }
+        add_cut(job, at, end, "");
+        /* Into a block that is more than a line; else on to the next run. */
+        at = size == 1 || block_end(job->text, at) > line_end(job->text, at)
+                 ? line_end(job->text, at)
+                 : end;
     }
-    return progress;
 }
 
 /* ---- members of {...} ------------------------------------------------------------------------ */
@@ -120,12 +190,12 @@ static size_t member_end(const struct eca_buf *text, size_t at)
     return at;
 }
 
-static bool drop_members(struct shrinking *job)
+static void find_members(struct shrinking *job, size_t size)
 {
-    bool progress = false;
+    const char *text = job->text->at;
 
-    for (size_t at = 0; at < limit(job); at++) {
-        const char *text = job->text->at;
+    (void)size;
+    for (size_t at = 0; at < job->text->len; at++) {
         bool first = text[at] == '{' || text[at] == '[';
         size_t end;
 
@@ -137,32 +207,89 @@ static bool drop_members(struct shrinking *job)
             end += text[end + 1] == ' ' ? 2 : 1;
         }
         /* The first member leaves its bracket, another one takes its comma along. */
-        if (end > at + 1 && end <= limit(job) && leave_out(job, first ? at + 1 : at, end)) {
-            progress = true;
-            at -= at > 0 ? 1 : 0;
+        if (end > at + 1) {
+            add_cut(job, first ? at + 1 : at, end, "");
         }
     }
-    return progress;
 }
 
-bool hns_shrink(struct eca_buf *text, hns_try_fn *try_it, void *arg, struct hns_played *ret_played)
+/* ---- times ----------------------------------------------------------------------------------- */
+
+/* "advance: 48213ms": the shortest round time that does. */
+static void find_times(struct shrinking *job, size_t size)
 {
-    static const size_t runs[] = {32, 16, 8, 4, 2, 1};
-    struct shrinking job = {text, try_it, arg, {0}};
+    static const char word[] = "- advance: ";
+    static const struct {
+        const char *text;
+        unsigned long long ms;
+    } round[] = {{"100ms", 100}, {"1s", 1000}, {"10s", 10000}, {"1m", 60000}, {"10m", 600000}};
+
+    (void)size;
+    for (size_t at = 0; (at = eca_view_find(eca_buf_view(job->text), word, at)) != SIZE_MAX;) {
+        size_t from = at + sizeof(word) - 1;
+        char *unit = NULL;
+        unsigned long long ms = strtoull(job->text->at + from, &unit, 10);
+
+        at = from;
+        if (strncmp(unit, "ms\n", 3) != 0) {
+            continue;
+        }
+        for (size_t i = 0; i < ECA_ARRAY_LEN(round) && round[i].ms < ms; i++) {
+            add_cut(job, from, (size_t)(unit - job->text->at) + 2, round[i].text);
+        }
+    }
+}
+
+/* ---- all together ---------------------------------------------------------------------------- */
+
+static void play_whole(void *arg, uint64_t number, struct hns_played *ret_played)
+{
+    const struct shrinking *job = arg;
+
+    (void)number;
+    job->opts->try_it(job->opts->arg, eca_buf_view(job->text), ret_played);
+}
+
+static bool on_whole(void *arg, uint64_t number, const struct hns_played *played)
+{
+    (void)number;
+    ((struct shrinking *)arg)->goal = *played;
+    return true;
+}
+
+static size_t count_lines(const struct eca_buf *text)
+{
+    size_t count = 0;
+
+    for (size_t at = 0; at < text->len; at = line_end(text, at)) {
+        count++;
+    }
+    return count;
+}
+
+bool hns_shrink(struct eca_buf *text, const struct hns_shrink_opts *opts,
+                struct hns_played *ret_played, unsigned long *ret_runs)
+{
+    struct shrinking job = {.text = text, .opts = opts};
+    struct hns_pool_opts whole = {
+        .count = 1, .workers = 1, .play = play_whole, .on_played = on_whole, .arg = &job};
     bool progress = true;
 
-    try_it(arg, eca_buf_view(text), &job.goal);
+    hns_pool_run(&whole);
     *ret_played = job.goal;
     if (job.goal.verdict == HNS_FINE || job.goal.verdict == HNS_UNPLAYABLE) {
         return false;
     }
     while (progress) {
         progress = false;
-        for (size_t i = 0; i < ECA_ARRAY_LEN(runs); i++) {
-            progress = drop_blocks(&job, runs[i]) || progress;
+        for (size_t size = count_lines(text) / 2; size > 0; size /= 2) {
+            progress = pass(&job, find_blocks, size) || progress;
         }
-        progress = drop_members(&job) || progress;
+        progress = pass(&job, find_members, 0) || progress;
     }
+    (void)pass(&job, find_times, 0);
+    eca_free(job.cuts);
+    *ret_runs = job.runs;
     return true;
 }
 
@@ -171,25 +298,26 @@ bool hns_shrink(struct eca_buf *text, hns_try_fn *try_it, void *arg, struct hns_
 struct trial {
     const char *path;
     uint64_t seed;
-    unsigned long runs;
 };
 
-static void try_in_child(void *arg, struct eca_view text, struct hns_played *ret_played)
+static void try_text(void *arg, struct eca_view text, struct hns_played *ret_played)
 {
-    struct trial *trial = arg;
+    const struct trial *trial = arg;
 
-    trial->runs++;
-    hns_play_apart(text, trial->path, trial->seed, ret_played);
+    hns_play(text, trial->path, trial->seed, ret_played, NULL);
 }
 
-int hns_shrink_file(const char *path, uint64_t seed)
+int hns_shrink_file(const char *path, uint64_t seed, unsigned workers)
 {
     size_t stem = strlen(path);
     eca_auto_buf struct eca_buf text = {0};
-    struct trial trial = {path, seed, 0};
+    struct trial trial = {path, seed};
+    struct hns_shrink_opts opts = {.try_it = try_text, .arg = &trial, .workers = workers};
+    uint64_t began_ns = hns_real_ns();
     struct hns_played played;
     struct eca_err err = {0};
     eca_auto_free char *to = NULL;
+    unsigned long runs = 0;
     size_t before;
     FILE *file;
 
@@ -198,7 +326,7 @@ int hns_shrink_file(const char *path, uint64_t seed)
         return EXIT_FAILURE;
     }
     before = text.len;
-    if (!hns_shrink(&text, try_in_child, &trial, &played)) {
+    if (!hns_shrink(&text, &opts, &played, &runs)) {
         (void)fprintf(stderr, "%s: with seed %llu there is nothing to shrink: %s\n", path,
                       (unsigned long long)seed, hns_verdict_name(played.verdict));
         return EXIT_FAILURE;
@@ -210,8 +338,9 @@ int hns_shrink_file(const char *path, uint64_t seed)
         perror(to);
         return EXIT_FAILURE;
     }
-    (void)printf("%s: %s\n%zu bytes of %zu after %lu runs: build/harness run -v --seed %llu %s\n",
-                 hns_verdict_name(played.verdict), played.kind, text.len, before, trial.runs,
-                 (unsigned long long)seed, to);
+    (void)printf("%s: %s\n%zu bytes of %zu after %lu runs in %.1f s: build/harness run -v --seed "
+                 "%llu %s\n",
+                 hns_verdict_name(played.verdict), played.kind, text.len, before, runs,
+                 (double)(hns_real_ns() - began_ns) / 1e9, (unsigned long long)seed, to);
     return EXIT_SUCCESS;
 }

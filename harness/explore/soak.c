@@ -5,8 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "harness/report/html.h"
-#include "harness/report/trace_file.h"
+#include "harness/report/files.h"
 #include "harness/scenario/run.h"
 #include "harness/sim/sim.h"
 
@@ -62,11 +61,9 @@ static void on_event(void *arg, const struct fake_event *event)
     if (event->lane == FAKE_LANE_AGENT && strcmp(event->name, "resources") == 0) {
         print_mark(soak, event);
     }
-    if (soak->opts->trace != NULL) {
-        report_trace_event(soak->opts->trace, event);
-    }
-    if (soak->opts->html != NULL && is_for_page(event)) {
-        report_html_event(soak->opts->html, event);
+    report_files_event(&(struct report_files){.trace = soak->opts->trace}, event);
+    if (is_for_page(event)) {
+        report_files_event(&(struct report_files){.html = soak->opts->html}, event);
     }
 }
 
@@ -96,19 +93,13 @@ static int play(struct soak *soak, const struct hns_scenario *scenario)
         .watch = on_event,
         .watch_arg = soak,
     };
+    const struct report_files files = {soak->opts->trace, soak->opts->html};
     bool passed;
 
-    if (soak->opts->trace != NULL) {
-        report_trace_run(soak->opts->trace, scenario->name);
-    }
-    if (soak->opts->html != NULL) {
-        report_html_run(soak->opts->html, scenario->name);
-    }
+    report_files_run(&files, scenario->name);
     hns_run_scenario(&opts, &result);
     passed = result.outcome == HNS_PASSED;
-    if (soak->opts->html != NULL) {
-        report_html_result(soak->opts->html, passed ? NULL : eca_buf_str(&result.text));
-    }
+    report_files_result(&files, passed ? "passed" : "failed", eca_buf_str(&result.text));
     (void)fprintf(soak->opts->out, "%s%s%zu events, %.0f s of virtual time in %.1f s: %.0f times\n",
                   passed ? "" : eca_buf_str(&result.text), passed ? "" : "\n", result.events,
                   (double)result.virtual_ns / 1e9, (double)result.real_ns / 1e9,
