@@ -34,6 +34,25 @@ def deaths(trace):
     return found
 
 
+def linear(folder, name):
+    """The agent's processor time for n and for 2n, and how many times as much that is."""
+    least = {}
+    for path in folder.glob(f"linear.{name}.*"):
+        begun = {}
+        for e in events(path):
+            if e["event"] == "resources":
+                mark, n = e["fields"]["mark"].split("-")
+                if mark == "before":
+                    begun[n] = e["fields"]["cpuMs"]
+                else:
+                    spent = e["fields"]["cpuMs"] - begun[n]
+                    least[int(n)] = min(spent, least.get(int(n), spent))
+    once, twice = sorted(least)
+    assert twice == 2 * once
+    return {f"cpu_ms_for_{once}": least[once], f"cpu_ms_for_{twice}": least[twice],
+            "times": round(least[twice] / max(least[once], 1), 2)}
+
+
 def main(folder):
     tasks = events(folder / "tasks")
     marks = {e["fields"]["mark"]: e for e in tasks if e["event"] == "resources"}
@@ -56,6 +75,12 @@ def main(folder):
         "threads": held("tasks-1000", "threads"),
         "cpu_with_1000_stats_streams_ms_per_s": stats_ms / 10,
         "restart_with_1000_tasks_to_acs_connected_ms": round(connects(tasks)[-1], 1),
+        "linear": {
+            "tasks_in_one_payload": linear(folder, "burst"),
+            "tasks_of_ten_containers_in_a_chain": linear(folder, "chain"),
+            "restarts_of_one_flapping_container": linear(folder, "flapping"),
+            "stops_in_one_payload": linear(folder, "stops"),
+        },
         "death_to_stopped_submitted_median_ms": round(statistics.median(ends), 2),
         "simulated_times_real_time": round(virtual / real) if real else None,
     }, indent=2))

@@ -9,5 +9,12 @@ for name in start tasks death; do
     build/harness run --live "${agent[@]}" --trace "$work/$name" "tests/bench/$name.yaml" >"$work/words" ||
         { cat "$work/words" >&2; exit 1; }
 done
+# The cost of n and of twice as much; the least of three measurements counts.
+for name in burst chain flapping stops; do
+    for take in 1 2 3; do
+        build/harness run --live "${agent[@]}" --trace "$work/linear.$name.$take" "tests/bench/linear/$name.yaml" \
+            >"$work/words" || { cat "$work/words" >&2; exit 1; }
+    done
+done
 build/harness run --json "$work/simulated" scenarios >"$work/words" || { cat "$work/words" >&2; exit 1; }
 exec python3 ci/bench.py "$work"

@@ -135,9 +135,11 @@ static void came_back(struct step *step, struct eca_container *container)
 
     if (task->desired != ECA_STATUS_STOPPED && task->known != ECA_STATUS_STOPPED) {
         if (run->came_back_stopped) {
+            if (!run->left_running) { /* once, however often it flaps */
+                step_log(step, container, ECA_LOG_WARN,
+                         "Container that we thought was stopped came back again; left alone");
+            }
             run->left_running = true;
-            step_log(step, container, ECA_LOG_WARN,
-                     "Container that we thought was stopped came back again; left alone");
             return;
         }
         run->came_back_stopped = true;
