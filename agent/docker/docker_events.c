@@ -49,6 +49,10 @@ static int read_event(eca_json root, struct told *told, struct eca_err *err)
     eca_json actor = NULL, attributes = NULL;
 
     *told = (struct told){0};
+    if (eca_json_type(root) != ECA_JSON_OBJECT) {
+        return eca_err_set(err, ECA_E_INVALID, "want object, have %s",
+                           eca_json_type_name(eca_json_type(root)));
+    }
     if (docker_read_str(root, "", "Type", &told->type, err) < 0 ||
         docker_read_str(root, "", "Action", &told->action, err) < 0 ||
         docker_read_str(root, "", "status", &told->status, err) < 0 ||
@@ -188,9 +192,13 @@ static void on_broken(void *arg)
 static void on_end(void *arg, const struct eca_http_end *end)
 {
     struct eca_events *events = arg;
+    eca_auto_buf struct eca_buf sentence = {0};
 
     events->call = NULL;
     eca_deferred_cancel(&events->broken);
+    if (docker_outcome(end, events->status) == ECA_OUTCOME_BAD_ANSWER) {
+        docker_not_understood(events->docker, "events", &end->err, &sentence);
+    }
     if (events->status != 200) {
         ECA_LOG_AT(events->told ? ECA_LOG_DEBUG : ECA_LOG_ERROR, events->docker->opts.log, module,
                    ECA_NO_KV, "Could not connect to docker daemon: event stream: status %d %s",

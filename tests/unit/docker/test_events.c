@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/mem.h"
 #include "agent/docker/docker.h"
 #include "tests/unit/support/manual_clock.h"
 #include "tests/unit/support/script_http.h"
@@ -202,6 +203,103 @@ START_TEST(broken_stream_is_not_asked_in_a_loop)
 }
 END_TEST
 
+/* DKR-822: a daemon that will close the connection has a stream as good as any. DKR-832: no limit
+ * of silence. */
+START_TEST(stream_of_a_closing_connection_is_read)
+{
+    script_http_expect(
+        http, (struct script_answer){.status = 200,
+                                     .headers = {{"connection", "close"}},
+                                     .body = "{\"status\":\"start\",\"id\":\"a\",\"time\":5}",
+                                     .hold = true});
+    subscribe();
+    ck_assert(script_http_request(http, 0)->endless);
+    ck_assert_uint_eq(script_http_request(http, 0)->total_ms, 0);
+    ck_assert_uint_eq(script_http_request(http, 0)->idle_ms, 0);
+    manual_clock_advance_ms(&wheel, 24 * 3600 * 1000);
+    script_http_push(http, 0, eca_view_str("{\"status\":\"die\",\"id\":\"a\",\"time\":6}"));
+    manual_clock_advance_ms(&wheel, 1);
+    ck_assert_str_eq(eca_buf_str(&seen), "connected;start a;die a;");
+    ck_assert_uint_eq(script_http_count(http), 1);
+}
+END_TEST
+
+/* DKR-823, DKR-824: a burst is handed out whole and in its order, however it is cut. */
+START_TEST(burst_keeps_its_order)
+{
+    eca_auto_buf struct eca_buf burst = {0}, want = {0};
+
+    eca_buf_add_str(&want, "connected;");
+    for (int i = 0; i < 500; i++) {
+        eca_buf_addf(&burst, "{\"status\":\"%s\",\"id\":\"c%d\",\"time\":5}\n",
+                     i % 2 == 0 ? "start" : "die", i / 2);
+        eca_buf_addf(&want, "%s c%d;", i % 2 == 0 ? "start" : "die", i / 2);
+    }
+    stream(eca_buf_str(&burst), true);
+    subscribe();
+    ck_assert_str_eq(eca_buf_str(&seen), eca_buf_str(&want));
+}
+END_TEST
+
+/* An event of the wrong shape is left out and counted; the stream goes on, and so does its time. */
+START_TEST(misshapen_events_are_left_out)
+{
+    static const char *const texts[] = {
+        "{\"status\":7,\"id\":\"a\",\"time\":5}",
+        "{\"status\":\"die\",\"id\":[\"a\"],\"time\":5}",
+        "{\"status\":\"die\",\"id\":\"a\",\"time\":\"5\"}",
+        "{\"Type\":1,\"Action\":\"die\",\"Actor\":{\"ID\":\"a\"},\"time\":5}",
+        "{\"Type\":\"container\",\"Action\":{},\"Actor\":{\"ID\":\"a\"},\"time\":5}",
+        "{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":\"a\",\"time\":5}",
+        "{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":{\"ID\":1},\"time\":5}",
+        "{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":{\"ID\":\"a\",\"Attributes\":{"
+        "\"exitCode\":3}},"
+        "\"time\":5}",
+        "[{\"status\":\"die\",\"id\":\"a\",\"time\":5}]",
+    };
+    eca_auto_buf struct eca_buf all = {0};
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(texts); i++) {
+        eca_buf_add_str(&all, texts[i]);
+    }
+    eca_buf_add_str(&all, "{\"status\":\"start\",\"id\":\"b\",\"time\":6}");
+    stream(eca_buf_str(&all), true);
+    subscribe();
+    ck_assert_str_eq(eca_buf_str(&seen), "connected;start b;");
+    ck_assert_uint_eq(eca_docker_bad_answers(docker), ECA_ARRAY_LEN(texts));
+    ck_assert_uint_eq(script_http_open_calls(http), 1);
+}
+END_TEST
+
+/* What cannot be read on is closed, counted, and begun anew: garbage, an event cut off by the next,
+ * one beyond 1 MiB, an answer that is no HTTP. */
+START_TEST(unreadable_streams_are_closed)
+{
+    eca_auto_buf struct eca_buf endless = {0};
+    const char *bodies[] = {"<html>", "{\"status\":\"die\" {\"status\":\"die\"}", "", NULL};
+
+    eca_buf_add_str(&endless, "{\"status\":\"");
+    for (size_t i = 0; i < ((size_t)1 << 20) / 16; i++) {
+        eca_buf_add_str(&endless, "0123456789abcdef");
+    }
+    bodies[2] = eca_buf_str(&endless);
+    if (bodies[_i] == NULL) {
+        script_http_expect(http, (struct script_answer){.error = ECA_E_INVALID});
+    } else {
+        script_http_expect(http,
+                           (struct script_answer){.status = 200, .body = bodies[_i], .hold = true});
+    }
+    subscribe();
+    ck_assert_uint_eq(script_http_open_calls(http), 0);
+    ck_assert_uint_eq(eca_docker_bad_answers(docker), 1);
+    stream("{\"status\":\"start\",\"id\":\"b\",\"time\":6}", true);
+    manual_clock_advance_ms(&wheel, 1000);
+    ck_assert_str_eq(eca_buf_str(&seen), bodies[_i] == NULL
+                                             ? "connected;start b;"
+                                             : "connected;disconnected;connected;start b;");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("docker/events");
@@ -215,6 +313,10 @@ int main(void)
     tcase_add_test(tcase, missing_daemon_is_told_once);
     tcase_add_test(tcase, ended_stream_comes_back);
     tcase_add_test(tcase, broken_stream_is_not_asked_in_a_loop);
+    tcase_add_test(tcase, stream_of_a_closing_connection_is_read);
+    tcase_add_test(tcase, burst_keeps_its_order);
+    tcase_add_test(tcase, misshapen_events_are_left_out);
+    tcase_add_loop_test(tcase, unreadable_streams_are_closed, 0, 4);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
