@@ -351,7 +351,8 @@ static uint64_t memory_bytes(const struct eca_container_spec *spec)
 static void compute(const struct eca_container_spec *spec, struct members *config,
                     struct members *host)
 {
-    uint64_t shares = spec->cpu_shares < 2 ? 2 : spec->cpu_shares; /* ENG-514 */
+    uint64_t shares =
+        spec->cpu_shares < DOCKER_CPU_SHARES_MIN ? DOCKER_CPU_SHARES_MIN : spec->cpu_shares;
 
     if (memory_bytes(spec) > 0) {
         set_u64(config, "Memory", memory_bytes(spec));

@@ -3,6 +3,8 @@
 
 #include "agent/ports/runtime.h"
 
+#define DOCKER_CPU_SHARES_MIN 2 /* ENG-514 */
+
 /*
  * The body of POST /containers/create (DKR-510..525): what the agent computes, then the task's raw
  * `config` and `hostConfig` laid over it: scalars and arrays replace, maps merge by key, nested

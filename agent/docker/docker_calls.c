@@ -283,6 +283,11 @@ int docker_call_create(void *impl, const struct eca_container_spec *spec, eca_ru
         docker_op_refuse(op, &error);
         return ECA_OK;
     }
+    if (spec->cpu_shares < DOCKER_CPU_SHARES_MIN) {
+        ECA_DEBUG(docker->opts.log, "docker", ECA_KV("container", spec->docker_name),
+                  "CPU shares %llu raised to %d", (unsigned long long)spec->cpu_shares,
+                  DOCKER_CPU_SHARES_MIN);
+    }
     eca_buf_add_str(&path, "/containers/create?name=");
     eca_percent_encode(eca_view_str(spec->docker_name), false, &path);
     call->path = eca_buf_take(&path);

@@ -114,6 +114,7 @@ static int on_object(void *arg, struct eca_view text, struct eca_err *err)
     struct eca_runtime_event event = {0};
     struct eca_err wrong = {0};
     struct told told;
+    bool is_ours;
 
     if (eca_json_parse(text, &doc, err) < 0) {
         return ECA_E_INVALID;
@@ -126,7 +127,12 @@ static int on_object(void *arg, struct eca_view text, struct eca_err *err)
         return ECA_OK;
     }
     events->since = told.time > events->since ? told.time : events->since;
-    if (normalise(&told) && kind_of(told.status, &event.kind)) {
+    is_ours = normalise(&told);
+    ECA_DEBUG(
+        docker->opts.log, module,
+        ECA_KV("type", told.type != NULL ? told.type : "", "id", told.id != NULL ? told.id : ""),
+        "Docker event: %s", told.status != NULL ? told.status : "");
+    if (is_ours && kind_of(told.status, &event.kind)) {
         event.container_id = told.id;
         event.has_exit_code =
             event.kind == ECA_EVENT_DIE && told.exit_code != NULL &&

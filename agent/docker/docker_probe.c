@@ -16,6 +16,7 @@ static const char *const known[] = {
     "1.41", "1.42", "1.43", "1.44", "1.45", "1.46", "1.47", "1.48", "1.49", "1.50", "1.51", "1.52",
 };
 #define ADVERTISED 7 /* 1.17 to 1.23 */
+static const char module[] = "docker";
 
 struct probe {
     char version[VERSION_BYTES]; /* tried now */
@@ -33,6 +34,7 @@ static void finish(struct eca_op *op)
 {
     struct probe *probe = op->state;
     struct eca_docker *docker = op->docker;
+    eca_auto_buf struct eca_buf list = {0};
     const char *served[ADVERTISED];
     size_t count = 0;
 
@@ -54,9 +56,12 @@ static void finish(struct eca_op *op)
             found = found || strcmp(docker->versions[k], known[i]) == 0;
         }
         if (found) {
+            eca_buf_addf(&list, " %s", known[i]);
             served[count++] = known[i];
         }
     }
+    ECA_INFO(docker->opts.log, module, ECA_KV("default", docker->default_version),
+             "Docker API versions:%s", eca_buf_str(&list));
     probe->on_done(probe->arg, ECA_OUTCOME_DONE, NULL, served, count);
     docker_op_free(op);
 }
@@ -138,11 +143,15 @@ static void accept_version(struct eca_op *op)
     (void)snprintf(docker->versions[docker->version_count++], VERSION_BYTES, "%s", probe->version);
 }
 
-/* Remember why this version is not to be had: "GET /v1.17/version: API error (400): ...". */
-static void set_why(struct probe *probe, const char *path, const char *text)
+/* Why this version is not to be had: "GET /v1.17/version: API error (400): ...". */
+static void set_why(struct eca_op *op, const char *path, const char *text)
 {
+    struct probe *probe = op->state;
+
     (void)eca_err_set(&probe->last_err, ECA_E_TRANSIENT, "GET /v%s%s: %s", probe->version, path,
                       text);
+    ECA_DEBUG(op->docker->opts.log, module, ECA_KV("version", probe->version),
+              "Docker API version left out: %s", probe->last_err.msg);
 }
 
 static void on_ping(void *arg, const struct eca_http_answer *answer)
@@ -158,7 +167,7 @@ static void on_ping(void *arg, const struct eca_http_answer *answer)
         if (probe->last == ECA_OUTCOME_DONE) {
             eca_buf_addf(&text, "Received unexpected status %d", answer->status);
         }
-        set_why(probe, "/_ping", eca_buf_str(&text));
+        set_why(op, "/_ping", eca_buf_str(&text));
     }
     next(op);
 }
@@ -208,7 +217,7 @@ static void on_version(void *arg, const struct eca_http_answer *answer)
 
     probe->last = docker_answered(op, answer, &text);
     if (probe->last != ECA_OUTCOME_DONE) {
-        set_why(probe, "/version", eca_buf_str(&text));
+        set_why(op, "/version", eca_buf_str(&text));
         if (probe->last == ECA_OUTCOME_REFUSED && !probe->asked_minimum && !probe->found_default) {
             ask_minimum(op);
             return;
@@ -218,12 +227,12 @@ static void on_version(void *arg, const struct eca_http_answer *answer)
         docker_op_send(op, &request, on_ping);
     } else if (err.code == ECA_E_DENIED) { /* understood, and no */
         probe->last = ECA_OUTCOME_REFUSED;
-        set_why(probe, "/version", err.msg);
+        set_why(op, "/version", err.msg);
         next(op);
     } else {
         docker_not_understood(op->docker, op->call, &err, &text);
         probe->last = ECA_OUTCOME_BAD_ANSWER;
-        set_why(probe, "/version", eca_buf_str(&text));
+        set_why(op, "/version", eca_buf_str(&text));
         next(op);
     }
 }

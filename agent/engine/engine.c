@@ -161,9 +161,9 @@ int eca_engine_restore(struct eca_engine *engine, struct eca_task *task, struct 
     }
     (void)engine_entry_new(engine, eca_take(owned));
     for (size_t i = 0; i < task->container_count; i++) { /* IMG-107, IMG-109 */
-        eca_images_reference(engine->images, task->containers[i].image_id,
-                             task->containers[i].image, 0, task->arn, task->containers[i].name,
-                             engine_wall_ms(engine) * INT64_C(1000000));
+        eca_images_restore_reference(engine->images, task->containers[i].image_id,
+                                     task->containers[i].image, task->arn, task->containers[i].name,
+                                     engine_wall_ms(engine) * INT64_C(1000000));
     }
     if (task->known < ECA_STATUS_STOPPED) {
         for (size_t i = 0; i < task->credentials_ids.count; i++) { /* FB-31 */

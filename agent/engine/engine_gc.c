@@ -30,7 +30,12 @@ static void on_removed(void *arg, const struct eca_runtime_result *result)
 
     engine->gc_op = NULL;
     if (result->outcome == ECA_OUTCOME_DONE || result->outcome == ECA_OUTCOME_NOT_FOUND) {
-        ECA_INFO(engine->opts.log, "ImageManager", ECA_KV("image", what), "Image removed");
+        if (result->outcome == ECA_OUTCOME_DONE) {
+            ECA_INFO(engine->opts.log, "ImageManager", ECA_KV("image", what), "Image removed");
+        } else { /* IMG-204: somebody else removed it */
+            ECA_ERROR(engine->opts.log, "ImageManager",
+                      ECA_KV("image", what, "error", result->error.text), "Image was not there");
+        }
         eca_images_name_removed(engine->images, engine->gc_image, engine->gc_name);
         engine->counters.images_removed++;
         if (engine->gc_name == NULL ||
@@ -81,6 +86,9 @@ void engine_gc_resume(struct eca_engine *engine)
             : eca_images_candidate(engine->images, engine_wall_ms(engine) * INT64_C(1000000),
                                    (int64_t)engine->opts.image_minimum_age_ms * INT64_C(1000000));
     if (candidate == NULL) {
+        if (engine->gc_left > 0) {
+            ECA_INFO(engine->opts.log, "ImageManager", ECA_NO_KV, "No more images to remove");
+        }
         end_cycle(engine);
         return;
     }
@@ -110,7 +118,8 @@ void engine_gc_init(struct eca_engine *engine)
 
 void engine_gc_start(struct eca_engine *engine)
 {
-    if (!engine->opts.image_cleanup_disabled) {
+    if (!engine->opts.image_cleanup_disabled &&
+        engine->opts.pull_behavior != ECA_PULL_PREFER_CACHED) { /* what is cached must stay */
         eca_timer_start_ms(&engine->gc_timer, engine->opts.image_interval_ms);
     }
 }

@@ -144,11 +144,13 @@ void engine_pull_issue(void *arg)
     struct eca_err err = {0};
     bool ask_first = job->container->internal;
 
-    switch (job->engine->opts.pull_behavior) {
+    switch (job->engine->opts.pull_behavior) { /* DKR-L05 */
     case ECA_PULL_DEFAULT:
     case ECA_PULL_ALWAYS:
         break;
-    case ECA_PULL_ONCE:
+    case ECA_PULL_ONCE: /* what another task pulled before; not what was there anyway */
+        ask_first |= eca_images_knows(job->engine->images, job->container->image);
+        break;
     case ECA_PULL_PREFER_CACHED:
         ask_first = true;
         break;

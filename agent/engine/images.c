@@ -130,18 +130,19 @@ static struct image *image_of(struct eca_images *images, const char *image_id, i
     return image;
 }
 
-void eca_images_reference(struct eca_images *images, const char *image_id, const char *name,
-                          uint64_t bytes, const char *task_arn, const char *container,
-                          int64_t wall_ns)
+static bool is_empty(const char *text)
+{
+    return text == NULL || text[0] == '\0';
+}
+
+/* The container uses this image and no other. */
+static struct image *refer(struct eca_images *images, const char *image_id, const char *task_arn,
+                           const char *container, int64_t wall_ns)
 {
     eca_auto_free char *key = user_key(task_arn, container);
-    struct image *image, *before;
+    struct image *image = image_of(images, image_id, wall_ns);
+    struct image *before;
 
-    if (image_id == NULL || image_id[0] == '\0' || name == NULL || name[0] == '\0') {
-        return;
-    }
-    image = image_of(images, image_id, wall_ns);
-    image->bytes = bytes > 0 ? bytes : image->bytes;
     before = eca_map_put(images->users, key, image);
     if (before != image || ECA_MUTATION(IMAGE_COUNTED_TWICE)) {
         image->references++;
@@ -151,8 +152,41 @@ void eca_images_reference(struct eca_images *images, const char *image_id, const
             touch(images, before->id);
         }
     }
-    give_name(images, image, name);
     touch(images, image->id);
+    return image;
+}
+
+void eca_images_reference(struct eca_images *images, const char *image_id, const char *name,
+                          uint64_t bytes, const char *task_arn, const char *container,
+                          int64_t wall_ns)
+{
+    struct image *image;
+
+    if (is_empty(image_id) || is_empty(name)) {
+        return;
+    }
+    image = refer(images, image_id, task_arn, container, wall_ns);
+    image->bytes = bytes > 0 ? bytes : image->bytes;
+    give_name(images, image, name);
+}
+
+void eca_images_restore_reference(struct eca_images *images, const char *image_id, const char *name,
+                                  const char *task_arn, const char *container, int64_t wall_ns)
+{
+    struct image *image;
+
+    if (is_empty(image_id) || is_empty(name)) {
+        return;
+    }
+    image = refer(images, image_id, task_arn, container, wall_ns);
+    if (eca_map_get(images->by_name, name) == NULL) {
+        give_name(images, image, name);
+    }
+}
+
+bool eca_images_knows(const struct eca_images *images, const char *name)
+{
+    return eca_map_get(images->by_name, name) != NULL;
 }
 
 void eca_images_release(struct eca_images *images, const char *task_arn, const char *container,

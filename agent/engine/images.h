@@ -23,6 +23,12 @@ void eca_images_set_listener(struct eca_images *images, eca_images_dirty_fn *fn,
 void eca_images_reference(struct eca_images *images, const char *image_id, const char *name,
                           uint64_t bytes, const char *task_arn, const char *container,
                           int64_t wall_ns);
+/* The same from a task's record (IMG-107, IMG-109). Who has the name now stands in the images'
+ * records: tasks come back in any order, an older one must not take the name back. */
+void eca_images_restore_reference(struct eca_images *images, const char *image_id, const char *name,
+                                  const char *task_arn, const char *container, int64_t wall_ns);
+/* Some image has this name: a task pulled it, and it was not cleaned up. */
+bool eca_images_knows(const struct eca_images *images, const char *name);
 /* The container is removed (IMG-106); no effect without a reference. */
 void eca_images_release(struct eca_images *images, const char *task_arn, const char *container,
                         int64_t wall_ns);
