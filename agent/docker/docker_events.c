@@ -266,7 +266,7 @@ int docker_events(void *impl, eca_runtime_event_fn *on_event, void *arg, struct 
                                                .multiplier_milli = 1500,
                                                .jitter_milli = 200});
     docker->events = events;
-    eca_timer_start(&events->retry_timer, 0);
+    connect_events(events); /* before whatever the caller asks for next (DKR-204) */
     return ECA_OK;
 }
 
