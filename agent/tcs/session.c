@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "agent/acs/frame.h"
 #include "agent/acs/outcome.h"
@@ -22,6 +23,7 @@ enum type {
     TYPE_ACK,
     TYPE_HEARTBEAT,
     TYPE_STOP,
+    TYPE_START,
     TYPE_SERVER_EXCEPTION,
     TYPE_BAD_REQUEST,
     TYPE_RESOURCE_VALIDATION,
@@ -33,6 +35,7 @@ static const struct eca_frame_type types[TYPES] = {
     [TYPE_ACK] = {"AckPublishMetric", true},
     [TYPE_HEARTBEAT] = {"HeartbeatMessage", false},
     [TYPE_STOP] = {"StopTelemetrySessionMessage", true},
+    [TYPE_START] = {"StartTelemetrySessionRequest", false}, /* the upgrade says it (TCS-507) */
     [TYPE_SERVER_EXCEPTION] = {"ServerException", true},
     [TYPE_BAD_REQUEST] = {"BadRequestException", true},
     [TYPE_RESOURCE_VALIDATION] = {"ResourceValidationException", true},
@@ -112,15 +115,22 @@ static int publish_one(struct eca_tcs_session *session, const struct eca_stats_g
                                     .message_id = message_id,
                                     .wall_ms = eca_sched_wall_ms(session->opts.sched)};
     size_t first = index * ECA_TCS_TASKS_PER_MESSAGE;
+    size_t count = data->task_count - first < ECA_TCS_TASKS_PER_MESSAGE ? data->task_count - first
+                                                                        : ECA_TCS_TASKS_PER_MESSAGE;
     int rc;
 
     eca_tcs_message_write(&json, &header, data->tasks, data->task_count, index);
     rc = send_message(session, eca_buf_view(&json), err);
-    if (rc < 0) {
+    if (rc < 0) { /* what is in it never goes to the log (TCS-608) */
+        ECA_WARN(session->opts.log, module, ECA_KV("messageId", message_id),
+                 "PublishMetricsRequest of %zu tasks, %zu bytes, is not sent: %s", count, json.len,
+                 err->msg);
         return rc;
     }
+    ECA_DEBUG(session->opts.log, module, ECA_KV("messageId", message_id),
+              "PublishMetricsRequest of %zu tasks, %zu bytes", count, json.len);
     session->status.messages++;
-    for (size_t i = first; i < data->task_count && i < first + ECA_TCS_TASKS_PER_MESSAGE; i++) {
+    for (size_t i = first; i < first + count; i++) {
         eca_stats_taken(session->opts.stats, &data->tasks[i]);
     }
     return ECA_OK;
@@ -143,8 +153,6 @@ static void publish_all(struct eca_tcs_session *session, const struct eca_stats_
     eca_entropy_uuid(session->opts.entropy, message_id);
     for (size_t i = 0; i < eca_tcs_message_count(data->task_count); i++) {
         if (publish_one(session, data, message_id, i, &err) < 0) {
-            ECA_WARN(session->opts.log, module, ECA_KV("messageId", message_id),
-                     "Publishing %zu tasks failed, message %zu: %s", data->task_count, i, err.msg);
             eca_backend_close(session->backend, 1000);
             return;
         }
@@ -207,6 +215,9 @@ static void on_text(void *arg, struct eca_view message)
         session->stop_asked = true;
         eca_backend_close(session->backend, 1000);
         return;
+    case TYPE_START:
+        ECA_INFO(session->opts.log, module, ECA_NO_KV, "No handler for %s", types[TYPE_START].name);
+        return;
     case TYPE_SERVER_EXCEPTION:
     case TYPE_BAD_REQUEST:
     case TYPE_RESOURCE_VALIDATION:
@@ -241,6 +252,9 @@ static void on_open(void *arg)
     session->status.connected = true;
     session->status.connects++;
     session->status.since_wall_ms = eca_sched_wall_ms(session->opts.sched);
+    ECA_INFO(session->opts.log, module, ECA_NO_KV, "Connected to %.*s",
+             (int)strcspn(eca_backend_url(session->backend), "?"),
+             eca_backend_url(session->backend));
     arm_inactivity(session);
     eca_timer_start(&session->publish_timer, 0);
 }
@@ -283,9 +297,40 @@ static void add_refusal(const struct eca_channel_end *channel, struct eca_buf *t
     }
 }
 
+/* What an end is to the operator: an error, or NULL for what happens to any session (TCS-713). */
+static const char *error_of(const struct eca_tcs_session *session,
+                            const struct eca_backend_end *end)
+{
+    if (session->inactive || end->err.code == ECA_E_CANCELED) {
+        return NULL;
+    }
+    if (end->channel == NULL) {
+        return "Finding the telemetry endpoint failed";
+    }
+    switch (end->channel->how) {
+    case ECA_CHANNEL_CONNECT_FAILED:
+    case ECA_CHANNEL_REFUSED:
+        return "Connecting to the telemetry service failed";
+    case ECA_CHANNEL_STALLED:
+        return "The telemetry service takes no more bytes";
+    case ECA_CHANNEL_LOST: /* the end of TCP alone is none */
+        return end->err.code == ECA_E_TRANSIENT ? NULL : "Reading from telemetry failed";
+    case ECA_CHANNEL_CLOSED_BY_PEER:
+        return end->channel->close_code == 1000 || end->channel->close_code == 1001 ||
+                       end->channel->close_code == 1005
+                   ? NULL
+                   : "Reading from telemetry failed";
+    case ECA_CHANNEL_CLOSED_BY_US:
+        return NULL;
+    }
+    assert(false);
+    return NULL;
+}
+
 static void log_end(struct eca_tcs_session *session, const struct eca_backend_end *end)
 {
     eca_auto_buf struct eca_buf text = {0};
+    const char *error = error_of(session, end);
 
     if (end->channel != NULL && end->channel->how == ECA_CHANNEL_REFUSED) {
         add_refusal(end->channel, &text);
@@ -294,8 +339,11 @@ static void log_end(struct eca_tcs_session *session, const struct eca_backend_en
     }
     (void)snprintf(session->status.last_error, sizeof(session->status.last_error), "%s",
                    eca_buf_str(&text));
-    ECA_INFO(session->opts.log, module, ECA_NO_KV, "Telemetry session ended: %s",
-             eca_buf_str(&text));
+    if (error != NULL) {
+        ECA_ERROR(session->opts.log, module, ECA_NO_KV, "%s: %s", error, eca_buf_str(&text));
+    }
+    ECA_INFO(session->opts.log, module, ECA_NO_KV, "Telemetry session ended%s%s",
+             error == NULL ? ": " : "", error == NULL ? eca_buf_str(&text) : "");
 }
 
 static void on_end(void *arg, const struct eca_backend_end *end)

@@ -373,6 +373,15 @@ static void run_overlap(void *arg)
               "a second session while the first one stands");
 }
 
+static void put_param(const struct fake_request *request, const char *name,
+                      struct eca_json_writer *w)
+{
+    eca_auto_buf struct eca_buf value = {0};
+
+    (void)fake_request_param(request, name, &value);
+    eca_jw_str(w, name, eca_buf_str(&value));
+}
+
 static void welcome(struct fake_tcs *tcs, struct fake_exchange *exchange)
 {
     static const struct fake_ws_events events = {.on_text = on_text, .on_closed = on_closed};
@@ -393,6 +402,8 @@ static void welcome(struct fake_tcs *tcs, struct fake_exchange *exchange)
     eca_list_push_back(&tcs->all_sessions, &session->node);
     eca_jw_object(&w, NULL);
     eca_jw_u64(&w, "session", session->number);
+    put_param(request, "cluster", &w);
+    put_param(request, "containerInstance", &w);
     eca_jw_end_object(&w);
     (void)fake_trace_add(trace_of(tcs), FAKE_LANE_TCS, "connect", eca_buf_str(&fields));
     session->ws = fake_ws_accept(exchange, &events, session);
@@ -414,25 +425,51 @@ static void refuse_now(struct fake_tcs *tcs, struct fake_exchange *exchange, int
                         eca_view_str(body));
 }
 
-/* TCS-301, TCS-305 */
-static const char *upgrade_flaw(const struct fake_request *request)
+static bool header_is(const struct fake_request *request, const char *name, const char *value)
+{
+    const char *have = fake_request_header(request, name);
+
+    return value == NULL ? have == NULL : have != NULL && strcmp(have, value) == 0;
+}
+
+/* The two parameters, in this order, encoded as signatures are, and nothing else. */
+static bool is_exact_query(const struct fake_request *request)
 {
     static const char *const params[] = {"cluster", "containerInstance"};
+    eca_auto_buf struct eca_buf want = {0};
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(params); i++) {
+        eca_auto_buf struct eca_buf value = {0};
+
+        if (!fake_request_param(request, params[i], &value) || value.len == 0) {
+            return false;
+        }
+        eca_sigv4_query_add(&want, params[i], eca_buf_str(&value));
+    }
+    return strcmp(request->query, eca_buf_str(&want)) == 0;
+}
+
+/* TCS-301, TCS-305, TCS-902 */
+static const char *upgrade_flaw(const struct fake_request *request)
+{
     size_t len = strlen(request->path);
 
+    if (strcmp(request->method, "GET") != 0) {
+        return "the method is not GET";
+    }
     if (len < 3 || strcmp(request->path + len - 3, "/ws") != 0) {
         return "the path does not end in /ws";
     }
-    if (fake_request_header(request, "sec-websocket-protocol") != NULL) {
+    if (!header_is(request, "sec-websocket-protocol", NULL)) {
         return "a sub-protocol is offered";
     }
-    for (size_t i = 0; i < ECA_ARRAY_LEN(params); i++) {
-        eca_auto_buf struct eca_buf value = {0};
-        if (!fake_request_param(request, params[i], &value) || value.len == 0) {
-            return "cluster or containerInstance is missing";
-        }
+    if (!header_is(request, "sec-websocket-extensions", NULL)) {
+        return "an extension is offered";
     }
-    return NULL;
+    if (!header_is(request, "sec-websocket-version", "13")) {
+        return "the version is not 13";
+    }
+    return is_exact_query(request) ? NULL : "the query is not cluster=...&containerInstance=...";
 }
 
 static void held_is_gone(void *arg)

@@ -8,7 +8,7 @@
  * what must always hold (TCS-604, TCS-605, numbers) and acknowledges.
  *
  * Trace, lane tcs:
- *   connect {session}   refused {status}   closed {session, code, reason}
+ *   connect {session, cluster, containerInstance}   refused {status}   closed {session, code, reason}
  *   metrics {session, cycle, idle, fin, taskCount, names,
  *            tasks:[{task, containers:[{cpu:{...}, memory:{...}}]}]}
  *   sent {type}         but acks and heartbeats

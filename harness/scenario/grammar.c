@@ -757,7 +757,7 @@ const struct hns_event_def hns_events[] = {
     {FAKE_LANE_ACS, "closed", "session code reason", "session over; code 0 = no Close frame"},
     {FAKE_LANE_ACS, "ping", "payload", "a ping to the agent"},
     {FAKE_LANE_ACS, "pong", "payload", "its answer"},
-    {FAKE_LANE_TCS, "connect", "session", "an upgrade was accepted"},
+    {FAKE_LANE_TCS, "connect", "session cluster containerInstance", "an upgrade was accepted"},
     {FAKE_LANE_TCS, "refused", "status", "an upgrade was refused"},
     {FAKE_LANE_TCS, "metrics", "session cycle idle fin taskCount names tasks",
      "a message of a cycle; names: its tasks, separated by blanks"},

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/base/mem.h"
+#include "agent/stats/sample.h"
 #include "tests/unit/docker/rig.h"
 
 /* Every call on the wire: its request, its limit, and what the transport may do to it. */
@@ -340,9 +341,14 @@ START_TEST(already_so_is_looked_at)
 }
 END_TEST
 
-/* DKR-1001: objects of any content type until the end; 404 has its words. */
+/* DKR-1001, STAT-201, STAT-208: one request, objects of any content type until its end, whatever
+ * the status is below 400; 404 has its words. */
 START_TEST(stats_are_handed_out)
 {
+    rig_answer(&rig, NULL, NULL, 203, "{\"a\":0}");
+    rig_ask(&rig, ASK_STATS);
+    ck_assert_int_eq(rig.got.outcome, ECA_OUTCOME_DONE);
+    ck_assert_str_eq(eca_buf_str(&rig.got.list), "{\"a\":0};");
     script_http_expect(rig.http, (struct script_answer){.status = 200,
                                                         .headers = {{"content-type", "text/odd"}},
                                                         .body = "{\"a\":1} {\"a\":\n2}",
@@ -358,6 +364,27 @@ START_TEST(stats_are_handed_out)
     rig_ask(&rig, ASK_STATS);
     ck_assert_int_eq(rig.got.outcome, ECA_OUTCOME_FAILED);
     ck_assert_str_eq(rig.got.error, "status 500");
+}
+END_TEST
+
+/* STAT-502, STAT-206: an object of more than 1 MiB is no JSON to us; what came before it counts. */
+START_TEST(an_enormous_object_ends_the_stream)
+{
+    static const size_t sizes[] = {ECA_STATS_OBJECT_BYTES_MAX, ECA_STATS_OBJECT_BYTES_MAX + 1};
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(sizes); i++) {
+        eca_auto_buf struct eca_buf text = {0};
+
+        eca_buf_add_str(&text, "{\"a\":\"");
+        while (text.len < sizes[i] - 2) {
+            eca_buf_add_char(&text, 'x');
+        }
+        eca_buf_add_str(&text, "\"}");
+        rig_answer(&rig, NULL, NULL, 200, eca_buf_str(&text));
+        rig_ask(&rig, ASK_STATS);
+        ck_assert_int_eq(rig.got.outcome, i == 0 ? ECA_OUTCOME_DONE : ECA_OUTCOME_BAD_ANSWER);
+        ck_assert_uint_eq(rig.got.list.len, i == 0 ? sizes[i] + 1 : 0);
+    }
 }
 END_TEST
 
@@ -399,6 +426,7 @@ int main(void)
     tcase_add_test(tcase, list_is_read);
     tcase_add_test(tcase, already_so_is_looked_at);
     tcase_add_test(tcase, stats_are_handed_out);
+    tcase_add_test(tcase, an_enormous_object_ends_the_stream);
     tcase_add_test(tcase, silent_stats_are_closed);
     tcase_add_loop_test(tcase, refused_request_ends_the_call, 0, (int)ECA_ARRAY_LEN(rows));
     suite_add_tcase(suite, tcase);

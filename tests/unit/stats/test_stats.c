@@ -185,6 +185,92 @@ START_TEST(baseline_is_dropped_by_what_cannot_be)
 }
 END_TEST
 
+/* The newest n samples, the newest first (STAT-414). */
+static size_t newest(const struct eca_stats_window *window, struct eca_stats_point *ret, size_t n)
+{
+    size_t count = n < window->count ? n : window->count;
+
+    for (size_t i = 0; i < count; i++) {
+        ret[i] = window->points[(window->first + window->count - 1 - i) % ECA_STATS_WINDOW_SAMPLES];
+    }
+    return count;
+}
+
+/* STAT-414, STAT-403, STAT-401: the single values of V11, and the order in a ring gone round. */
+START_TEST(raw_samples_can_be_read)
+{
+    static const struct raw samples[] = {{5 * S + 131117533, 22400432, 3649536},
+                                         {5 * S + 232291187, 116499979, 3649536},
+                                         {5 * S + 333776335, 248503503, 3649536},
+                                         {5 * S + 434753595, 372167097, 3649536}};
+    static const double percents[] = {122.4667739868164, 130.07176208496094, 93.00795745849609};
+    struct eca_stats_window window = {0};
+    struct eca_stats_point points[8];
+
+    for (size_t i = 0; i < 4; i++) {
+        struct eca_stats_sample sample = {.read_ns = samples[i].ns,
+                                          .cpu_total_ns = samples[i].cpu,
+                                          .memory_bytes = samples[i].memory};
+        (void)eca_stats_window_add(&window, &sample, (struct eca_stats_limits){1, 0});
+    }
+    ck_assert_uint_eq(newest(&window, points, 8), 4);
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_double_eq((double)points[i].cpu_percent, percents[i]);
+        ck_assert_uint_eq(points[i].memory_mib, 3);
+    }
+    ck_assert(isnan(points[3].cpu_percent));
+    for (uint64_t i = 1; i <= 200; i++) {
+        struct eca_stats_sample sample = {
+            .read_ns = (10 + (int64_t)i) * S, .cpu_total_ns = S, .memory_bytes = i * MIB};
+        (void)eca_stats_window_add(&window, &sample, (struct eca_stats_limits){1, 0});
+    }
+    ck_assert_uint_eq(newest(&window, points, 2), 2);
+    ck_assert_uint_eq(points[0].memory_mib, 200);
+    ck_assert_uint_eq(points[1].memory_mib, 199);
+}
+END_TEST
+
+static uint64_t noise(uint64_t *state)
+{
+    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return *state >> (*state >> 58); /* of every magnitude */
+}
+
+/* TCS-407, STAT-409, FB-34.2: whatever Docker sends, no set has a number that cannot be written. */
+START_TEST(sets_are_finite_whatever_comes)
+{
+    uint64_t state = 7, sets = 0;
+
+    for (int run = 0; run < 20000; run++) {
+        struct eca_stats_window window = {0};
+        struct eca_stats_limits limits = {(uint32_t)noise(&state) % 5, run % 2 == 0 ? 105 : 0};
+        struct eca_stats_set cpu, memory;
+        int64_t at = (int64_t)(noise(&state) >> 2);
+        uint64_t total = noise(&state) >> 1;
+
+        for (int i = 0; i < 6; i++) {
+            struct eca_stats_sample sample = {.read_ns = at,
+                                              .cpu_total_ns = total,
+                                              .online_cpus = (uint32_t)noise(&state) % 3,
+                                              .memory_bytes = noise(&state)};
+
+            (void)eca_stats_window_add(&window, &sample, limits);
+            at += (int64_t)(noise(&state) >> 8) * (noise(&state) % 9 == 0 ? 0 : 1);
+            total += noise(&state) >> 4;
+        }
+        if (!eca_stats_window_sets(&window, &cpu, &memory)) {
+            continue;
+        }
+        sets++;
+        ck_assert(isfinite(cpu.min) && isfinite(cpu.max) && isfinite(cpu.sum));
+        ck_assert(cpu.sample_count >= 1 && memory.sample_count >= 2);
+        ck_assert(cpu.min >= 0 && cpu.min <= cpu.max && memory.min <= memory.max);
+        ck_assert(limits.cpu_percent_max <= 0 || cpu.max <= limits.cpu_percent_max);
+    }
+    ck_assert_uint_ge(sets, 1000);
+}
+END_TEST
+
 static int parse(const char *text, struct eca_stats_sample *sample, struct eca_err *err)
 {
     return eca_stats_sample_parse(eca_view_str(text), sample, err);
@@ -230,7 +316,7 @@ START_TEST(sample_fields_are_read_exactly)
 }
 END_TEST
 
-/* STAT-206, STAT-301, STAT-307, STAT-502: what ends the stream, what only loses one sample. */
+/* STAT-206, STAT-301, STAT-307: what ends the stream, what only loses one sample. */
 START_TEST(unusable_samples_are_told_from_broken_json)
 {
     static const struct {
@@ -287,6 +373,8 @@ int main(void)
     tcase_add_test(tcase, vectors_come_out_exactly);
     tcase_add_test(tcase, window_keeps_the_newest_samples);
     tcase_add_test(tcase, baseline_is_dropped_by_what_cannot_be);
+    tcase_add_test(tcase, raw_samples_can_be_read);
+    tcase_add_test(tcase, sets_are_finite_whatever_comes);
     tcase_add_test(tcase, sample_fields_are_read_exactly);
     tcase_add_test(tcase, unusable_samples_are_told_from_broken_json);
     suite_add_tcase(suite, tcase);

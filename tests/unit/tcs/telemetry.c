@@ -52,8 +52,10 @@ static int start_stats(void *impl, const char *id, const struct eca_stats_stream
     struct tele_container *container = find(id);
 
     (void)impl;
-    (void)err;
     ck_assert_ptr_nonnull(container);
+    if (tele.no_descriptors) {
+        return eca_err_set(err, ECA_E_LIMIT, "too many open files");
+    }
     container->events = events;
     container->arg = arg;
     container->streams++;
@@ -123,8 +125,8 @@ static bool look_up(void *impl, const char *id, struct eca_stats_identity *ret)
         return false;
     }
     *ret = (struct eca_stats_identity){.task_arn = container->task,
-                                       .family = container->no_family ? "" : "family",
-                                       .version = "1",
+                                       .family = container->family,
+                                       .version = container->version,
                                        .task_stopped = container->task_stopped,
                                        .container_stopped = container->stopped};
     return true;
@@ -138,6 +140,8 @@ struct tele_container *tele_add(const char *id, const char *task)
     (void)snprintf(container->id, sizeof(container->id), "%s", id);
     (void)snprintf(container->task, sizeof(container->task), "arn:task/%s", task);
     container->known = container->running = true;
+    container->family = "family";
+    container->version = "1";
     eca_timer_init(&container->timer, tele.stage.base.sched, tick, container);
     return container;
 }

@@ -17,7 +17,8 @@
 
 struct tele_container {
     char id[16], task[32];
-    bool known, stopped, task_stopped, no_family;
+    bool known, stopped, task_stopped;
+    const char *family, *version;
     bool running;  /* in the listing */
     bool silent;   /* its stream says nothing */
     bool refused;  /* its stream ends at once */
@@ -46,6 +47,7 @@ struct tele {
     size_t container_count;
     /* The listing. */
     bool list_fails, list_hangs;
+    bool no_descriptors; /* new streams are refused inside the call */
     size_t lists;
     eca_runtime_list_fn *on_list;
     void *list_arg;

@@ -442,7 +442,7 @@ START_TEST(only_live_containers_of_ours_are_watched)
     tele_add("foreign", "t")->known = false;
     tele_add("stopped", "t")->stopped = true;
     tele_add("of stopped", "s")->task_stopped = true;
-    tele_add("no family", "f")->no_family = true;
+    tele_add("no family", "f")->family = "";
     tele_add("not running", "t")->running = false;
     tele_start();
     tele_run_ms(1000);

@@ -233,6 +233,64 @@ START_TEST(sessions_are_refused_ended_and_stalled)
 }
 END_TEST
 
+static size_t violations(const char *part)
+{
+    return stage_events(&stage, FAKE_LANE_TCS, "violation", part);
+}
+
+/* TCS-902: path, the exact query, the signature and its date; nothing else is offered. */
+START_TEST(upgrades_are_checked)
+{
+    static const struct {
+        const char *url, *header, *flaw;
+        int64_t clock_ms; /* of the agent against the fake's */
+    } rows[] = {
+        {URL, NULL, NULL, 0},
+        {"https://tcs.test/a/b/ws?cluster=default&containerInstance=arn%3Aci", NULL, NULL, 0},
+        {URL, NULL, NULL, -299000},
+        {URL, NULL, "Signature expired", -301000},
+        {"https://tcs.test/w?cluster=default&containerInstance=arn%3Aci", NULL, "path", 0},
+        {"https://tcs.test/ws?containerInstance=arn%3Aci&cluster=default", NULL, "query", 0},
+        {"https://tcs.test/ws?cluster=default&containerInstance=arn:ci", NULL, "query", 0},
+        {"https://tcs.test/ws?cluster=default&containerInstance=arn%3aci", NULL, "query", 0},
+        {"https://tcs.test/ws?cluster=default", NULL, "query", 0},
+        {URL "&seqNum=1", NULL, "query", 0},
+        {URL, "Sec-WebSocket-Extensions", "extension", 0},
+        {URL, "Sec-WebSocket-Protocol", "sub-protocol", 0},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct eca_http_header headers[ECA_SIGV4_HEADERS_MAX + 1];
+        struct eca_sigv4_keys with = {eca_view_str(keys.id), eca_view_str(keys.secret),
+                                      eca_view_str(keys.token)};
+        struct eca_sigv4_output out = {0};
+        struct eca_channel_opts opts = {
+            .url = rows[i].url, .headers = headers, .connect_ms = 30000, .party = "test"};
+        size_t before = violations(NULL), told = violations(rows[i].flaw);
+
+        wire_clear(&wire);
+        memset(&wire, 0, sizeof(wire));
+        run_ms(250);
+        ck_assert_int_eq(eca_sigv4_upgrade(rows[i].url, "us-west-2",
+                                           eca_sched_wall_ms(stage.base.sched) + rows[i].clock_ms,
+                                           &with, &out, NULL),
+                         0);
+        opts.header_count = eca_sigv4_headers(&out, headers);
+        if (rows[i].header != NULL) {
+            headers[opts.header_count++] = (struct eca_http_header){rows[i].header, "x"};
+        }
+        wire_dial(&wire, &stage, &opts);
+        run_ms(10);
+        ck_assert_msg(wire.open == (rows[i].flaw == NULL), "row %zu", i);
+        ck_assert_msg(rows[i].flaw == NULL ? violations(NULL) == before
+                                           : violations(rows[i].flaw) > told,
+                      "row %zu: %s", i, rows[i].flaw);
+        ck_assert_int_eq(wire.open ? 0 : wire.status / 100, wire.open ? 0 : 4);
+        eca_sigv4_output_clear(&out);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("fake TCS");
@@ -247,6 +305,7 @@ int main(void)
     tcase_add_test(tcase, held_upgrades_wait_for_accept);
     tcase_add_test(tcase, signatures_are_verified_over_the_bytes);
     tcase_add_test(tcase, sessions_are_refused_ended_and_stalled);
+    tcase_add_test(tcase, upgrades_are_checked);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
