@@ -27,6 +27,7 @@ struct eca_log_writer {
     char *path; /* "" = none */
     /* The thread's own. */
     int fd;
+    size_t file_bytes; /* in the file of fd; ECA_LOG_FILE_BYTES_MAX: full */
     char stamp[STAMP_BYTES];
     int64_t last_wall_ms; /* of the latest record written; the thread's */
     char *open_path;
@@ -129,6 +130,7 @@ static int file_for(struct eca_log_writer *writer, const char *path, int64_t wal
 {
     time_t seconds = (time_t)(wall_ms / 1000);
     char stamp[STAMP_BYTES];
+    struct stat info;
     struct tm local;
     bool rolled;
 
@@ -153,7 +155,29 @@ static int file_for(struct eca_log_writer *writer, const char *path, int64_t wal
     memcpy(writer->stamp, stamp, sizeof(stamp));
     eca_free(writer->open_path);
     writer->open_path = eca_xstrdup(path);
+    writer->file_bytes =
+        writer->fd >= 0 && fstat(writer->fd, &info) == 0 ? (size_t)info.st_size : 0;
     return writer->fd;
+}
+
+/* A flood of records fills stdout, never the disk (FB-33.5). */
+static void write_file(struct eca_log_writer *writer, int fd, struct eca_view line)
+{
+    char full[96], stamp[21];
+    int len;
+
+    if (writer->file_bytes >= ECA_LOG_FILE_BYTES_MAX) {
+        return;
+    }
+    if (line.len > ECA_LOG_FILE_BYTES_MAX - writer->file_bytes) {
+        writer->file_bytes = ECA_LOG_FILE_BYTES_MAX;
+        eca_time_rfc3339(writer->last_wall_ms, stamp);
+        len = snprintf(full, sizeof(full), "%s [WARN] The log file of this hour is full\n", stamp);
+        line = eca_view_of(full, (size_t)len);
+    } else {
+        writer->file_bytes += line.len;
+    }
+    write_all(fd, line.at, line.len);
 }
 
 static void write_batch(struct eca_log_writer *writer, const struct eca_buf *batch,
@@ -171,7 +195,7 @@ static void write_batch(struct eca_log_writer *writer, const struct eca_buf *bat
         writer->last_wall_ms = record.wall_ms;
         fd = file_for(writer, path, record.wall_ms);
         if (fd >= 0) {
-            write_all(fd, batch->at + at, record.len);
+            write_file(writer, fd, eca_view_of(batch->at + at, record.len));
         }
         at += record.len;
     }

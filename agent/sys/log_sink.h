@@ -6,12 +6,14 @@
 
 /*
  * Where log and audit lines go: stdout and, when a path is set, hourly files
- * `<path>.<YYYY-MM-DD-HH>` in local time, 24 old ones kept (LOG-101, LOG-106..111, AUD-101). A
+ * `<path>.<YYYY-MM-DD-HH>` in local time, each of bounded size, 24 old ones kept (LOG-101,
+ * LOG-106..111, AUD-101). A
  * private thread writes; the producer never waits: what does not fit into the queue is dropped,
  * counted and said when there is room again (LOG-107, AUD-104).
  */
 #define ECA_LOG_QUEUE_BYTES_MAX ((size_t)4 << 20)
 #define ECA_LOG_FILES_KEPT 24
+#define ECA_LOG_FILE_BYTES_MAX ((size_t)32 << 20) /* of an hour; 800 MiB in all (FB-33.5) */
 
 struct eca_log_writer;
 struct eca_log_writer *eca_log_writer_new(void);

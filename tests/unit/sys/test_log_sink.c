@@ -166,6 +166,41 @@ START_TEST(old_hours_are_deleted_when_a_new_one_begins)
 }
 END_TEST
 
+/* FB-33.5: an hour's file takes so much, a restart does not give it more; the next hour does. */
+START_TEST(the_file_of_an_hour_is_bounded)
+{
+    struct stat info;
+    const char *name = "agent.log.2016-11-15-12";
+    int fd = open(file(name), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    ck_assert_int_eq(ftruncate(fd, (off_t)ECA_LOG_FILE_BYTES_MAX - 8), 0);
+    (void)close(fd);
+    for (int life = 0; life < 2; life++) {
+        ck_assert_int_eq(eca_log_writer_set_file(writer, file("agent.log"), NULL), ECA_OK);
+        add(NOON_MS, "fits 1\n");
+        add(NOON_MS, "too long\n");
+        add(NOON_MS, "x\n");
+        add(NOON_MS + HOUR_MS, "new\n");
+        flush_all();
+        ck_assert_int_eq(stat(file(name), &info), 0);
+        ck_assert_int_lt(info.st_size, (off_t)ECA_LOG_FILE_BYTES_MAX + 128);
+        writer = eca_log_writer_new();
+    }
+    expect_file("agent.log.2016-11-15-13", "new\nnew\n");
+    expect_file("stdout", "fits 1\ntoo long\nx\nnew\nfits 1\ntoo long\nx\nnew\n");
+    fd = open(file(name), O_RDONLY | O_CLOEXEC);
+    {
+        char tail[160] = "";
+        ssize_t len = pread(fd, tail, sizeof(tail) - 1, (off_t)ECA_LOG_FILE_BYTES_MAX - 8);
+
+        ck_assert_int_gt(len, 0);
+        ck_assert_str_eq(tail, "fits 1\n"
+                               "2016-11-15T12:00:00Z [WARN] The log file of this hour is full\n");
+    }
+    (void)close(fd);
+}
+END_TEST
+
 /* LOG-112: any path works. */
 START_TEST(odd_paths_work)
 {
@@ -260,6 +295,7 @@ int main(void)
     tcase_add_test(tcase, records_go_to_stdout_and_the_file_of_the_hour);
     tcase_add_test(tcase, a_restart_continues_the_hour);
     tcase_add_test(tcase, old_hours_are_deleted_when_a_new_one_begins);
+    tcase_add_test(tcase, the_file_of_an_hour_is_bounded);
     tcase_add_test(tcase, odd_paths_work);
     tcase_add_test(tcase, a_failing_file_does_not_stop_stdout);
     tcase_add_test(tcase, a_blocked_stdout_never_blocks_the_producer);
