@@ -65,6 +65,13 @@ static void on_text(void *arg, struct eca_view message)
     backend->events->on_text(backend->arg, message);
 }
 
+static void on_written(void *arg)
+{
+    struct eca_backend *backend = arg;
+
+    backend->events->on_written(backend->arg);
+}
+
 static void on_channel_end(void *arg, const struct eca_channel_end *channel)
 {
     struct eca_backend *backend = arg;
@@ -78,7 +85,8 @@ static void on_channel_end(void *arg, const struct eca_channel_end *channel)
 
 static int dial(struct eca_backend *backend, const struct eca_aws_keys *keys, struct eca_err *err)
 {
-    static const struct eca_channel_events events = {on_open, on_text, on_channel_end};
+    struct eca_channel_events events = {on_open, on_text, on_channel_end,
+                                        backend->events->on_written == NULL ? NULL : on_written};
     eca_auto_sigv4 struct eca_sigv4_output signature = {0};
     struct eca_http_header headers[ECA_SIGV4_HEADERS_MAX];
     struct eca_sigv4_keys view = eca_aws_keys_view(keys);

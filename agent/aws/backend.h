@@ -38,6 +38,7 @@ struct eca_backend_events {
     void (*on_open)(void *arg);
     void (*on_text)(void *arg, struct eca_view message);
     void (*on_end)(void *arg, const struct eca_backend_end *end); /* once, last */
+    void (*on_written)(void *arg);                                /* of the channel; NULL ok */
 };
 
 struct eca_backend;

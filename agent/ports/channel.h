@@ -50,6 +50,8 @@ struct eca_channel_events {
     void (*on_text)(void *arg,
                     struct eca_view message); /* whole message; binary is handed in alike */
     void (*on_end)(void *arg, const struct eca_channel_end *end);
+    void (*on_written)(
+        void *arg); /* the next message sent is with the transport as a whole; NULL ok */
 };
 
 struct eca_channel_conn; /* opaque, owned by the port, gone after on_end or abort */

@@ -610,6 +610,19 @@ static void on_text(void *arg, struct eca_view message)
     leave(recorder);
 }
 
+static void on_written(void *arg)
+{
+    struct eca_channel_conn *conn = arg;
+    struct eca_recorder *recorder = conn->recorder;
+    struct line line;
+
+    enter(recorder, &line, "channel.written");
+    eca_jw_u64(&line.w, "n", conn->number);
+    line_close(&line);
+    conn->events.on_written(conn->arg);
+    leave(recorder);
+}
+
 static void on_channel_end(void *arg, const struct eca_channel_end *end)
 {
     struct eca_channel_conn *conn = arg;
@@ -636,7 +649,8 @@ static int channel_open(void *impl, const struct eca_channel_opts *opts,
                         const struct eca_channel_events *events, void *arg,
                         struct eca_channel_conn **ret_conn, struct eca_err *err)
 {
-    static const struct eca_channel_events own = {on_open, on_text, on_channel_end};
+    struct eca_channel_events own = {on_open, on_text, on_channel_end,
+                                     events->on_written == NULL ? NULL : on_written};
     struct eca_recorder *recorder = impl;
     struct eca_channel_conn *conn = eca_xalloc(sizeof(*conn));
     struct eca_err failure = {0};

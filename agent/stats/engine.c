@@ -369,7 +369,7 @@ void eca_stats_gather(struct eca_stats *stats, struct eca_stats_gathering *ret)
     }
 }
 
-void eca_stats_taken(struct eca_stats *stats, const struct eca_stats_task *gathered)
+void eca_stats_hand_over(struct eca_stats *stats, const struct eca_stats_task *gathered)
 {
     struct task *task = gathered->internal;
 
@@ -379,9 +379,22 @@ void eca_stats_taken(struct eca_stats *stats, const struct eca_stats_task *gathe
         struct container *container = eca_list_entry(node, struct container, node);
 
         if (container->in_gathering) { /* one that was skipped keeps its samples (STAT-412) */
-            eca_stats_window_empty(&container->window);
+            eca_stats_window_hand_over(&container->window);
             container->in_gathering = false;
         }
+    }
+}
+
+void eca_stats_settle(struct eca_stats *stats, const char *task_arn, bool arrived)
+{
+    struct task *task = eca_map_get(stats->tasks, task_arn);
+
+    if (task == NULL) {
+        return;
+    }
+    ECA_LIST_FOREACH(node, &task->containers)
+    {
+        eca_stats_window_settle(&eca_list_entry(node, struct container, node)->window, arrived);
     }
 }
 

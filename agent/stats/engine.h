@@ -55,7 +55,8 @@ size_t eca_stats_watched(const struct eca_stats *stats);
 
 /*
  * Gather (STAT-410): reconciles, then the sets of all windows, by task, in order of arrival. The
- * windows stay as they are until eca_stats_taken says that a task's numbers were handed over.
+ * windows stay as they are until a task's numbers are handed over, and keep those samples until
+ * they are known to have arrived.
  */
 struct eca_stats_sets {
     struct eca_stats_set cpu, memory;
@@ -73,7 +74,11 @@ struct eca_stats_gathering {
 };
 /* Valid until the next call into the engine that changes the watch list; release with _clear. */
 void eca_stats_gather(struct eca_stats *stats, struct eca_stats_gathering *ret);
-void eca_stats_taken(struct eca_stats *stats, const struct eca_stats_task *gathered);
+/* What was gathered of a task is in a message; no other gather before eca_stats_settle. */
+void eca_stats_hand_over(struct eca_stats *stats, const struct eca_stats_task *gathered);
+/* The message has left as a whole; or it has not, and the samples stay (STAT-412, TCS-607). A task
+ * that is gone meanwhile is none. */
+void eca_stats_settle(struct eca_stats *stats, const char *task_arn, bool arrived);
 void eca_stats_gathering_clear(struct eca_stats_gathering *gathering);
 
 #endif

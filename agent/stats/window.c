@@ -27,6 +27,7 @@ static void push(struct eca_stats_window *window, struct eca_stats_point point)
         window->count++;
     } else {
         window->first = (window->first + 1) % ECA_STATS_WINDOW_SAMPLES;
+        window->leaving -= window->leaving > 0;
     }
 }
 
@@ -100,10 +101,17 @@ bool eca_stats_window_sets(const struct eca_stats_window *window, struct eca_sta
     return true;
 }
 
-void eca_stats_window_empty(struct eca_stats_window *window)
+void eca_stats_window_hand_over(struct eca_stats_window *window)
 {
-    window->first = window->count = 0;
-    /* The first difference of an interval is lost, as in the reference: 20 samples give 19 values.
-     */
+    window->leaving = window->count;
     window->has_baseline = false;
+}
+
+void eca_stats_window_settle(struct eca_stats_window *window, bool arrived)
+{
+    if (arrived) {
+        window->first = (window->first + window->leaving) % ECA_STATS_WINDOW_SAMPLES;
+        window->count -= window->leaving;
+    }
+    window->leaving = 0;
 }

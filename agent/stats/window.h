@@ -26,6 +26,7 @@ struct eca_stats_point {
 struct eca_stats_window {
     struct eca_stats_point points[ECA_STATS_WINDOW_SAMPLES]; /* ring */
     uint32_t first, count;
+    uint32_t leaving;      /* the oldest so many are in a message that is being written (TCS-607) */
     bool has_baseline;     /* the previous sample, for the next CPU value */
     uint64_t baseline_cpu; /* total_usage div cores (STAT-402) */
     int64_t baseline_ns;
@@ -51,7 +52,10 @@ void eca_stats_window_drop_baseline(struct eca_stats_window *window);
 /* Both sets, or false: fewer than two samples, or none with a CPU value (STAT-407, STAT-408). */
 bool eca_stats_window_sets(const struct eca_stats_window *window, struct eca_stats_set *ret_cpu,
                            struct eca_stats_set *ret_memory);
-/* After a gather: no sample left, and the next one starts anew without CPU value (STAT-411). */
-void eca_stats_window_empty(struct eca_stats_window *window);
+/* After a gather: its samples are on their way, and the next one starts anew without CPU value: in
+ * the reference an interval loses its first difference, 20 samples give 19 values (STAT-411). */
+void eca_stats_window_hand_over(struct eca_stats_window *window);
+/* They have arrived, or they have not and stay (TCS-607, STAT-413). */
+void eca_stats_window_settle(struct eca_stats_window *window, bool arrived);
 
 #endif

@@ -9,6 +9,7 @@
 #include "agent/base/list.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "agent/ports/written.h"
 #include "agent/sys/entropy.h"
 #include "agent/sys/http_head.h"
 #include "agent/sys/stream.h"
@@ -51,6 +52,8 @@ struct eca_channel_conn {
     struct eca_ws_reader reader;
     struct eca_buf outgoing; /* frames; those before `sent` are gone */
     size_t sent;
+    uint64_t queued_total, sent_total; /* bytes of frames */
+    struct eca_written written;
     struct eca_timer connect_timer, stall_timer, close_timer, refusal_timer;
     struct eca_deferred io_work; /* to write, or to go on reading */
     /* The end: the first reason that is told is the one that counts. */
@@ -89,6 +92,7 @@ static void conn_free(struct eca_channel_conn *conn)
     eca_buf_clear(&conn->body.text);
     eca_ws_reader_clear(&conn->reader);
     eca_buf_clear(&conn->outgoing);
+    eca_written_clear(&conn->written);
     eca_buf_clear(&conn->peer_reason);
     eca_free(conn);
 }
@@ -173,9 +177,12 @@ static void queue_frame(struct eca_channel_conn *conn, enum eca_ws_opcode opcode
                         struct eca_view payload)
 {
     unsigned char mask[4];
+    size_t before;
 
     eca_entropy_fill(eca_entropy_system(), mask, sizeof(mask));
+    before = conn->outgoing.len;
     eca_ws_write(&conn->outgoing, opcode, payload, mask);
+    conn->queued_total += conn->outgoing.len - before;
     if (!eca_timer_is_armed(&conn->stall_timer)) {
         eca_timer_start_ms(&conn->stall_timer, conn->write_stall_ms);
     }
@@ -235,10 +242,18 @@ static void write_more(struct eca_channel_conn *conn)
             return;
         }
         conn->sent += taken;
+        conn->sent_total += taken;
         eca_timer_start_ms(&conn->stall_timer, conn->write_stall_ms);
     }
     if (conn->outgoing.len > 0) {
         on_drained(conn);
+    }
+}
+
+static void tell_written(struct eca_channel_conn *conn)
+{
+    while (!conn->aborted && eca_written_next(&conn->written, conn->sent_total)) {
+        conn->events.on_written(conn->arg);
     }
 }
 
@@ -486,6 +501,7 @@ static void on_io(void *arg)
     read_more(conn);
     if (conn->stream != NULL && conn->state >= CONN_OPEN) {
         write_more(conn);
+        tell_written(conn);
     }
 }
 
@@ -669,6 +685,9 @@ static int channel_send(void *impl, struct eca_channel_conn *conn, struct eca_vi
         return eca_err_set(err, ECA_E_LIMIT, "%zu bytes wait to be sent", queued_bytes(conn));
     }
     queue_frame(conn, ECA_WS_TEXT, text);
+    if (conn->events.on_written != NULL) {
+        eca_written_add(&conn->written, conn->queued_total);
+    }
     return ECA_OK;
 }
 

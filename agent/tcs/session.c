@@ -42,6 +42,12 @@ static const struct eca_frame_type types[TYPES] = {
     [TYPE_INVALID_PARAMETER] = {"InvalidParameterException", true},
 };
 
+/* What is being written: its tasks keep their samples until their message has left (TCS-607). */
+struct cycle {
+    char **arns; /* in the order of the messages, ECA_TCS_TASKS_PER_MESSAGE each */
+    size_t arn_count, messages, written;
+};
+
 struct eca_tcs_session {
     struct eca_tcs_opts opts;
     bool running, deregistered;
@@ -54,6 +60,8 @@ struct eca_tcs_session {
     bool stop_asked; /* StopTelemetrySessionMessage: a close of the server's (TCS-504) */
     bool inactive;   /* our timer closed it */
     bool published;  /* a cycle of this session went out */
+    struct cycle cycle;
+    bool tick_waits; /* the time of the next cycle came while one was under way (TCS-601) */
     struct eca_log_limit exception_limit, empty_limit;
     struct eca_tcs_status status;
 };
@@ -105,7 +113,7 @@ static int send_message(struct eca_tcs_session *session, struct eca_view json, s
     return eca_backend_send(session->backend, eca_buf_view(&message), err);
 }
 
-/* One message of the cycle; on success its tasks' windows are emptied (STAT-411, TCS-607). */
+/* One message of the cycle. */
 static int publish_one(struct eca_tcs_session *session, const struct eca_stats_gathering *data,
                        const char *message_id, size_t index, struct eca_err *err)
 {
@@ -130,8 +138,10 @@ static int publish_one(struct eca_tcs_session *session, const struct eca_stats_g
     ECA_DEBUG(session->opts.log, module, ECA_KV("messageId", message_id),
               "PublishMetricsRequest of %zu tasks, %zu bytes", count, json.len);
     session->status.messages++;
+    session->cycle.messages++;
     for (size_t i = first; i < first + count; i++) {
-        eca_stats_taken(session->opts.stats, &data->tasks[i]);
+        eca_stats_hand_over(session->opts.stats, &data->tasks[i]);
+        session->cycle.arns[session->cycle.arn_count++] = eca_xstrdup(data->tasks[i].arn);
     }
     return ECA_OK;
 }
@@ -151,6 +161,7 @@ static void publish_all(struct eca_tcs_session *session, const struct eca_stats_
         return;
     }
     eca_entropy_uuid(session->opts.entropy, message_id);
+    session->cycle.arns = eca_xalloc((data->task_count + 1) * sizeof(*session->cycle.arns));
     for (size_t i = 0; i < eca_tcs_message_count(data->task_count); i++) {
         if (publish_one(session, data, message_id, i, &err) < 0) {
             eca_backend_close(session->backend, 1000);
@@ -158,6 +169,43 @@ static void publish_all(struct eca_tcs_session *session, const struct eca_stats_
         }
     }
     session->status.cycles++;
+}
+
+static void settle(struct eca_tcs_session *session, size_t from, size_t to, bool arrived)
+{
+    for (size_t i = from; i < to && i < session->cycle.arn_count; i++) {
+        eca_stats_settle(session->opts.stats, session->cycle.arns[i], arrived);
+    }
+}
+
+/* What has not left stays in its windows. */
+static void end_cycle(struct eca_tcs_session *session)
+{
+    struct cycle *cycle = &session->cycle;
+
+    settle(session, cycle->written * ECA_TCS_TASKS_PER_MESSAGE, cycle->arn_count, false);
+    for (size_t i = 0; i < cycle->arn_count; i++) {
+        eca_free(cycle->arns[i]);
+    }
+    eca_free(cycle->arns);
+    *cycle = (struct cycle){0};
+}
+
+static void on_written(void *arg)
+{
+    struct eca_tcs_session *session = arg;
+    struct cycle *cycle = &session->cycle;
+    size_t first = cycle->written++ * ECA_TCS_TASKS_PER_MESSAGE;
+
+    assert(cycle->written <= cycle->messages);
+    settle(session, first, first + ECA_TCS_TASKS_PER_MESSAGE, true);
+    if (cycle->written == cycle->messages) {
+        end_cycle(session);
+        if (session->tick_waits) {
+            session->tick_waits = false;
+            eca_timer_start(&session->publish_timer, 0);
+        }
+    }
 }
 
 static void publish(void *arg)
@@ -178,6 +226,10 @@ static void publish(void *arg)
         session->next_publish_ns += period;
     }
     eca_timer_start_at(&session->publish_timer, session->next_publish_ns);
+    if (session->cycle.arns != NULL) {
+        session->tick_waits = true; /* further ones are dropped */
+        return;
+    }
     eca_stats_gather(session->opts.stats, &data);
     publish_all(session, &data);
     eca_stats_gathering_clear(&data);
@@ -352,6 +404,8 @@ static void on_end(void *arg, const struct eca_backend_end *end)
 
     eca_timer_stop(&session->publish_timer);
     eca_timer_stop(&session->inactivity_timer);
+    end_cycle(session);
+    session->tick_waits = false;
     session->status.connected = false;
     session->status.since_wall_ms = eca_sched_wall_ms(session->opts.sched);
     if (session->running && !session->deregistered) {
@@ -370,7 +424,8 @@ static void on_end(void *arg, const struct eca_backend_end *end)
 
 static void begin_round(void *arg)
 {
-    static const struct eca_backend_events events = {write_query, on_open, on_text, on_end};
+    static const struct eca_backend_events events = {write_query, on_open, on_text, on_end,
+                                                     on_written};
     struct eca_tcs_session *session = arg;
     struct eca_backend_opts opts = {
         .sched = session->opts.sched,
@@ -438,6 +493,7 @@ void eca_tcs_session_free(struct eca_tcs_session *session)
     eca_timer_stop(&session->round_timer);
     eca_timer_stop(&session->publish_timer);
     eca_timer_stop(&session->inactivity_timer);
+    end_cycle(session);
     eca_backend_free(session->backend);
     eca_free(session);
 }

@@ -3,6 +3,7 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "agent/ports/written.h"
 #include "fakes/carry/memory.h"
 
 #define CLOSE_WAIT_MS 1000   /* eca_channel_close: at most 1 s */
@@ -53,6 +54,10 @@ struct mem_conn {
     struct eca_timer echo;
     struct eca_deferred cut, reap;
     struct mem_pipe down, up;
+    /* What has left the client: bytes taken by the server and one window more. */
+    uint64_t queued_total, taken_total;
+    struct eca_written written;
+    struct eca_deferred tell;
 };
 
 static void conn_free(struct mem_conn *conn)
@@ -66,6 +71,8 @@ static void conn_free(struct mem_conn *conn)
     eca_timer_stop(&conn->echo);
     eca_deferred_cancel(&conn->cut);
     eca_deferred_cancel(&conn->reap);
+    eca_deferred_cancel(&conn->tell);
+    eca_written_clear(&conn->written);
     mem_pipe_clear(&conn->down);
     mem_pipe_clear(&conn->up);
     eca_list_remove(&conn->memory->conns, &conn->node);
@@ -470,6 +477,16 @@ static void watch_stall(struct mem_conn *conn)
     }
 }
 
+static void run_tell(void *arg)
+{
+    struct mem_conn *conn = arg;
+
+    while (!conn->client_done &&
+           eca_written_next(&conn->written, conn->taken_total + FAKE_MEMORY_WINDOW_BYTES)) {
+        conn->events.on_written(conn->arg);
+    }
+}
+
 static void run_up(void *arg)
 {
     struct mem_conn *conn = arg;
@@ -480,6 +497,8 @@ static void run_up(void *arg)
     }
     pipe_continue(&conn->up);
     watch_stall(conn);
+    conn->taken_total += item->kind == UP_TEXT ? item->bytes.len : 0;
+    eca_deferred_queue(&conn->tell);
     switch ((enum up_kind)item->kind) {
     case UP_TEXT:
         fake_hub_ws_text(conn->ws, eca_buf_view(&item->bytes));
@@ -676,6 +695,7 @@ static int channel_open(void *impl, const struct eca_channel_opts *opts,
     eca_timer_init(&conn->arrive, memory->sched, run_arrive, conn);
     eca_timer_init(&conn->deadline, memory->sched, run_deadline, conn);
     eca_timer_init(&conn->stall, memory->sched, run_stall, conn);
+    eca_deferred_init(&conn->tell, memory->sched, run_tell, conn);
     eca_timer_init(&conn->echo, memory->sched, run_echo, conn);
     eca_deferred_init(&conn->cut, memory->sched, run_cut, conn);
     eca_deferred_init(&conn->reap, memory->sched, run_reap, conn);
@@ -708,6 +728,11 @@ static int channel_send(void *impl, struct eca_channel_conn *handle, struct eca_
     }
     if (conn->ws != NULL) { /* else the end is on its way to us */
         (void)mem_pipe_put(&conn->up, UP_TEXT, 0, text);
+        conn->queued_total += text.len;
+        if (conn->events.on_written != NULL) {
+            eca_written_add(&conn->written, conn->queued_total);
+            eca_deferred_queue(&conn->tell);
+        }
         if (!eca_timer_is_armed(&conn->stall)) {
             watch_stall(conn);
         }

@@ -666,6 +666,8 @@ static void play_channel(struct replay *replay, const char *what, eca_json line)
         conn->events.on_open(conn->arg);
     } else if (strcmp(what, "channel.text") == 0) {
         conn->events.on_text(conn->arg, eca_buf_view(&body));
+    } else if (strcmp(what, "channel.written") == 0 && conn->events.on_written != NULL) {
+        conn->events.on_written(conn->arg);
     } else {
         struct eca_channel_events events = conn->events;
         void *arg = conn->arg;

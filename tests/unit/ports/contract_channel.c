@@ -17,6 +17,8 @@ struct line {
     enum act at_open, at_text, at_end;
     bool started, aborted, open, ended;
     size_t opens, texts, ends;
+    size_t written;      /* messages of ours that have left as a whole */
+    bool saying;         /* inside eca_channel_send */
     struct eca_buf text; /* each message followed by '\n' */
     struct eca_buf reason, body;
     enum eca_channel_how how;
@@ -58,6 +60,14 @@ static void on_text(void *arg, struct eca_view message)
     act(line, line->at_text);
 }
 
+static void on_written(void *arg)
+{
+    struct line *line = arg;
+
+    ck_assert_msg(!line->aborted && !line->ended && !line->saying, "on_written at a wrong time");
+    line->written++;
+}
+
 static void on_end(void *arg, const struct eca_channel_end *end)
 {
     struct line *line = arg;
@@ -78,7 +88,7 @@ static void on_end(void *arg, const struct eca_channel_end *end)
 }
 
 static const struct eca_channel_events events = {
-    .on_open = on_open, .on_text = on_text, .on_end = on_end};
+    .on_open = on_open, .on_text = on_text, .on_end = on_end, .on_written = on_written};
 
 static void dial(struct line *line, const char *path, struct eca_channel_opts opts)
 {
@@ -117,7 +127,12 @@ static void stand(struct line *line, const char *path)
 
 static int say(struct line *line, struct eca_view text)
 {
-    return eca_channel_send(contract.stage.channel, line->conn, text, NULL);
+    int code;
+
+    line->saying = true;
+    code = eca_channel_send(contract.stage.channel, line->conn, text, NULL);
+    line->saying = false;
+    return code;
 }
 
 static void line_clear(struct line *line)
@@ -469,6 +484,7 @@ START_TEST(a_peer_that_does_not_read_is_given_up)
     ck_assert_int_eq(line.err.code, ECA_E_TIMEOUT);
     ck_assert_uint_ge(line.took_ms, STALL_MS);
     ck_assert_uint_le(line.took_ms, STALL_MS + 5000);
+    ck_assert_uint_lt(line.written, sent); /* TCS-607: what was stuck never counts as written */
     line_clear(&line);
 }
 END_TEST
@@ -480,14 +496,16 @@ START_TEST(a_slow_reader_is_no_stall)
 
     memset(big, 'x', sizeof(big));
     stand(&line, "/ws");
-    for (int i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 5; i++) {
         fake_ws_set_reading(contract.ws, false);
         for (int k = 0; k < 10; k++) {
             ck_assert_int_eq(say(&line, eca_view_of(big, sizeof(big))), 0);
         }
         contract_advance_ms(20000);
+        ck_assert_uint_lt(line.written, (i + 1) * 10);
         fake_ws_set_reading(contract.ws, true);
         contract_advance_ms(20000);
+        ck_assert_uint_eq(line.written, (i + 1) * 10); /* TCS-607: each message once */
     }
     ck_assert_msg(!line.ended, "%d %s", (int)line.how, line.err.msg);
     ck_assert_uint_eq(contract.heard.len, 50 * ((size_t)BIG_BYTES + 1));

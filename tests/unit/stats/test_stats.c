@@ -156,7 +156,8 @@ START_TEST(window_keeps_the_newest_samples)
     ck_assert(eca_stats_window_sets(&window, &cpu, &memory));
     check_set("V8 cpu", &cpu, &(struct eca_stats_set){50, 50, 6000, 120});
     check_set("V8 memory", &memory, &(struct eca_stats_set){100, 100, 12000, 120});
-    eca_stats_window_empty(&window);
+    eca_stats_window_hand_over(&window);
+    eca_stats_window_settle(&window, true);
     ck_assert(!eca_stats_window_sets(&window, &cpu, &memory));
 }
 END_TEST
@@ -271,6 +272,49 @@ START_TEST(sets_are_finite_whatever_comes)
 }
 END_TEST
 
+/* STAT-411, STAT-412, STAT-413: samples leave when they have arrived, those that came meanwhile and
+ * those of a message that was lost stay; a full window drops the oldest either way. */
+START_TEST(samples_stay_until_they_have_arrived)
+{
+    static const struct {
+        int before, meanwhile;
+        bool arrived;
+        uint32_t left;
+    } rows[] = {{20, 0, true, 0},     {20, 0, false, 20},  {20, 5, true, 5},
+                {20, 5, false, 25},   {120, 0, true, 0},   {120, 5, true, 5},
+                {120, 5, false, 120}, {100, 30, true, 30}, {100, 30, false, 120},
+                {3, 150, true, 120},  {3, 150, false, 120}};
+
+    for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
+        struct eca_stats_window window = {0};
+        struct eca_stats_limits limits = {1, 105};
+        struct eca_stats_point points[2];
+
+        for (int i = 0; i < rows[r].before + rows[r].meanwhile; i++) {
+            struct eca_stats_sample sample = {
+                .read_ns = (10 + i) * S, .cpu_total_ns = 5, .memory_bytes = (uint64_t)i * MIB};
+
+            if (i == rows[r].before) {
+                eca_stats_window_hand_over(&window);
+            }
+            (void)eca_stats_window_add(&window, &sample, limits);
+            ck_assert(i != rows[r].before ||
+                      (newest(&window, points, 1) == 1 && isnan(points[0].cpu_percent)));
+        }
+        if (rows[r].meanwhile == 0) {
+            eca_stats_window_hand_over(&window);
+        }
+        eca_stats_window_settle(&window, rows[r].arrived);
+        ck_assert_msg(window.count == rows[r].left, "row %zu: %u", r, window.count);
+        if (window.count > 0) {
+            (void)newest(&window, points, 1);
+            ck_assert_uint_eq(points[0].memory_mib,
+                              (uint32_t)(rows[r].before + rows[r].meanwhile - 1));
+        }
+    }
+}
+END_TEST
+
 static int parse(const char *text, struct eca_stats_sample *sample, struct eca_err *err)
 {
     return eca_stats_sample_parse(eca_view_str(text), sample, err);
@@ -374,6 +418,7 @@ int main(void)
     tcase_add_test(tcase, window_keeps_the_newest_samples);
     tcase_add_test(tcase, baseline_is_dropped_by_what_cannot_be);
     tcase_add_test(tcase, raw_samples_can_be_read);
+    tcase_add_test(tcase, samples_stay_until_they_have_arrived);
     tcase_add_test(tcase, sets_are_finite_whatever_comes);
     tcase_add_test(tcase, sample_fields_are_read_exactly);
     tcase_add_test(tcase, unusable_samples_are_told_from_broken_json);

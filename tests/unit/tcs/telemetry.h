@@ -13,7 +13,7 @@
  * the other, a daemon of this tele's own: it lists what the test says and streams samples one a
  * second.
  */
-#define TELE_CONTAINERS_MAX 64
+#define TELE_CONTAINERS_MAX 640
 
 struct tele_container {
     char id[16], task[32];

@@ -194,6 +194,55 @@ START_TEST(the_fake_lives_on_the_agents_clock)
 }
 END_TEST
 
+/* "sampleCount" of the first container's memory in a task's latest metrics. */
+static long samples_of(const char *arn)
+{
+    const char *at = strstr(fake_tcs_last_of(tele.tcs, arn), "\"memory\"");
+
+    at = at == NULL ? NULL : strstr(at, "\"sampleCount\":");
+    return at == NULL ? 0 : strtol(at + strlen("\"sampleCount\":"), NULL, 10);
+}
+
+/* TCS-607, TCS-601, STAT-413: the service stops reading while the second of three messages is being
+ * written. What the first held is not told again, what the others held is told in the next
+ * session; cycles whose time comes meanwhile are dropped. */
+START_TEST(samples_of_unwritten_messages_are_told_again)
+{
+    uint64_t messages;
+
+    for (int i = 0; i < 21 * 28; i++) { /* 35 KiB a message; the transport takes 64 KiB */
+        eca_auto_free char *id = eca_xasprintf("c%d", i);
+        eca_auto_free char *task = eca_xasprintf("%d", i / 28);
+
+        (void)tele_add(id, task);
+    }
+    tele_start();
+    tele_run_ms(1000);
+    ck_assert(fake_tcs_connected(tele.tcs));
+    fake_tcs_set_reading(tele.tcs, false);
+    for (int i = 0; i < 1200 && tele_logged("Telemetry session ended") == 0; i++) {
+        tele_run_ms(100);
+    }
+    ck_assert_uint_eq(tele_logged("[ERROR] The telemetry service takes no more bytes"), 1);
+    ck_assert_uint_eq(fake_tcs_messages(tele.tcs), 0);
+    fake_tcs_set_reading(tele.tcs, true); /* it finds what was in the transport, and the end */
+    tele_run_ms(500);
+    messages = fake_tcs_messages(tele.tcs);
+    for (int i = 0; i < 50 && fake_tcs_messages(tele.tcs) < messages + 3; i++) {
+        tele_run_ms(100);
+    }
+    ck_assert_uint_eq(fake_tcs_messages(tele.tcs), messages + 3);
+    ck_assert_int_ge(samples_of("arn:task/0"), 60); /* since the first cycle, at 20 s */
+    ck_assert_int_le(samples_of("arn:task/0"), 64);
+    ck_assert_int_ge(samples_of("arn:task/10"), 79); /* from the beginning */
+    ck_assert_int_le(samples_of("arn:task/10"), 84);
+    ck_assert_int_ge(samples_of("arn:task/20"), 79);
+    tele_run_ms(20000);
+    ck_assert_int_eq(samples_of("arn:task/0"), 20);
+    ck_assert_int_eq(samples_of("arn:task/10"), 20);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("tcs/publish");
@@ -207,6 +256,7 @@ int main(void)
     tcase_add_test(tcase, messages_carry_the_time_of_their_making);
     tcase_add_test(tcase, the_log_tells_sizes_only);
     tcase_add_test(tcase, messages_are_handled_in_order);
+    tcase_add_test(tcase, samples_of_unwritten_messages_are_told_again);
     tcase_add_test(tcase, the_start_request_is_known_and_does_nothing);
     tcase_add_test(tcase, closes_are_answered);
     tcase_add_test(tcase, ends_are_logged_at_their_level);

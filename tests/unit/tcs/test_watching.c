@@ -76,7 +76,7 @@ START_TEST(a_gathering_may_meet_changes)
     eca_stats_gather(tele.stats, &gathering);
     ck_assert_uint_eq(gathering.task_count, 9);
     for (size_t i = 0; i < gathering.task_count; i++) {
-        eca_stats_taken(tele.stats, &gathering.tasks[i]);
+        eca_stats_hand_over(tele.stats, &gathering.tasks[i]);
     }
     eca_stats_gathering_clear(&gathering);
     for (int i = 1; i < 40; i += 2) {
