@@ -24,6 +24,7 @@ MAY = {
     "harness/sim": ["agent/agent.h", "agent/record/flight.h", "agent/sys/record_file.h", "agent/aws/digest.h"],
     "harness/wire": ["agent/agent.h", "agent/record/flight.h", "agent/sys"],
     "harness/live": ["agent/sys"],
+    "harness/serve": ["agent/sys"],
     "harness/record": ["agent/agent.h", "agent/record"],
     "netkitten": [],
 }

@@ -52,12 +52,14 @@ explore() { build/harness explore; }
 mutations() { ! nm build/ecs-agent | grep eca_mutation && build/harness mutations; }
 shrink() { ci/shrink.sh; }
 report() { python3 ci/report.py build/harness build/test/report; }
-deaths() { build/harness deaths scenarios/deaths/busy.yaml; }
+deaths() { build/harness deaths scenarios/deaths; }
+live_deaths() { ci/live-deaths.sh 20; }
 soak() { build/harness soak --days 1 --tasks 2857; }
 # The soak once more: what the agent has lost the pointer to shows here only.
 asan_sim() {
     make -s -j"$jobs" VARIANT=asan all && build/asan/harness run scenarios && build/asan/harness soak --days 1 --tasks 300
 }
+peers() { build_release && tests/peers/run.sh; }
 real_docker() { build_release && tests/real-docker/run.sh; }
 cover() { python3 ci/requirements.py --fail-under "$(cat ci/requirements.floor)"; }
 
@@ -78,8 +80,10 @@ step report report
 step deaths deaths
 step soak soak
 step live golden_live
+step live-deaths live_deaths
 step sim-asan asan_sim
 step real-docker real_docker
+step peers peers
 step clang build_clang
 step lint make -s lint
 step valgrind unit_valgrind

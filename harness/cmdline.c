@@ -7,6 +7,7 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "harness/serve/serve.h"
 
 #define FILES_MAX 10000
 
@@ -55,6 +56,14 @@ void hns_usage(FILE *to)
         "                            page (default TRACE.html); of two runs, where they part\n"
         "harness check FILE...       is it a scenario? errors with line and column\n"
         "harness demo [OPTIONS] [FILE]   a task lives and dies on a timeline\n"
+        "harness serve [OPTIONS]    the fakes as a control plane for the AWS CLI, with an agent\n"
+        "    --port N             of the ECS API; default 4566, 0 = any\n"
+        "    --address ADDRESS    to listen at; default 127.0.0.1\n"
+        "    --host NAME          of that address for clients and certificates; default localhost\n"
+        "    --docker real=SOCKET run the tasks for real\n"
+        "    --acs URL            send the agent to this ACS instead of the fake one\n"
+        "    --no-agent           start one yourself, with the environment that is printed\n"
+        "    -v, --log FILE, --trace FILE, --keep   as above\n"
         "harness replay FILE...      a flight recording through the same core; first divergence\n"
         "harness reference           the scenario language, as Markdown\n"
         "harness schema              the same as a JSON Schema\n"
@@ -154,7 +163,9 @@ static bool parse_valued(struct hns_options *options, const char *word, const ch
         {"--agent", &options->agent_path}, {"--junit", &options->junit},
         {"--json", &options->json},        {"--log", &options->log},
         {"--trace", &options->trace},      {"--record", &options->record},
-        {"--html", &options->html},        {"--allow", &options->allow},
+        {"--address", &options->address},  {"--host", &options->host},
+        {"--acs", &options->acs_url},      {"--html", &options->html},
+        {"--allow", &options->allow},
     };
 
     const struct {
@@ -170,6 +181,7 @@ static bool parse_valued(struct hns_options *options, const char *word, const ch
         {"--record-kib", &options->record_kib},
         {"--days", &options->days},
         {"--tasks", &options->tasks},
+        {"--port", &options->port},
     };
 
     if (value == NULL) {
@@ -203,8 +215,10 @@ static bool parse_switch(struct hns_options *options, const char *word)
     const struct {
         const char *word;
         bool *to;
-    } switches[] = {
-        {"-v", &options->verbose}, {"--twice", &options->twice}, {"--keep", &options->keep}};
+    } switches[] = {{"-v", &options->verbose},
+                    {"--twice", &options->twice},
+                    {"--keep", &options->keep},
+                    {"--no-agent", &options->no_agent}};
 
     for (size_t i = 0; i < ECA_ARRAY_LEN(switches); i++) {
         if (strcmp(word, switches[i].word) == 0) {
@@ -226,6 +240,7 @@ bool hns_options_parse(struct hns_options *options, int argc, char **argv)
     options->every = 1;
     options->days = 7;
     options->tasks = 20000;
+    options->port = HNS_SERVE_PORT;
     if (argc < 2) {
         return false;
     }

@@ -20,10 +20,12 @@ struct hns_options {
     uint64_t every;                         /* deaths */
     uint64_t record_kib;                    /* of a segment of a recording; 0 = no limit */
     uint64_t days, tasks;                   /* soak */
-    bool verbose, twice, keep;
-    const char *agent_path, *real_docker;
-    const char *sets[HNS_SETS_MAX]; /* NAME=VALUE */
+    const char *sets[HNS_SETS_MAX];         /* NAME=VALUE */
     size_t set_count;
+    uint64_t port; /* serve; 0 = any */
+    bool verbose, twice, keep, no_agent;
+    const char *agent_path, *real_docker;
+    const char *address, *host, *acs_url;          /* serve, or NULL */
     const char *junit, *json, *log, *trace, *html; /* files to write, or NULL */
     const char *record;                            /* folder, or NULL */
     const char *allow; /* rules that may be broken in every run, separated by commas; or NULL */

@@ -23,6 +23,7 @@
 #include "harness/report/timeline.h"
 #include "harness/scenario/run.h"
 #include "harness/scenario/schema.h"
+#include "harness/serve/serve.h"
 #include "harness/sim/sim.h"
 #include "harness/wire/wire.h"
 
@@ -411,14 +412,8 @@ static int mutations(struct hns_options *options)
 
 static int deaths(struct hns_options *options)
 {
-    int code = EXIT_SUCCESS;
-
-    for (size_t i = 0; i < options->file_count; i++) {
-        int one = hns_deaths(options->files[i], options->seed, options->every);
-
-        code = one == EXIT_SUCCESS ? code : one;
-    }
-    return code;
+    return hns_deaths((const char *const *)options->files, options->file_count, options->seed,
+                      options->every);
 }
 
 static int shrink(struct hns_options *options)
@@ -480,24 +475,32 @@ static int replay(struct hns_options *options)
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static int serve(struct hns_options *options)
+{
+    struct hns_serve_opts opts = {.port = options->port,
+                                  .address = options->address,
+                                  .host = options->host,
+                                  .acs_url = options->acs_url,
+                                  .real_docker = options->real_docker,
+                                  .no_agent = options->no_agent,
+                                  .verbose = options->verbose,
+                                  .keep = options->keep,
+                                  .log = options->log,
+                                  .trace = options->trace};
+
+    return hns_serve(&opts);
+}
+
 static const struct command {
     const char *name;
     int (*run)(struct hns_options *options);
     bool needs_files;
 } commands[] = {
-    {"run", run, true},
-    {"check", check, true},
-    {"replay", replay, true},
-    {"explore", explore, false},
-    {"soak", soak, false},
-    {"deaths", deaths, true},
-    {"shrink", shrink, true},
-    {"demo", demo, false},
-    {"reference", reference, false},
-    {"schema", schema, false},
-    {"report", report, true},
-    {"version", version, false},
-    {"mutations", mutations, false},
+    {"run", run, true},          {"check", check, true},          {"replay", replay, true},
+    {"explore", explore, false}, {"soak", soak, false},           {"deaths", deaths, true},
+    {"shrink", shrink, true},    {"demo", demo, false},           {"reference", reference, false},
+    {"schema", schema, false},   {"report", report, true},        {"version", version, false},
+    {"serve", serve, false},     {"mutations", mutations, false},
 };
 
 int main(int argc, char **argv)

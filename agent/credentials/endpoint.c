@@ -97,7 +97,7 @@ static const char *or_dash(const char *text)
 
 static void audit(const struct eca_credentials_endpoint *endpoint,
                   const struct eca_endpoint_request *request, enum version version, int status,
-                  const char *role_arn)
+                  const char *task_arn)
 {
     eca_auto_buf struct eca_buf line = {0};
     struct eca_view agent = eca_view_str(request->user_agent);
@@ -111,7 +111,7 @@ static void audit(const struct eca_credentials_endpoint *endpoint,
     eca_buf_addf(&line, "%s %d %s \"%s\" ", stamp, status, or_dash(request->remote),
                  version == VERSION_1 ? v1_path : v2_path); /* never the id (FB-32.3) */
     add_quoted(&line, agent);
-    eca_buf_addf(&line, " %s GetCredentials 1 %s %s", or_dash(role_arn), or_dash(endpoint->cluster),
+    eca_buf_addf(&line, " %s GetCredentials 1 %s %s", or_dash(task_arn), or_dash(endpoint->cluster),
                  or_dash(endpoint->instance_arn));
     endpoint->audit(endpoint->audit_arg, eca_buf_str(&line));
 }
@@ -161,6 +161,6 @@ void eca_credentials_handle(void *arg, const struct eca_endpoint_request *reques
     } else {
         answer(endpoint, version, &id, response, &credentials);
     }
-    audit(endpoint, request, version, response->status, credentials.role_arn);
+    audit(endpoint, request, version, response->status, credentials.task_arn);
     eca_wipe(id.at, id.len);
 }

@@ -12,7 +12,7 @@
 
 /* Views into the store, borrowed for the call. */
 struct eca_task_credentials_view {
-    const char *role_arn;
+    const char *role_arn, *task_arn;
     struct eca_view access_key_id, secret_access_key, session_token;
     const char *expiration;
 };

@@ -178,6 +178,7 @@ eca_credentials_store_find(struct eca_credentials_store *store, struct eca_view 
     }
     *ret_credentials = (struct eca_task_credentials_view){
         .role_arn = holder->role_arn,
+        .task_arn = holder->task_arn,
         .access_key_id = eca_secret_view(&holder->access_key_id),
         .secret_access_key = eca_secret_view(&holder->secret_access_key),
         .session_token = eca_secret_view(&holder->session_token),

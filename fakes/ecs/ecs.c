@@ -35,10 +35,11 @@ struct fake_ecs {
     struct eca_map *statuses; /* task or task + "\n" + container -> struct known */
     char *registration;
     struct eca_buf what; /* name of the latest request */
+    struct fake_ecs_more more;
 };
 
 /* A request being answered; exactly one of ok() and refuse() ends it. */
-struct call {
+struct fake_ecs_call {
     struct fake_ecs *ecs;
     struct fake_exchange *exchange;
     const struct fake_request *request;
@@ -46,7 +47,7 @@ struct call {
     eca_json body;
 };
 
-static void answer(struct call *call, int status, const char *body)
+static void answer(struct fake_ecs_call *call, int status, const char *body)
 {
     eca_auto_buf struct eca_buf id = {0};
 
@@ -55,7 +56,7 @@ static void answer(struct call *call, int status, const char *body)
     fake_exchange_reply(call->exchange, status, JSON_TYPE, eca_view_str(body));
 }
 
-static void refuse(struct call *call, int status, const char *type, const char *message)
+static void refuse(struct fake_ecs_call *call, int status, const char *type, const char *message)
 {
     eca_auto_buf struct eca_buf body = {0};
     struct eca_json_writer w = eca_json_writer_to(&body);
@@ -67,7 +68,7 @@ static void refuse(struct call *call, int status, const char *type, const char *
     answer(call, status, eca_buf_str(&body));
 }
 
-static const char *member(struct call *call, const char *name)
+static const char *member(struct fake_ecs_call *call, const char *name)
 {
     eca_json value = eca_json_get(call->body, name);
 
@@ -75,7 +76,7 @@ static const char *member(struct call *call, const char *name)
 }
 
 /* False (and refused) when a required text is missing or of another type. */
-static bool need(struct call *call, const char *name, const char **ret_text)
+static bool need(struct fake_ecs_call *call, const char *name, const char **ret_text)
 {
     eca_auto_buf struct eca_buf why = {0};
 
@@ -97,7 +98,7 @@ static const char *cluster_name(const char *name_or_arn)
     return slash == NULL ? name_or_arn : slash + 1;
 }
 
-static bool need_cluster(struct call *call, const char **ret_name)
+static bool need_cluster(struct fake_ecs_call *call, const char **ret_name)
 {
     const char *text;
 
@@ -195,7 +196,7 @@ static const char *registration_flaw(eca_json body)
     return found == ECA_ARRAY_LEN(names) ? NULL : "CPU, MEMORY, PORTS and PORTS_UDP are expected";
 }
 
-static void document_type(struct call *call, struct eca_buf *out)
+static void document_type(struct fake_ecs_call *call, struct eca_buf *out)
 {
     eca_auto_json struct eca_json_doc *doc = NULL;
     eca_json type;
@@ -209,7 +210,7 @@ static void document_type(struct call *call, struct eca_buf *out)
     }
 }
 
-static void registered(struct call *call, const struct instance *instance, bool is_new)
+static void registered(struct fake_ecs_call *call, const struct instance *instance, bool is_new)
 {
     struct fake_ecs *ecs = call->ecs;
     eca_auto_buf struct eca_buf body = {0};
@@ -233,7 +234,7 @@ static void registered(struct call *call, const struct instance *instance, bool 
     answer(call, 200, eca_buf_str(&body));
 }
 
-static void register_again(struct call *call, const char *arn, const char *cluster,
+static void register_again(struct fake_ecs_call *call, const char *arn, const char *cluster,
                            const char *type)
 {
     struct instance *instance = find_instance(call->ecs, arn);
@@ -249,7 +250,7 @@ static void register_again(struct call *call, const char *arn, const char *clust
     }
 }
 
-static void register_instance(struct call *call)
+static void register_instance(struct fake_ecs_call *call)
 {
     struct fake_ecs *ecs = call->ecs;
     const char *cluster, *token = member(call, "clientToken");
@@ -283,7 +284,7 @@ static void register_instance(struct call *call)
     registered(call, instance, true);
 }
 
-static void create_cluster(struct call *call)
+static void create_cluster(struct fake_ecs_call *call)
 {
     struct fake_ecs *ecs = call->ecs;
     const char *name = member(call, "clusterName");
@@ -303,7 +304,7 @@ static void create_cluster(struct call *call)
     answer(call, 200, eca_buf_str(&body));
 }
 
-static void discover(struct call *call)
+static void discover(struct fake_ecs_call *call)
 {
     struct fake_ecs *ecs = call->ecs;
     const char *cluster, *arn;
@@ -333,7 +334,8 @@ static int rank(const char *status)
     return strcmp(status, "STOPPED") == 0 ? 2 : strcmp(status, "RUNNING") == 0 ? 1 : 0;
 }
 
-static void accept_status(struct call *call, const char *key, const char *label, const char *status)
+static void accept_status(struct fake_ecs_call *call, const char *key, const char *label,
+                          const char *status)
 {
     struct fake_ecs *ecs = call->ecs;
     struct known *known = eca_map_get(ecs->statuses, key);
@@ -355,7 +357,16 @@ static void accept_status(struct call *call, const char *key, const char *label,
     }
 }
 
-static bool reason_fits(struct call *call, size_t bytes_max)
+static void submitted(struct fake_ecs_call *call)
+{
+    const struct fake_ecs_more *more = &call->ecs->more;
+
+    if (more->on_submitted != NULL) {
+        more->on_submitted(more->arg, call->body);
+    }
+}
+
+static bool reason_fits(struct fake_ecs_call *call, size_t bytes_max)
 {
     const char *reason = member(call, "reason");
 
@@ -366,7 +377,7 @@ static bool reason_fits(struct call *call, size_t bytes_max)
     return false;
 }
 
-static bool status_is_known(struct call *call, const char *status)
+static bool status_is_known(struct fake_ecs_call *call, const char *status)
 {
     if (rank(status) > 0) {
         return true;
@@ -378,7 +389,7 @@ static bool status_is_known(struct call *call, const char *status)
     return false;
 }
 
-static void submit_task(struct call *call)
+static void submit_task(struct fake_ecs_call *call)
 {
     struct fake_trace *trace = call->ecs->opts.base.trace;
     const char *cluster, *task, *status, *reason = member(call, "reason");
@@ -392,6 +403,7 @@ static void submit_task(struct call *call)
                           fake_trace_name_of(trace, task), "status", status, "reason",
                           reason == NULL ? "" : reason, NULL);
     accept_status(call, task, fake_trace_name_of(trace, task), status);
+    submitted(call);
     answer(call, 200, "{\"acknowledgment\":\"ACK\"}");
 }
 
@@ -426,7 +438,7 @@ static const char *print_bindings(eca_json bindings, struct eca_json_writer *w)
     return NULL;
 }
 
-static void submit_container(struct call *call)
+static void submit_container(struct fake_ecs_call *call)
 {
     struct fake_trace *trace = call->ecs->opts.base.trace;
     const char *cluster, *task, *container, *status, *flaw;
@@ -461,6 +473,7 @@ static void submit_container(struct call *call)
     (void)fake_trace_add(trace, FAKE_LANE_ECS, call->operation, eca_buf_str(&fields));
     eca_buf_addf(&key, "%s\n%s", task, container);
     accept_status(call, eca_buf_str(&key), container, status);
+    submitted(call);
     answer(call, 200, "{\"acknowledgment\":\"ACK\"}");
 }
 
@@ -468,7 +481,7 @@ static void submit_container(struct call *call)
 
 static const struct {
     const char *name;
-    void (*run)(struct call *call);
+    void (*run)(struct fake_ecs_call *call);
 } operations[] = {
     {"RegisterContainerInstance", register_instance},
     {"CreateCluster", create_cluster},
@@ -512,7 +525,8 @@ static const char *operation_name(void *arg, const struct fake_request *request)
     return eca_buf_str(&ecs->what);
 }
 
-static void bad_request(struct call *call, const char *rule, const char *type, const char *why)
+static void bad_request(struct fake_ecs_call *call, const char *rule, const char *type,
+                        const char *why)
 {
     (void)fake_trace_violation(call->ecs->opts.base.trace, FAKE_LANE_ECS, rule, "%s", why);
     refuse(call, 400, type, why);
@@ -520,7 +534,7 @@ static void bad_request(struct call *call, const char *rule, const char *type, c
 
 static void on_request(void *arg, struct fake_exchange *exchange)
 {
-    struct call call = {arg, exchange, fake_exchange_request(exchange), NULL, NULL};
+    struct fake_ecs_call call = {arg, exchange, fake_exchange_request(exchange), NULL, NULL};
     struct fake_ecs *ecs = arg;
     eca_auto_json struct eca_json_doc *doc = NULL;
     const char *type = fake_request_header(call.request, "content-type");
@@ -556,6 +570,10 @@ static void on_request(void *arg, struct fake_exchange *exchange)
             operations[i].run(&call);
             return;
         }
+    }
+    if (call.operation != NULL && ecs->more.on_call != NULL &&
+        ecs->more.on_call(ecs->more.arg, &call, call.operation, call.body)) {
+        return;
     }
     bad_request(&call, "API-205", "UnknownOperationException",
                 call.operation == NULL ? "no operation named" : call.operation);
@@ -706,6 +724,31 @@ void fake_ecs_set_endpoints(struct fake_ecs *ecs, const char *endpoint,
 void fake_ecs_add_cluster(struct fake_ecs *ecs, const char *name)
 {
     eca_free(eca_map_put(ecs->clusters, cluster_name(name), eca_xstrdup(name)));
+}
+
+void fake_ecs_extend(struct fake_ecs *ecs, const struct fake_ecs_more *more)
+{
+    ecs->more = *more;
+}
+
+void fake_ecs_answer(struct fake_ecs_call *call, const char *json)
+{
+    answer(call, 200, json);
+}
+
+void fake_ecs_refuse(struct fake_ecs_call *call, const char *type, const char *message)
+{
+    refuse(call, 400, type, message);
+}
+
+bool fake_ecs_next_cluster(const struct fake_ecs *ecs, size_t *cursor, const char **ret_name)
+{
+    return eca_map_next(ecs->clusters, cursor, ret_name, NULL);
+}
+
+const char *fake_ecs_instance_cluster(const struct fake_ecs *ecs, size_t index)
+{
+    return index < ecs->instance_count ? ecs->instances[index]->cluster : NULL;
 }
 
 void fake_ecs_add_instance(struct fake_ecs *ecs, const char *arn, const char *cluster,

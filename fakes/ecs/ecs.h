@@ -1,6 +1,7 @@
 #ifndef FAKES_ECS_ECS_H
 #define FAKES_ECS_ECS_H
 
+#include "agent/base/json.h"
 #include "fakes/carry/auth.h"
 
 /*
@@ -49,6 +50,24 @@ void fake_ecs_name_task(struct fake_ecs *ecs, const char *arn, const char *name)
  */
 uint32_t fake_ecs_fail(struct fake_ecs *ecs, const char *operation, const char *preset,
                        uint32_t times, bool after_effect);
+
+/*
+ * What a control plane adds (harness serve): operations that are a customer's, not an agent's, and
+ * news of each accepted submission. on_call returns false for an operation that it does not know;
+ * otherwise it ends the call by exactly one of fake_ecs_answer and fake_ecs_refuse (status 400).
+ */
+struct fake_ecs_call;
+struct fake_ecs_more {
+    bool (*on_call)(void *arg, struct fake_ecs_call *call, const char *operation, eca_json body);
+    void (*on_submitted)(void *arg, eca_json body); /* with containerName: of a container */
+    void *arg;
+};
+void fake_ecs_extend(struct fake_ecs *ecs, const struct fake_ecs_more *more); /* copied */
+void fake_ecs_answer(struct fake_ecs_call *call, const char *json);
+void fake_ecs_refuse(struct fake_ecs_call *call, const char *type, const char *message);
+/* Cursor 0 starts; false at the end. */
+bool fake_ecs_next_cluster(const struct fake_ecs *ecs, size_t *cursor, const char **ret_name);
+const char *fake_ecs_instance_cluster(const struct fake_ecs *ecs, size_t index);
 
 /* The agent died: it may have lost the answers, so each status may come once more (FB-INV.1). */
 void fake_ecs_agent_crashed(struct fake_ecs *ecs);

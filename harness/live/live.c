@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include "fakes/carry/certs.h"
 #include "harness/live/inside.h"
 #include "harness/live/netns.h"
+#include "harness/live/tree.h"
 #include "harness/scenario/inside.h"
 
 #define ENV_MAX 256
@@ -305,29 +305,6 @@ void hns_live_durable_text(void *impl, struct eca_buf *out)
 
 /* ---- setting the stage ---------------------------------------------------------------------- */
 
-static void remove_tree(const char *path)
-{
-    DIR *dir = opendir(path);
-
-    for (struct dirent *entry = dir == NULL ? NULL : readdir(dir); entry != NULL;
-         entry = readdir(dir)) {
-        eca_auto_free char *below = eca_xasprintf("%s/%s", path, entry->d_name);
-
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
-            continue;
-        }
-        if (entry->d_type == DT_DIR) {
-            remove_tree(below);
-        } else {
-            (void)unlink(below);
-        }
-    }
-    if (dir != NULL) {
-        (void)closedir(dir);
-    }
-    (void)rmdir(path);
-}
-
 void hns_live_unplug(struct live *live)
 {
     hns_child_free(eca_take(live->child));
@@ -356,7 +333,7 @@ void hns_live_free(struct live *live)
     }
     eca_map_free(live->env);
     if (live->dir != NULL && !live->keep_files) {
-        remove_tree(live->dir);
+        hns_tree_remove(live->dir);
     } else if (live->dir != NULL) {
         (void)printf("files of this run: %s\n", live->dir);
     }

@@ -145,6 +145,23 @@ static void open_ecr(struct hns_run *run)
     run->cast.ecr = fake_ecr_new(&opts);
 }
 
+/* The password of an image's registry, also as it stands in a dockercfg: base64 of user:password.
+ */
+static void image_secrets(struct hns_run *run, const struct hns_args *args)
+{
+    const char *username = hns_arg_text(args, "username", NULL);
+    const char *password = hns_arg_text(args, "password", NULL);
+    eca_auto_free char *login = NULL;
+    eca_auto_buf struct eca_buf encoded = {0};
+
+    hns_secret(run, password);
+    if (username != NULL && password != NULL) {
+        login = eca_xasprintf("%s:%s", username, password);
+        eca_base64(login, strlen(login), false, &encoded);
+        hns_secret(run, eca_buf_str(&encoded));
+    }
+}
+
 void hns_cast_image(struct hns_run *run, const struct hns_args *args, const char *name)
 {
     struct fake_docker_image image = {
@@ -165,8 +182,10 @@ void hns_cast_image(struct hns_run *run, const struct hns_args *args, const char
         .password = hns_arg_text(args, "password", NULL),
     };
 
-    hns_secret(run, image.password);
-    fake_docker_add_image(run->cast.docker, &image);
+    image_secrets(run, args);
+    if (run->cast.docker != NULL) { /* a real one has its own */
+        fake_docker_add_image(run->cast.docker, &image);
+    }
 }
 
 char *hns_update_url(const char *file)
@@ -294,6 +313,8 @@ int hns_cast_open(struct hns_run *run, struct eca_err *err)
     open_updates(run);
     if (run->opts->real_docker == NULL) {
         open_docker(run);
+    } else {
+        add_images(run, hns_run_world(run, "docker", "images"));
     }
     for (size_t i = 0; tasks != NULL && tasks->kind == HNS_MAP && i < tasks->count; i++) {
         const struct hns_node *arn = hns_node_get(tasks->items[i], "arn");

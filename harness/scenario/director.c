@@ -1,4 +1,5 @@
 #include "harness/scenario/inside.h"
+#include "harness/scenario/secrets.h"
 
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
@@ -32,7 +33,7 @@ uint64_t hns_now_ns(const struct hns_run *run)
 
 /* ---- what the trace tells -------------------------------------------------------------------- */
 
-static bool is_allowed(const struct hns_run *run, const char *rule)
+bool hns_is_allowed(const struct hns_run *run, const char *rule)
 {
     size_t len = strlen(rule);
 
@@ -75,7 +76,7 @@ static void watch_connects(struct hns_run *run, const struct fake_event *event)
     slot = run->connects++ % CONNECTS_PER_S_MAX;
     if (run->connects > CONNECTS_PER_S_MAX &&
         event->at_ns - run->connect_ns[slot] < UINT64_C(1000000000) &&
-        !is_allowed(run, "FB-INV.8")) {
+        !hns_is_allowed(run, "FB-INV.8")) {
         hns_fail(run, NULL, "FB-INV.8: more than %d connection attempts to ACS within a second",
                  CONNECTS_PER_S_MAX);
     }
@@ -93,7 +94,7 @@ static void watch_violation(struct hns_run *run, const struct fake_event *event)
     }
     (void)eca_json_read_str(eca_json_root(doc), "", "rule", &rule, NULL);
     (void)eca_json_read_str(eca_json_root(doc), "", "detail", &detail, NULL);
-    if (!is_allowed(run, rule)) {
+    if (!hns_is_allowed(run, rule)) {
         hns_fail(run, NULL, "%s is broken, noticed by %s in event #%llu: %s", rule,
                  fake_lane_name(event->lane), (unsigned long long)event->seq, detail);
     }
@@ -616,7 +617,8 @@ static void play(struct hns_run *run)
         if (run->failed || poll_cursors(run, false)) {
             continue;
         }
-        if (++run->turns == run->opts->death_at_turn) {
+        if (++run->turns == run->opts->death_at_turn ||
+            (run->stage.ops->is_doomed != NULL && run->stage.ops->is_doomed(run->stage.impl))) {
             die_and_rise(run);
         }
         code = run->stage.ops->turn(run->stage.impl, &err);
@@ -681,31 +683,6 @@ static void check_exits(struct hns_run *run)
             hns_event_line(event, &line);
             hns_fail(run, NULL, "the agent ended, and no step expects it:\n    %s",
                      eca_buf_str(&line));
-        }
-    }
-}
-
-/* FB-INV.6: no secret that went over a wire stands in the log or in what is durable. */
-static void check_secrets(struct hns_run *run)
-{
-    eca_auto_buf struct eca_buf durable = {0};
-
-    if (is_allowed(run, "FB-INV.6")) {
-        return;
-    }
-    if (run->stage.ops->durable_text != NULL) {
-        run->stage.ops->durable_text(run->stage.impl, &durable);
-    }
-    for (size_t i = 0; i < run->secret_count; i++) {
-        const char *secret = run->secrets[i];
-
-        for (size_t j = 0; j < run->line_count; j++) {
-            if (strstr(run->lines[j].text, secret) != NULL) {
-                hns_fail(run, NULL, "FB-INV.6: a secret stands in the log, line %zu", j + 1);
-            }
-        }
-        if (eca_view_find(eca_buf_view(&durable), secret, 0) != SIZE_MAX) {
-            hns_fail(run, NULL, "FB-INV.6: a secret stands in the data directory");
         }
     }
 }
@@ -867,11 +844,12 @@ static void finish(struct hns_run *run, struct hns_result *result)
     if (run->stage_open) {
         if (!run->failed) {
             check_exits(run);
-            check_secrets(run);
+            hns_check_secrets(run);
         }
         result->virtual_ns = hns_now_ns(run);
         result->events = fake_trace_count(run->stage.base.trace);
         result->turns = run->turns;
+        result->calls = run->stage.ops->doom == NULL ? 0 : run->stage.ops->doom(run->stage.impl, 0);
         fake_trace_hash(run->stage.base.trace, result->hash);
     }
     result->outcome = run->failed ? HNS_FAILED : HNS_PASSED;
@@ -911,6 +889,9 @@ static void open_and_play(struct hns_run *run)
         return;
     }
     run->stage_open = true;
+    if (run->opts->death_at_call > 0) {
+        (void)run->stage.ops->doom(run->stage.impl, run->opts->death_at_call);
+    }
     run->start_ns = eca_sched_now_ns(run->stage.base.sched);
     eca_timer_init(&run->restart_timer, run->stage.base.sched, nothing, NULL);
     fake_trace_listen(run->stage.base.trace, on_event, run);

@@ -549,6 +549,8 @@ static const struct hns_member check_members[] = {
      "null: "
      "none came",
      false, NULL, NULL},
+    {"capture_metrics", HNS_T_TEXT, "with `task`: variable that gets them, as JSON", false, NULL,
+     NULL},
     {"settled", HNS_T_BOOL,
      "every task sent is RUNNING or STOPPED at ECS as its containers and its stop demand, Docker "
      "agrees for each container, and no task stopped without a cause",
@@ -558,6 +560,12 @@ static const struct hns_member check_members[] = {
     {"body", HNS_T_ANY, "with `container`: part of its create body", false, NULL, NULL},
     {"registration", HNS_T_ANY, "part of the latest registration", false, NULL, NULL},
     {"within", HNS_T_DURATION, "default 0s: now", false, NULL, NULL},
+    {0},
+};
+static const struct hns_member deaths_members[] = {
+    {"times", HNS_T_INT, "how often", true, NULL, NULL},
+    {"from", HNS_T_DURATION, "at least so long after a start; default 10ms", false, NULL, NULL},
+    {"to", HNS_T_DURATION, "at most so long after it; default 1s", false, NULL, NULL},
     {0},
 };
 static const struct hns_member resources_members[] = {
@@ -704,6 +712,9 @@ const struct hns_verb hns_verbs[] = {
      true, NULL},
     {"agent.restart", HNS_T_NONE, "SIGKILL and start on the same data directory", NULL, NULL, true,
      NULL},
+    {"agent.deaths", HNS_T_OBJECT,
+     "SIGKILL and start at moments of the seed; the step is over after the last start",
+     deaths_members, "times", false, NULL},
     {"agent.ensure", HNS_T_NONE,
      "start the agent unless it runs; a kill_at that has not come is forgotten", NULL, NULL, true,
      NULL},

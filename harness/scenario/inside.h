@@ -192,6 +192,7 @@ int hns_push_steps(struct hns_run *run, struct hns_cursor *cursor, const struct 
                    uint64_t times, const char *as);
 int hns_agent_start(struct hns_run *run);
 void hns_agent_kill(struct hns_run *run);
+bool hns_is_allowed(const struct hns_run *run, const char *rule); /* to be broken, in this run */
 void hns_use_exit(struct hns_run *run); /* the latest exit of the agent was expected */
 void hns_agent_terminate(struct hns_run *run);
 int hns_push_branches(struct hns_run *run, struct hns_cursor *cursor,

@@ -3,6 +3,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "agent/base/timefmt.h"
+#include "harness/scenario/definition.h"
 
 #include <string.h>
 
@@ -163,88 +164,6 @@ static void write_container(struct hns_run *run, struct eca_json_writer *w,
 
 /* ---- ECS task definition files --------------------------------------------------------------- */
 
-static void definition_environment(struct eca_json_writer *w, eca_json list)
-{
-    eca_jw_object(w, "environment");
-    for (eca_json pair = eca_json_first(list); pair != NULL; pair = eca_json_next(pair)) {
-        const char *name = "", *value = "";
-
-        (void)eca_json_read_str(pair, "environment", "name", &name, NULL);
-        (void)eca_json_read_str(pair, "environment", "value", &value, NULL);
-        eca_jw_str(w, name, value);
-    }
-    eca_jw_end_object(w);
-}
-
-/* Members that the backend turns into raw Docker configuration. */
-static void definition_docker(struct eca_json_writer *w, eca_json container)
-{
-    static const char *const config[][2] = {
-        {"hostname", "Hostname"},           {"user", "User"},
-        {"workingDirectory", "WorkingDir"}, {"disableNetworking", "NetworkDisabled"},
-        {"dockerLabels", "Labels"},
-    };
-    static const char *const host[][2] = {
-        {"privileged", "Privileged"},
-        {"readonlyRootFilesystem", "ReadonlyRootfs"},
-        {"dnsServers", "Dns"},
-        {"dnsSearchDomains", "DnsSearch"},
-        {"dockerSecurityOptions", "SecurityOpt"},
-    };
-    eca_auto_buf struct eca_buf config_text = {0};
-    eca_auto_buf struct eca_buf host_text = {0};
-    struct eca_json_writer config_json = eca_json_writer_to(&config_text);
-    struct eca_json_writer host_json = eca_json_writer_to(&host_text);
-
-    eca_jw_object(&config_json, NULL);
-    for (size_t i = 0; i < ECA_ARRAY_LEN(config); i++) {
-        if (eca_json_get(container, config[i][0]) != NULL) {
-            eca_jw_value(&config_json, config[i][1], eca_json_get(container, config[i][0]));
-        }
-    }
-    eca_jw_end_object(&config_json);
-    eca_jw_object(&host_json, NULL);
-    for (size_t i = 0; i < ECA_ARRAY_LEN(host); i++) {
-        if (eca_json_get(container, host[i][0]) != NULL) {
-            eca_jw_value(&host_json, host[i][1], eca_json_get(container, host[i][0]));
-        }
-    }
-    eca_jw_end_object(&host_json);
-    if (config_text.len > 2 || host_text.len > 2) {
-        eca_jw_object(w, "dockerConfig");
-        eca_jw_str(w, "config", eca_buf_str(&config_text));
-        eca_jw_str(w, "hostConfig", eca_buf_str(&host_text));
-        eca_jw_end_object(w);
-    }
-}
-
-static void definition_container(struct eca_json_writer *w, eca_json container)
-{
-    static const char *const same[] = {"name",         "image",       "cpu",
-                                       "command",      "links",       "entryPoint",
-                                       "portMappings", "mountPoints", "volumesFrom"};
-    bool essential = true;
-    eca_json memory = eca_json_get(container, "memory");
-
-    eca_jw_object(w, NULL);
-    for (size_t i = 0; i < ECA_ARRAY_LEN(same); i++) {
-        if (eca_json_get(container, same[i]) != NULL) {
-            eca_jw_value(w, same[i], eca_json_get(container, same[i]));
-        }
-    }
-    (void)eca_json_read_bool(container, "", "essential", &essential, NULL);
-    eca_jw_bool(w, "essential", essential);
-    memory = memory == NULL ? eca_json_get(container, "memoryReservation") : memory;
-    if (memory != NULL) {
-        eca_jw_value(w, "memory", memory);
-    }
-    if (eca_json_get(container, "environment") != NULL) {
-        definition_environment(w, eca_json_get(container, "environment"));
-    }
-    definition_docker(w, container);
-    eca_jw_end_object(w);
-}
-
 /* Inside the open task object; family and containers come from the file. */
 static int write_definition(struct hns_run *run, struct eca_json_writer *w,
                             const struct hns_node *at, const char *file)
@@ -275,7 +194,7 @@ static int write_definition(struct hns_run *run, struct eca_json_writer *w,
     }
     eca_jw_array(w, "containers");
     for (eca_json one = eca_json_first(containers); one != NULL; one = eca_json_next(one)) {
-        definition_container(w, one);
+        hns_definition_container(w, one, NULL);
     }
     eca_jw_end_array(w);
     if (eca_json_get(root, "volumes") != NULL) {

@@ -79,6 +79,10 @@ struct hns_stage_ops {
     /* Simulation only, else NULL. */
     void (*disk)(void *impl, const char *state, uint32_t times, uint64_t takes_ms);
     void (*clock_step)(void *impl, int64_t by_ms);
+    /* Simulation only, else NULL. The agent dies within the turn in which it calls a port for the
+     * at_call-th time (0 = never), without that call. Returns how many calls there have been. */
+    uint64_t (*doom)(void *impl, uint64_t at_call);
+    bool (*is_doomed)(void *impl); /* it is as good as dead: kill it before the next turn */
     /* After the agent, before the cast: carriers still tell the fakes of ended connections. */
     void (*unplug)(void *impl);
     void (*free)(void *impl);
@@ -139,6 +143,7 @@ struct hns_result {
     uint64_t virtual_ns, real_ns;
     size_t events;
     uint64_t turns; /* of the stage: moments at which the agent can die */
+    uint64_t calls; /* of the agent's ports: more such moments; simulation only */
     char hash[65];
 };
 void hns_result_clear(struct hns_result *result);
@@ -165,6 +170,7 @@ struct hns_run_opts {
     FILE *log_file;            /* gets every line of the agent's log, or NULL */
     uint64_t live_wait_ns_max; /* live: longer steps skip the scenario; 0 = 60 s */
     uint64_t death_at_turn;    /* SIGKILL before this turn, and a new start at once; 0 = none */
+    uint64_t death_at_call;    /* the same before this call of a port (simulation); 0 = none */
 };
 void hns_run_scenario(const struct hns_run_opts *opts, struct hns_result *result);
 

@@ -5,6 +5,8 @@
 #include <string.h>
 
 /* Verbs about the agent's process, time, and the flow of steps. */
+#define DEATH_FROM_NS (UINT64_C(10) * 1000000)
+#define DEATH_TO_NS (UINT64_C(1000) * 1000000)
 #define TERMINATE_DEFAULT_NS (UINT64_C(15) * 1000000000)
 
 static int verb_start(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
@@ -42,6 +44,56 @@ static int verb_restart(struct hns_run *run, struct hns_cursor *cursor, const st
     (void)args;
     hns_agent_kill(run);
     return hns_agent_start(run);
+}
+
+/* ---- deaths ---- */
+
+struct deaths {
+    uint64_t left, from_ns, to_ns, due_ns;
+};
+
+static void draw_death(struct hns_run *run, struct hns_cursor *cursor, struct deaths *deaths)
+{
+    uint64_t span = deaths->to_ns - deaths->from_ns;
+    uint64_t wait_ns = deaths->from_ns + eca_entropy_below(run->stage.base.entropy, span + 1);
+
+    deaths->due_ns = hns_now_ns(run) + wait_ns;
+    eca_timer_start(&cursor->timer, wait_ns);
+}
+
+static int poll_deaths(struct hns_run *run, struct hns_cursor *cursor, bool last)
+{
+    struct deaths *deaths = cursor->poll_state;
+
+    (void)last;
+    if (hns_now_ns(run) < deaths->due_ns) {
+        return 0;
+    }
+    hns_agent_kill(run);
+    if (hns_agent_start(run) < 0) {
+        return ECA_E_INTERNAL;
+    }
+    if (--deaths->left > 0) {
+        draw_death(run, cursor, deaths);
+    }
+    return deaths->left == 0 ? 1 : 0;
+}
+
+static int verb_deaths(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
+{
+    struct deaths *deaths = eca_xalloc(sizeof *deaths);
+
+    *deaths = (struct deaths){.left = hns_arg_int(args, "times", 1),
+                              .from_ns = hns_arg_ns(args, "from", DEATH_FROM_NS),
+                              .to_ns = hns_arg_ns(args, "to", DEATH_TO_NS)};
+    if (deaths->left == 0 || deaths->to_ns < deaths->from_ns) {
+        hns_fail(run, cursor->step, "agent.deaths: at least one, and `to` not before `from`");
+        eca_free(deaths);
+        return ECA_OK;
+    }
+    hns_wait_poll(run, cursor, poll_deaths, deaths, UINT64_MAX / 4);
+    draw_death(run, cursor, deaths);
+    return ECA_OK;
 }
 
 static int verb_ensure(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
@@ -174,6 +226,7 @@ const struct hns_verb_entry hns_verbs_agent[] = {
     {"agent.kill_at", verb_kill_at},
     {"agent.terminate", verb_terminate},
     {"agent.restart", verb_restart},
+    {"agent.deaths", verb_deaths},
     {"agent.ensure", verb_ensure},
     {"agent.binary", verb_binary},
     {"agent.env", verb_env},

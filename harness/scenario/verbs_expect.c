@@ -655,16 +655,22 @@ static void check_telemetry(struct hns_run *run, const struct hns_args *args, st
 {
     const char *task = hns_arg_text(args, "task", NULL);
     const char *connected = fake_tcs_connected(run->cast.tcs) ? "true" : "false";
+    const char *capture = hns_arg_text(args, "capture_metrics", NULL);
+    const char *latest;
 
     differ(why, "telemetry", connected, hns_arg_text(args, "telemetry", connected));
-    if (hns_arg_node(args, "metrics") == NULL) {
+    if (hns_arg_node(args, "metrics") == NULL && capture == NULL) {
         return;
     }
     if (task == NULL) {
         hns_fail(run, args->node, "\"metrics\" needs \"task\"");
         return;
     }
-    check_json(run, args, "metrics", fake_tcs_last_of(run->cast.tcs, hns_task_arn(run, task)), why);
+    latest = fake_tcs_last_of(run->cast.tcs, hns_task_arn(run, task));
+    check_json(run, args, "metrics", latest, why);
+    if (capture != NULL) {
+        hns_vars_set(run, capture, latest);
+    }
 }
 
 static int poll_check(struct hns_run *run, struct hns_cursor *cursor, bool last)

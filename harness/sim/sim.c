@@ -9,6 +9,7 @@
 #include "agent/sys/record_file.h"
 #include "harness/scenario/inside.h"
 #include "harness/sim/disk.h"
+#include "harness/sim/doom.h"
 #include "harness/sim/files.h"
 #include "harness/sim/heap.h"
 #include "harness/sim/machine.h"
@@ -35,6 +36,7 @@ struct sim {
     const char *record;
     uint64_t record_bytes;
     struct eca_record_file *record_file;
+    struct sim_doom doom;
     bool agent_ended; /* it asked for its end: freed before the next turn */
 };
 
@@ -105,6 +107,9 @@ static void on_agent_exit(void *arg, int code)
 {
     struct sim *sim = arg;
 
+    if (sim->doom.doomed) { /* it only thinks so */
+        return;
+    }
     sim->agent_ended = true;
     hns_run_agent_exit(sim->run, code);
 }
@@ -142,6 +147,7 @@ static int agent_start(void *impl, struct eca_err *err)
 
     (void)err;
     bury_agent(sim);
+    opts.agent.ports = sim_doom_ports(&sim->doom, &opts.agent.ports);
     sim->log = (struct eca_log){.level = ECA_LOG_DEBUG,
                                 .sink = on_log_line,
                                 .sink_arg = sim,
@@ -164,11 +170,25 @@ static void agent_kill(void *impl)
     struct sim *sim = impl;
 
     sim->agent_ended = false;
+    sim->doom.doomed = false;
     sim_files_crash(sim->files);
     drop_agent(sim);
     memset(sim->machine.listeners, 0, sizeof(sim->machine.listeners));
     fake_memory_drop_client(sim->memory);
     sim_disk_crash(sim->disk);
+}
+
+static uint64_t doom(void *impl, uint64_t at_call)
+{
+    struct sim *sim = impl;
+
+    sim->doom.at = at_call;
+    return sim->doom.calls;
+}
+
+static bool is_doomed(void *impl)
+{
+    return ((struct sim *)impl)->doom.doomed;
 }
 
 static void agent_terminate(void *impl)
@@ -456,6 +476,8 @@ int hns_sim_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage,
                                              .durable_text = durable_text,
                                              .resources = resources,
                                              .disk = set_disk,
+                                             .doom = doom,
+                                             .is_doomed = is_doomed,
                                              .clock_step = clock_step,
                                              .unplug = sim_unplug,
                                              .free = sim_free};

@@ -8,7 +8,8 @@
 # start waits until the daemon answers and makes these images:
 #   busybox:latest                                       Debian's static busybox, default command sh
 #   netkitten:latest, amazon/amazon-ecs-netkitten:make   the program as only file (NKT-103)
-# restart ends the daemon and starts it again; its containers live on if LIVE_RESTORE was set at the start.
+# restart ends the daemon and starts it again; from a restart with LIVE_RESTORE on its
+# containers live through the next ones.
 # Environment: NETKITTEN = the program (default build/netkitten);
 # MIRROR = address of a registry that stands in for the public one; LIVE_RESTORE = anything.
 set -eu
@@ -111,7 +112,8 @@ start() {
 
 restart() {
     local options
-    mapfile -t options <"$dir/options"
+    echo "${LIVE_RESTORE:+--live-restore}" >>"$dir/options"
+    mapfile -t options < <(grep . "$dir/options" | awk '!seen[$0]++')
     end_process "$dir/docker.pid" dockerd $STOP_SECONDS
     launch "${options[@]}" || fail "dockerd does not come back; see $dir/dockerd.log"
 }

@@ -76,11 +76,19 @@ fill_registries() {
     rm -rf "$root"
 }
 
+# As on a container instance: what containers send to 169.254.170.2 comes to the agent's local port.
+lead_to_credentials() {
+    echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet
+    iptables -t nat -A PREROUTING -d 169.254.170.2 -p tcp --dport 80 -j DNAT --to-destination 127.0.0.1:51679
+    iptables -t nat -A OUTPUT -d 169.254.170.2 -p tcp --dport 80 -j REDIRECT --to-ports 51679
+}
+
 rig_start() {
     export DOCKER_HOST="unix://$dir/daemon/docker.sock" DOCKER_CONFIG="$dir/cli"
     MIRROR=http://$REGISTRY "$here/daemon.sh" start "$dir/daemon"
     "$here/registry.sh" start "$dir/registry"
     fill_registries
+    if grep -q iptables=yes "$dir/daemon/features"; then lead_to_credentials; fi
 }
 
 # fit_scenarios FOLDER: the files below that are fit for a real daemon, and for what this one can do
@@ -91,6 +99,8 @@ fit_scenarios() {
             echo "SKIPPED $file: no privileged container is permitted on this machine" >&2
         elif grep -q 'ports:\|links:' "$file" && grep -q bridge=no "$dir/daemon/features"; then
             echo "SKIPPED $file: no bridge is possible on this machine" >&2
+        elif grep -q '169.254.170.2' "$file" && grep -q iptables=no "$dir/daemon/features"; then
+            echo "SKIPPED $file: no firewall rules are possible on this machine" >&2
         else
             echo "$file"
         fi
@@ -98,7 +108,8 @@ fit_scenarios() {
 }
 
 play() {
-    "$harness" run --live --docker "real=$dir/daemon/docker.sock" --set "docker.dir=$dir/daemon" "$@"
+    "$harness" run --live --docker "real=$dir/daemon/docker.sock" --set "docker.dir=$dir/daemon" \
+        --set "tests=$here" "$@"
 }
 
 harness=${HARNESS:-$here/../../build/harness}

@@ -24,8 +24,11 @@ static enum eca_credentials_found find(void *impl, struct eca_view id,
 {
     (void)impl;
     if (eca_view_eq_str(id, "cred-1")) {
-        *ret = (struct eca_task_credentials_view){"arn:role", eca_view_str("AKID"),
-                                                  eca_view_str("SECRET"), eca_view_str("TOKEN"),
+        *ret = (struct eca_task_credentials_view){"arn:role",
+                                                  "arn:task",
+                                                  eca_view_str("AKID"),
+                                                  eca_view_str("SECRET"),
+                                                  eca_view_str("TOKEN"),
                                                   "2016-09-01T18:00:00Z"};
         return ECA_CREDENTIALS_FOUND;
     }
@@ -131,7 +134,7 @@ START_TEST(every_request_is_audited_without_its_id)
         const char *path, *query, *agent, *line;
     } rows[] = {
         {"/v2/credentials/cred-1", NULL, "aws-sdk/1.0",
-         "2016-11-16T10:00:00Z 200 172.17.0.2:4711 \"/v2/credentials\" \"aws-sdk/1.0\" arn:role "
+         "2016-11-16T10:00:00Z 200 172.17.0.2:4711 \"/v2/credentials\" \"aws-sdk/1.0\" arn:task "
          "GetCredentials 1 blue arn:ci"},
         {"/v1/credentials", "id=nope", "",
          "2016-11-16T10:00:00Z 400 172.17.0.2:4711 \"/v1/credentials\" \"\" - GetCredentials 1 "

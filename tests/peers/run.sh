@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# run.sh [TEST...]: the agent and the fakes against programs that others wrote: the AWS CLI, a websocket server,
+# openssl's TLS server, a forward proxy. Each test prints "N passed, N failed" as its last line.
+# Where a test cannot run, one line says so and begins with SKIPPED.
+#
+# Each test has a network of its own, in which peers.test is 10.9.8.7 on the loopback: a name that no proxy
+# rule takes for local, and nothing else can be reached.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+in_netns=$here/../real-docker/in-netns.sh
+
+skip() {
+    echo "SKIPPED peers: $*"
+    exit 0
+}
+
+[ "$(id -u)" = 0 ] || skip "needs root"
+unshare --net --mount true 2>/dev/null || skip "no new network and mount namespace permitted"
+
+hosts=$(mktemp)
+printf '127.0.0.1 localhost\n10.9.8.7 peers.test\n10.9.8.7 other.test\n' >"$hosts"
+status=0
+tests=("$@")
+[ ${#tests[@]} -gt 0 ] || tests=("$here"/test_*.sh)
+for test in "${tests[@]}"; do
+    echo "-- $(basename "$test")"
+    # shellcheck disable=SC2016
+    "$in_netns" unshare --mount -- bash -euc '
+        ip address add 10.9.8.7/32 dev lo
+        mount --bind "$1" /etc/hosts
+        exec "$2"' peers "$hosts" "$test" || status=1
+done
+rm -f "$hosts"
+exit $status
