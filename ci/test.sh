@@ -52,6 +52,12 @@ explore() { build/harness explore; }
 mutations() { ! nm build/ecs-agent | grep eca_mutation && build/harness mutations; }
 shrink() { ci/shrink.sh; }
 report() { python3 ci/report.py build/harness build/test/report; }
+# Enough to see every kind of step and fault that an export writes; the last one is a recording of the binary.
+export_trip() {
+    python3 ci/export.py -- scenarios/demo.yaml scenarios/basics/0[1-79]*.yaml scenarios/credentials/10*.yaml \
+        scenarios/field-bugs/FB-{05,06,08-4,08-a,08-b,12-4,20,27-b,30-2,30-3,36-2,36-u}*.yaml &&
+        python3 ci/export.py --live -- scenarios/demo.yaml
+}
 deaths() { build/harness deaths scenarios/deaths; }
 live_deaths() { ci/live-deaths.sh 20; }
 soak() { build/harness soak --days 1 --tasks 2857; }
@@ -73,6 +79,7 @@ step sim golden_sim
 step wire golden_wire
 step golden make -s golden
 step replay ci/replay.sh
+step export export_trip
 step explore explore
 step mutations mutations
 step shrink shrink

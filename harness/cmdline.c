@@ -65,6 +65,7 @@ void hns_usage(FILE *to)
         "    --no-agent           start one yourself, with the environment that is printed\n"
         "    -v, --log FILE, --trace FILE, --keep   as above\n"
         "harness replay FILE...      a flight recording through the same core; first divergence\n"
+        "harness export FILE         a recording as a scenario, to be edited\n"
         "harness reference           the scenario language, as Markdown\n"
         "harness schema              the same as a JSON Schema\n"
         "harness version\n",

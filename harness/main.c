@@ -16,6 +16,7 @@
 #include "harness/explore/shrink.h"
 #include "harness/explore/soak.h"
 #include "harness/live/live.h"
+#include "harness/record/export.h"
 #include "harness/record/replay.h"
 #include "harness/report/files.h"
 #include "harness/report/html.h"
@@ -491,16 +492,41 @@ static int serve(struct hns_options *options)
     return hns_serve(&opts);
 }
 
+static int export_recording(struct hns_options *options)
+{
+    for (size_t i = 0; i < options->file_count; i++) {
+        eca_auto_buf struct eca_buf text = {0};
+        struct eca_err err = {0};
+
+        if (hns_export(options->files[i], &text, &err) < 0) {
+            (void)fprintf(stderr, "%s\n", err.msg);
+            return EXIT_FAILURE;
+        }
+        (void)fputs(eca_buf_str(&text), stdout);
+    }
+    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 static const struct command {
     const char *name;
     int (*run)(struct hns_options *options);
     bool needs_files;
 } commands[] = {
-    {"run", run, true},          {"check", check, true},          {"replay", replay, true},
-    {"explore", explore, false}, {"soak", soak, false},           {"deaths", deaths, true},
-    {"shrink", shrink, true},    {"demo", demo, false},           {"reference", reference, false},
-    {"schema", schema, false},   {"report", report, true},        {"version", version, false},
-    {"serve", serve, false},     {"mutations", mutations, false},
+    {"run", run, true},
+    {"check", check, true},
+    {"replay", replay, true},
+    {"explore", explore, false},
+    {"soak", soak, false},
+    {"deaths", deaths, true},
+    {"shrink", shrink, true},
+    {"demo", demo, false},
+    {"reference", reference, false},
+    {"schema", schema, false},
+    {"report", report, true},
+    {"version", version, false},
+    {"serve", serve, false},
+    {"export", export_recording, true},
+    {"mutations", mutations, false},
 };
 
 int main(int argc, char **argv)

@@ -1087,8 +1087,8 @@ void eca_recorder_head(struct eca_recorder *recorder, const struct eca_agent_opt
 {
     struct line line;
 
-    line_open(&line, recorder, "recording", "ecs-agent flight recording");
-    eca_jw_u64(&line.w, "format", 1);
+    line_open(&line, recorder, "recording", ECA_RECORDING_FLIGHT);
+    eca_jw_u64(&line.w, "format", ECA_RECORDING_FORMAT);
     eca_jw_str(&line.w, "version", eca_version_text);
     eca_jw_bool(&line.w, "insecure", opts->insecure);
     eca_jw_bool(&line.w, "blackhole_metadata", opts->blackhole_metadata);

@@ -12,6 +12,9 @@
  *
  * Secrets are masked before a line is handed out (agent/record/mask.h).
  */
+#define ECA_RECORDING_FORMAT 1
+#define ECA_RECORDING_FLIGHT "ecs-agent flight recording"
+
 struct eca_record_sink {
     void (*line)(void *impl, struct eca_view line); /* one JSON object, without newline */
     void *impl;

@@ -11,11 +11,12 @@
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "agent/record/record.h"
+#include "harness/record/build.h"
+#include "harness/record/lines.h"
 
 #define HEADERS_MAX 64
 #define LINE_SHOWN 600
 #define PIECE_BYTES_MAX (INT64_C(64) << 20) /* of a download, handed out at once */
-#define RECORDING_BYTES_MAX ((size_t)512 << 20)
 
 /* A call of the core, answered by later lines. */
 struct eca_http_call {
@@ -47,9 +48,9 @@ struct eca_listener {
 };
 
 struct replay {
-    const char *file;
-    struct eca_view *lines;
-    size_t line_count, at; /* at: the next line to come */
+    struct hns_recording recording;
+    struct hns_build build; /* that made it */
+    size_t at;              /* the next line to come */
     struct hns_replay_result *result;
     struct eca_err *err;
     bool broken; /* a line cannot be read */
@@ -78,16 +79,17 @@ static bool stopped(const struct replay *replay)
 static void diverge(struct replay *replay, const char *core, struct eca_view core_line)
 {
     struct eca_buf *out = &replay->result->text;
-    struct eca_view recorded = replay->at < replay->line_count
-                                   ? replay->lines[replay->at]
+    struct eca_view recorded = replay->at < replay->recording.count
+                                   ? replay->recording.lines[replay->at]
                                    : eca_view_str("(the recording ends here)");
 
     if (stopped(replay)) {
         return;
     }
     replay->result->diverged = true;
-    eca_buf_addf(out, "%s:%zu: divergence at %.3f s\n  recorded: %.*s\n  %s%.*s\n", replay->file,
-                 replay->at + 1, (double)(replay->mono_ns - replay->first_ns) / 1e9,
+    eca_buf_addf(out, "%s:%zu: divergence at %.3f s\n  recorded: %.*s\n  %s%.*s\n",
+                 replay->recording.file, replay->at + 1,
+                 (double)(replay->mono_ns - replay->first_ns) / 1e9,
                  (int)(recorded.len < LINE_SHOWN ? recorded.len : LINE_SHOWN), recorded.at, core,
                  (int)(core_line.len < LINE_SHOWN ? core_line.len : LINE_SHOWN), core_line.at);
 }
@@ -116,15 +118,15 @@ static void on_line(void *impl, struct eca_view line)
     if (stopped(replay)) {
         return;
     }
-    if (replay->at >= replay->line_count) {
+    if (replay->at >= replay->recording.count) {
         return; /* the recording was cut inside an entry */
     }
-    recorded = replay->lines[replay->at];
+    recorded = replay->recording.lines[replay->at];
     if (eca_view_starts(recorded, "{\"end\":")) {
-        replay->at = replay->line_count; /* it reached its limit inside an entry */
+        replay->at = replay->recording.count; /* it reached its limit inside an entry */
         return;
     }
-    if (recorded.len != line.len || memcmp(recorded.at, line.at, line.len) != 0) {
+    if (!hns_build_fits(&replay->build, recorded, line)) {
         diverge(replay, "core:     ", line);
         show_difference(replay, recorded, line);
         return;
@@ -136,17 +138,12 @@ static void on_line(void *impl, struct eca_view line)
 /* The next line as JSON; lives until the next call. NULL at the end or when it cannot be read. */
 static eca_json peek(struct replay *replay)
 {
-    struct eca_err err = {0};
-
     eca_json_free(eca_take(replay->peeked));
-    if (stopped(replay) || replay->at >= replay->line_count) {
+    if (stopped(replay) || replay->at >= replay->recording.count) {
         return NULL;
     }
-    if (eca_json_parse(replay->lines[replay->at], &replay->peeked, &err) < 0 ||
-        eca_json_type(eca_json_root(replay->peeked)) != ECA_JSON_OBJECT) {
+    if (hns_recording_line(&replay->recording, replay->at, &replay->peeked, replay->err) < 0) {
         replay->broken = true;
-        (void)eca_err_set(replay->err, ECA_E_INVALID, "%s:%zu: %s", replay->file, replay->at + 1,
-                          err.code == ECA_OK ? "not a JSON object" : err.msg);
         return NULL;
     }
     return eca_json_root(replay->peeked);
@@ -160,42 +157,6 @@ static eca_json peek_query(struct replay *replay, const char *name)
 
     (void)eca_json_read_str(line, "", "query", &query, NULL);
     return query != NULL && strcmp(query, name) == 0 ? line : NULL;
-}
-
-static int64_t number_of(eca_json line, const char *key)
-{
-    int64_t value = 0;
-
-    (void)eca_json_read_i64(line, "", key, &value, NULL);
-    return value;
-}
-
-static bool truth_of(eca_json line, const char *key)
-{
-    bool value = false;
-
-    (void)eca_json_read_bool(line, "", key, &value, NULL);
-    return value;
-}
-
-static const char *text_of(eca_json line, const char *key)
-{
-    const char *text = NULL;
-
-    (void)eca_json_read_str(line, "", key, &text, NULL);
-    return text;
-}
-
-static void bytes_of(eca_json line, const char *key, struct eca_buf *out)
-{
-    eca_auto_free char *key64 = eca_xasprintf("%s64", key);
-    const char *text = text_of(line, key), *text64 = text_of(line, key64);
-
-    if (text != NULL) {
-        eca_buf_add_str(out, text);
-    } else if (text64 != NULL) {
-        (void)eca_base64_decode(eca_view_str(text64), out, NULL);
-    }
 }
 
 static const char *keep(struct replay *replay, const char *text)
@@ -213,23 +174,12 @@ static const char *keep(struct replay *replay, const char *text)
     return kept;
 }
 
-static void err_of(eca_json line, const char *key, struct eca_err *ret_err)
-{
-    eca_json object = eca_json_get(line, key);
-    const char *msg = text_of(object, "msg");
-
-    *ret_err = (struct eca_err){.code = (enum eca_code)number_of(object, "code"),
-                                .sys = (int)number_of(object, "sys"),
-                                .http_status = (int)number_of(object, "http")};
-    (void)snprintf(ret_err->msg, sizeof(ret_err->msg), "%s", msg == NULL ? "" : msg);
-}
-
 /* What the recorded call answered at once. */
 static int answer_of(eca_json line, struct eca_err *err)
 {
     struct eca_err answer;
 
-    err_of(line, "answer", &answer);
+    hns_line_err(line, "answer", &answer);
     if (answer.code != ECA_OK && err != NULL) {
         *err = answer;
     }
@@ -408,10 +358,10 @@ static int store_load(void *impl, eca_record_fn *on_record, void *arg, struct ec
     for (eca_json one = eca_json_first(eca_json_get(line, "records")); one != NULL && rc == ECA_OK;
          one = eca_json_next(one)) {
         eca_auto_buf struct eca_buf value = {0};
-        struct eca_record record = {.kind = (enum eca_record_kind)number_of(one, "kind"),
-                                    .key = text_of(one, "key")};
+        struct eca_record record = {.kind = (enum eca_record_kind)hns_line_number(one, "kind"),
+                                    .key = hns_line_text(one, "key")};
 
-        bytes_of(one, "value", &value);
+        hns_line_bytes(one, "value", &value);
         record.value = eca_buf_view(&value);
         rc = on_record(arg, &record, err);
     }
@@ -438,7 +388,7 @@ static int store_commit(void *impl, const struct eca_record *records, size_t cou
 static int store_keep_copy(void *impl, const char *why, char *ret_path, struct eca_err *err)
 {
     eca_json line = peek_query(impl, "store.keep_copy");
-    const char *path = text_of(line, "path");
+    const char *path = hns_line_text(line, "path");
     int rc = answer_of(line, err);
 
     (void)why;
@@ -453,20 +403,21 @@ static int store_open(void *impl, const char *dir, struct eca_store *ret_store,
 {
     static const struct eca_store_ops ops = {store_load, store_commit, store_keep_copy};
     eca_json line = peek_query(impl, "store.open");
-    const char *path = text_of(line, "path");
+    const char *path = hns_line_text(line, "path");
     int rc = answer_of(line, err);
 
     (void)dir;
     if (rc < 0) {
         return rc;
     }
-    *ret_notes = (struct eca_store_notes){.fresh = truth_of(line, "fresh"),
-                                          .set_aside = truth_of(line, "set_aside"),
-                                          .restored_backup = truth_of(line, "restored"),
-                                          .older_than_file = truth_of(line, "older_than_file")};
+    *ret_notes =
+        (struct eca_store_notes){.fresh = hns_line_truth(line, "fresh"),
+                                 .set_aside = hns_line_truth(line, "set_aside"),
+                                 .restored_backup = hns_line_truth(line, "restored"),
+                                 .older_than_file = hns_line_truth(line, "older_than_file")};
     (void)snprintf(ret_notes->set_aside_path, sizeof(ret_notes->set_aside_path), "%s",
                    path == NULL ? "" : path);
-    ret_store->ops = truth_of(line, "none") ? NULL : &ops;
+    ret_store->ops = hns_line_truth(line, "none") ? NULL : &ops;
     ret_store->impl = impl;
     return ECA_OK;
 }
@@ -480,13 +431,13 @@ static void store_close(void *impl, struct eca_store port)
 static const char *host_env(void *impl, const char *name)
 {
     (void)name;
-    return keep(impl, text_of(peek_query(impl, "env"), "value"));
+    return keep(impl, hns_line_text(peek_query(impl, "env"), "value"));
 }
 
 static const char *host_env_at(void *impl, size_t index)
 {
     eca_json line = peek_query(impl, "env.at");
-    const char *name = text_of(line, "name"), *value = text_of(line, "value");
+    const char *name = hns_line_text(line, "name"), *value = hns_line_text(line, "value");
     eca_auto_free char *pair = NULL;
 
     (void)index;
@@ -499,14 +450,14 @@ static const char *host_env_at(void *impl, size_t index)
 
 static uint32_t host_cpu_count(void *impl)
 {
-    return (uint32_t)number_of(peek_query(impl, "cpus"), "value");
+    return (uint32_t)hns_line_number(peek_query(impl, "cpus"), "value");
 }
 
 static int host_memory_mib(void *impl, uint64_t *ret_mib, struct eca_err *err)
 {
     eca_json line = peek_query(impl, "memory");
 
-    *ret_mib = (uint64_t)number_of(line, "value");
+    *ret_mib = (uint64_t)hns_line_number(line, "value");
     return answer_of(line, err);
 }
 
@@ -517,29 +468,29 @@ static int host_read_file(void *impl, const char *path, size_t bytes_max, struct
 
     (void)path;
     (void)bytes_max;
-    bytes_of(line, "value", out);
+    hns_line_bytes(line, "value", out);
     return answer_of(line, err);
 }
 
 static bool host_is_directory(void *impl, const char *path)
 {
     (void)path;
-    return truth_of(peek_query(impl, "is-directory"), "value");
+    return hns_line_truth(peek_query(impl, "is-directory"), "value");
 }
 
 static struct eca_host_usage host_usage(void *impl)
 {
     eca_json line = peek_query(impl, "usage");
 
-    return (struct eca_host_usage){.rss_bytes = (uint64_t)number_of(line, "rss"),
-                                   .descriptors = (uint32_t)number_of(line, "descriptors"),
-                                   .threads = (uint32_t)number_of(line, "threads")};
+    return (struct eca_host_usage){.rss_bytes = (uint64_t)hns_line_number(line, "rss"),
+                                   .descriptors = (uint32_t)hns_line_number(line, "descriptors"),
+                                   .threads = (uint32_t)hns_line_number(line, "threads")};
 }
 
 static void entropy_fill(void *impl, void *bytes, size_t len)
 {
     eca_auto_buf struct eca_buf recorded = {0};
-    const char *text = text_of(peek_query(impl, "entropy"), "value");
+    const char *text = hns_line_text(peek_query(impl, "entropy"), "value");
 
     memset(bytes, 0, len);
     if (text != NULL && eca_base64_decode(eca_view_str(text), &recorded, NULL) == ECA_OK) {
@@ -578,7 +529,8 @@ static struct eca_channel_conn *find_conn(struct replay *replay, uint64_t number
 static void play_head(struct eca_http_call *call, eca_json line)
 {
     struct eca_http_header headers[HEADERS_MAX];
-    struct eca_http_head head = {.status = (int)number_of(line, "status"), .headers = headers};
+    struct eca_http_head head = {.status = (int)hns_line_number(line, "status"),
+                                 .headers = headers};
 
     for (eca_json pair = eca_json_first(eca_json_get(line, "headers"));
          pair != NULL && head.header_count < HEADERS_MAX; pair = eca_json_next(pair)) {
@@ -594,18 +546,19 @@ static void play_head(struct eca_http_call *call, eca_json line)
 
 static void play_http(struct replay *replay, const char *what, eca_json line)
 {
-    struct eca_http_call *call = find_call(replay, (uint64_t)number_of(line, "n"));
+    struct eca_http_call *call = find_call(replay, (uint64_t)hns_line_number(line, "n"));
     eca_auto_buf struct eca_buf body = {0};
-    struct eca_http_end end = {.sent = truth_of(line, "sent"),
-                               .status = (int)number_of(line, "status"),
-                               .body_bytes = (uint64_t)number_of(line, "bytes")};
+    struct eca_http_end end = {.sent = hns_line_truth(line, "sent"),
+                               .status = (int)hns_line_number(line, "status"),
+                               .body_bytes = (uint64_t)hns_line_number(line, "bytes")};
 
     if (call == NULL) {
         diverge(replay, "core:     has no such call open", ECA_VIEW_NONE);
         return;
     }
-    bytes_of(line, "body", &body);
-    for (int64_t left = number_of(line, "length"); left > 0 && left <= PIECE_BYTES_MAX; left--) {
+    hns_line_bytes(line, "body", &body);
+    for (int64_t left = hns_line_number(line, "length"); left > 0 && left <= PIECE_BYTES_MAX;
+         left--) {
         eca_buf_add_char(&body, '.'); /* a download: only its length was recorded */
     }
     if (strcmp(what, "http.head") == 0) {
@@ -616,7 +569,7 @@ static void play_http(struct replay *replay, const char *what, eca_json line)
         struct eca_http_events events = call->events;
         void *arg = call->arg;
 
-        err_of(line, "err", &end.err);
+        hns_line_err(line, "err", &end.err);
         if (body.len > 0) {
             events.on_body(arg, eca_buf_view(&body));
         }
@@ -628,11 +581,11 @@ static void play_http(struct replay *replay, const char *what, eca_json line)
 
 static void play_file(struct replay *replay, eca_json line)
 {
-    uint64_t number = (uint64_t)number_of(line, "n");
-    const char *digest = text_of(line, "sha256");
-    struct eca_files_end end = {.bytes = (uint64_t)number_of(line, "bytes")};
+    uint64_t number = (uint64_t)hns_line_number(line, "n");
+    const char *digest = hns_line_text(line, "sha256");
+    struct eca_files_end end = {.bytes = (uint64_t)hns_line_number(line, "bytes")};
 
-    err_of(line, "err", &end.err);
+    hns_line_err(line, "err", &end.err);
     (void)snprintf(end.sha256, sizeof(end.sha256), "%s", digest == NULL ? "" : digest);
     ECA_LIST_FOREACH(it, &replay->open_files)
     {
@@ -652,7 +605,7 @@ static void play_file(struct replay *replay, eca_json line)
 
 static void play_channel(struct replay *replay, const char *what, eca_json line)
 {
-    struct eca_channel_conn *conn = find_conn(replay, (uint64_t)number_of(line, "n"));
+    struct eca_channel_conn *conn = find_conn(replay, (uint64_t)hns_line_number(line, "n"));
     eca_auto_buf struct eca_buf body = {0};
     eca_auto_buf struct eca_buf reason = {0};
 
@@ -660,8 +613,8 @@ static void play_channel(struct replay *replay, const char *what, eca_json line)
         diverge(replay, "core:     has no such connection open", ECA_VIEW_NONE);
         return;
     }
-    bytes_of(line, "body", &body);
-    bytes_of(line, "reason", &reason);
+    hns_line_bytes(line, "body", &body);
+    hns_line_bytes(line, "reason", &reason);
     if (strcmp(what, "channel.open") == 0) {
         conn->events.on_open(conn->arg);
     } else if (strcmp(what, "channel.text") == 0) {
@@ -672,14 +625,14 @@ static void play_channel(struct replay *replay, const char *what, eca_json line)
         struct eca_channel_events events = conn->events;
         void *arg = conn->arg;
         struct eca_channel_end end = {
-            .how = (enum eca_channel_how)number_of(line, "how"),
-            .close_code = (int)number_of(line, "close_code"),
+            .how = (enum eca_channel_how)hns_line_number(line, "how"),
+            .close_code = (int)hns_line_number(line, "close_code"),
             .close_reason =
                 eca_json_get(line, "reason") == NULL ? ECA_VIEW_NONE : eca_buf_view(&reason),
-            .status = (int)number_of(line, "status"),
+            .status = (int)hns_line_number(line, "status"),
             .body = eca_json_get(line, "body") == NULL ? ECA_VIEW_NONE : eca_buf_view(&body)};
 
-        err_of(line, "err", &end.err);
+        hns_line_err(line, "err", &end.err);
         eca_list_remove(&replay->open_conns, &conn->node);
         eca_free(conn);
         events.on_end(arg, &end);
@@ -688,13 +641,13 @@ static void play_channel(struct replay *replay, const char *what, eca_json line)
 
 static void play_request(struct replay *replay, eca_json line)
 {
-    uint64_t number = (uint64_t)number_of(line, "n");
-    struct eca_endpoint_request request = {.method = text_of(line, "method"),
-                                           .path = text_of(line, "path"),
-                                           .query = text_of(line, "query"),
-                                           .user_agent = text_of(line, "agent"),
-                                           .has_user_agent = truth_of(line, "has_agent"),
-                                           .remote = text_of(line, "remote")};
+    uint64_t number = (uint64_t)hns_line_number(line, "n");
+    struct eca_endpoint_request request = {.method = hns_line_text(line, "method"),
+                                           .path = hns_line_text(line, "path"),
+                                           .query = hns_line_text(line, "query"),
+                                           .user_agent = hns_line_text(line, "agent"),
+                                           .has_user_agent = hns_line_truth(line, "has_agent"),
+                                           .remote = hns_line_text(line, "remote")};
 
     ECA_LIST_FOREACH(it, &replay->open_listeners)
     {
@@ -720,7 +673,7 @@ static void play_committed(struct replay *replay, eca_json line)
         diverge(replay, "core:     has no commit under way", ECA_VIEW_NONE);
         return;
     }
-    err_of(line, "err", &err);
+    hns_line_err(line, "err", &err);
     on_done(replay->committed_arg, err.code == ECA_OK ? NULL : &err);
 }
 
@@ -740,7 +693,7 @@ static void play(struct replay *replay, eca_json line)
 {
     eca_auto_json struct eca_json_doc *doc =
         eca_take(replay->peeked); /* the core asks for others */
-    const char *what = text_of(line, "in");
+    const char *what = hns_line_text(line, "in");
     size_t before = replay->at;
 
     (void)doc;
@@ -748,8 +701,15 @@ static void play(struct replay *replay, eca_json line)
         diverge(replay, "core:     did nothing more", ECA_VIEW_NONE);
         return;
     }
-    replay->mono_ns = (uint64_t)number_of(line, "at");
-    replay->wall_ms = number_of(line, "wall");
+    if ((uint64_t)hns_line_number(line, "at") < replay->mono_ns) {
+        replay->broken = true;
+        (void)eca_err_set(replay->err, ECA_E_INVALID,
+                          "%s:%zu: time goes back: lines are out of order", replay->recording.file,
+                          replay->at + 1);
+        return;
+    }
+    replay->mono_ns = (uint64_t)hns_line_number(line, "at");
+    replay->wall_ms = hns_line_number(line, "wall");
     replay->first_ns = replay->first_ns == 0 ? replay->mono_ns : replay->first_ns;
     eca_sched_update_now(replay->sched);
     if (strcmp(what, "turn") == 0) {
@@ -768,8 +728,8 @@ static void play(struct replay *replay, eca_json line)
         play_word(replay, what);
     } else {
         replay->broken = true;
-        (void)eca_err_set(replay->err, ECA_E_INVALID, "%s:%zu: unknown input \"%s\"", replay->file,
-                          replay->at + 1, what);
+        (void)eca_err_set(replay->err, ECA_E_INVALID, "%s:%zu: unknown input \"%s\"",
+                          replay->recording.file, replay->at + 1, what);
         return;
     }
     if (replay->at == before && !stopped(replay)) {
@@ -809,41 +769,19 @@ static int read_head(struct replay *replay, struct eca_agent_opts *ret_opts, str
 {
     eca_json head = peek(replay);
 
-    if (replay->broken) {
-        return ECA_E_INVALID;
+    if (replay->recording.outside) {
+        return eca_err_set(err, ECA_E_INVALID,
+                           "%s: recorded from outside, there is no core to replay; harness export "
+                           "makes a scenario of it",
+                           replay->recording.file);
     }
-    if (text_of(head, "recording") == NULL) {
-        return eca_err_set(err, ECA_E_INVALID, "%s: not a flight recording", replay->file);
-    }
-    if (number_of(head, "format") != 1) {
-        return eca_err_set(err, ECA_E_INVALID, "%s: recording of format %lld; this program plays 1",
-                           replay->file, (long long)number_of(head, "format"));
-    }
-    ret_opts->insecure = truth_of(head, "insecure");
-    ret_opts->blackhole_metadata = truth_of(head, "blackhole_metadata");
-    ret_opts->plain_channel = truth_of(head, "plain_channel");
-    ret_opts->log_level = keep(replay, text_of(head, "log_level"));
+    replay->build = hns_build_of(head);
+    ret_opts->insecure = hns_line_truth(head, "insecure");
+    ret_opts->blackhole_metadata = hns_line_truth(head, "blackhole_metadata");
+    ret_opts->plain_channel = hns_line_truth(head, "plain_channel");
+    ret_opts->log_level = keep(replay, hns_line_text(head, "log_level"));
     replay->at = 1; /* another version is a divergence only where it does something else */
     return ECA_OK;
-}
-
-static void split_lines(struct replay *replay, struct eca_view text)
-{
-    size_t cap = 0;
-
-    while (text.len > 0) {
-        size_t end = eca_view_find(text, "\n", 0);
-
-        if (end == SIZE_MAX) {
-            return; /* cut: the last line was not written whole */
-        }
-        if (replay->line_count == cap) {
-            cap = cap == 0 ? 1024 : cap * 2;
-            replay->lines = eca_xrealloc_array(replay->lines, cap, sizeof(*replay->lines));
-        }
-        replay->lines[replay->line_count++] = eca_view_sub(text, 0, end);
-        text = eca_view_sub(text, end + 1, SIZE_MAX);
-    }
 }
 
 static struct eca_agent_ports ports_of(struct replay *replay)
@@ -891,12 +829,13 @@ static void play_all(struct replay *replay, struct eca_agent_opts *opts)
     opts->on_exit = on_exit_wanted;
     opts->arg = replay;
     replay->agent = eca_agent_new(opts);
-    while (!replay->agent_ended && (line = peek(replay)) != NULL && text_of(line, "end") == NULL) {
+    while (!replay->agent_ended && (line = peek(replay)) != NULL &&
+           hns_line_text(line, "end") == NULL) {
         play(replay, line);
     }
     replay->result->ended = replay->agent_ended;
     replay->result->duration_ns = replay->mono_ns - replay->first_ns;
-    replay->at = replay->line_count; /* what the end closes is not compared */
+    replay->at = replay->recording.count; /* what the end closes is not compared */
     eca_agent_free(replay->agent);
     eca_recorder_free(replay->recorder);
     eca_mask_clear(&mask);
@@ -911,31 +850,11 @@ static void free_list(struct eca_list *list, size_t offset)
     }
 }
 
-static int read_recording(const char *path, struct eca_buf *out, struct eca_err *err)
-{
-    FILE *file = fopen(path, "re");
-    char piece[65536];
-    size_t len = 0;
-
-    if (file == NULL) {
-        return eca_err_set_sys(err, ECA_E_NOT_FOUND, errno, "%s", path);
-    }
-    while (out->len <= RECORDING_BYTES_MAX && (len = fread(piece, 1, sizeof(piece), file)) > 0) {
-        eca_buf_add(out, piece, len);
-    }
-    (void)fclose(file);
-    return out->len > RECORDING_BYTES_MAX
-               ? eca_err_set(err, ECA_E_LIMIT, "%s: larger than a recording can be", path)
-               : ECA_OK;
-}
-
 int hns_replay(const char *file, struct hns_replay_result *ret_result, struct eca_err *err)
 {
     static const struct eca_clock_ops clock_ops = {mono_ns, wall_ms};
-    eca_auto_buf struct eca_buf text = {0};
     struct eca_err failure = {0};
-    struct replay replay = {.file = file,
-                            .result = ret_result,
+    struct replay replay = {.result = ret_result,
                             .err = &failure,
                             .log = {.level = ECA_LOG_CRIT, .sink = no_log},
                             .kept = eca_map_new()};
@@ -949,11 +868,9 @@ int hns_replay(const char *file, struct hns_replay_result *ret_result, struct ec
     eca_list_init(&replay.open_conns);
     eca_list_init(&replay.open_listeners);
     eca_list_init(&replay.open_files);
-    if (read_recording(file, &text, &failure) == ECA_OK) {
-        split_lines(&replay, eca_buf_view(&text));
-        if (read_head(&replay, &opts, &failure) == ECA_OK) {
-            play_all(&replay, &opts);
-        }
+    if (hns_recording_read(file, &replay.recording, &failure) == ECA_OK &&
+        read_head(&replay, &opts, &failure) == ECA_OK) {
+        play_all(&replay, &opts);
     }
     free_list(&replay.open_calls, offsetof(struct eca_http_call, node));
     free_list(&replay.open_conns, offsetof(struct eca_channel_conn, node));
@@ -961,7 +878,7 @@ int hns_replay(const char *file, struct hns_replay_result *ret_result, struct ec
     free_list(&replay.open_files, offsetof(struct eca_files_op, node));
     eca_json_free(replay.peeked);
     eca_sched_free(replay.sched);
-    eca_free(replay.lines);
+    hns_recording_clear(&replay.recording);
     while (eca_map_next(replay.kept, &cursor, NULL, &kept)) {
         eca_free(kept);
     }

@@ -144,7 +144,8 @@ bool hns_arg_bool(const struct hns_args *args, const char *name, bool otherwise)
 uint64_t hns_arg_ms(const struct hns_args *args, const char *name, uint64_t otherwise_ms);
 uint64_t hns_arg_ns(const struct hns_args *args, const char *name, uint64_t otherwise_ns);
 int64_t hns_node_duration(struct hns_run *run, const struct hns_node *node);
-const char *hns_task_arn(struct hns_run *run, const char *task);
+const char *hns_task_arn(struct hns_run *run, const char *task); /* made when it has none */
+void hns_name_task(struct hns_run *run, const char *task, const char *arn);
 void hns_secret(struct hns_run *run, const char *value);
 
 /* verbs_expect.c: a pattern with its variables replaced */

@@ -261,6 +261,36 @@ static void write_containers(struct hns_run *run, struct eca_json_writer *w,
     eca_jw_end_array(w);
 }
 
+/* A whole task as JSON; its ARN gets the task's name. */
+static int write_json_task(struct hns_run *run, const struct hns_node *json, const char *name,
+                           const char *desired_status, struct eca_buf *out)
+{
+    eca_auto_buf struct eca_buf text = {0};
+    eca_auto_json struct eca_json_doc *doc = NULL;
+    struct eca_json_writer w = eca_json_writer_to(out);
+    const char *arn = NULL;
+
+    hns_node_json(run, json, &text);
+    if (eca_json_parse(eca_buf_view(&text), &doc, NULL) == ECA_OK &&
+        eca_json_read_str(eca_json_root(doc), "", "arn", &arn, NULL) == ECA_OK && arn != NULL) {
+        hns_name_task(run, name, arn);
+    }
+    if (desired_status == NULL || eca_json_type(eca_json_root(doc)) != ECA_JSON_OBJECT) {
+        eca_buf_add(out, eca_buf_str(&text), text.len); /* as it stands, nonsense included */
+        return run->failed ? ECA_E_INVALID : ECA_OK;
+    }
+    eca_jw_object(&w, NULL);
+    for (eca_json member = eca_json_first(eca_json_root(doc)); member != NULL;
+         member = eca_json_next(member)) {
+        if (strcmp(eca_json_key(member), "desiredStatus") != 0) {
+            eca_jw_value(&w, eca_json_key(member), member);
+        }
+    }
+    eca_jw_str(&w, "desiredStatus", desired_status);
+    eca_jw_end_object(&w);
+    return run->failed ? ECA_E_INVALID : ECA_OK;
+}
+
 int hns_payload_task(struct hns_run *run, const struct hns_node *task, const char *name,
                      const char *desired_status, struct eca_buf *out)
 {
@@ -272,11 +302,13 @@ int hns_payload_task(struct hns_run *run, const struct hns_node *task, const cha
     const struct hns_node *credentials = hns_arg_node(&args, "roleCredentials");
 
     if (json != NULL) {
-        hns_node_json(run, json, out);
-        return run->failed ? ECA_E_INVALID : ECA_OK;
+        return write_json_task(run, json, name, desired_status, out);
+    }
+    if (hns_arg_text(&args, "arn", NULL) != NULL) {
+        hns_name_task(run, name, hns_arg_text(&args, "arn", NULL));
     }
     eca_jw_object(&w, NULL);
-    eca_jw_str(&w, "arn", hns_arg_text(&args, "arn", hns_task_arn(run, name)));
+    eca_jw_str(&w, "arn", hns_task_arn(run, name));
     eca_jw_str(&w, "version", hns_arg_text(&args, "version", "1"));
     eca_jw_str(&w, "desiredStatus",
                desired_status != NULL ? desired_status

@@ -30,6 +30,17 @@ void hns_secret(struct hns_run *run, const char *value)
  * A name always gives the same ARN, so that runs repeat and a restarted scenario finds its tasks. A
  * real daemon still has the containers of former runs: there the ARNs are the run's own.
  */
+void hns_name_task(struct hns_run *run, const char *task, const char *arn)
+{
+    eca_auto_free char *name = eca_xasprintf("arn.task.%s", task);
+
+    hns_vars_set(run, name, arn);
+    fake_trace_name(run->stage.base.trace, arn, task);
+    if (run->cast.ecs != NULL) {
+        fake_ecs_name_task(run->cast.ecs, arn, task);
+    }
+}
+
 const char *hns_task_arn(struct hns_run *run, const char *task)
 {
     eca_auto_free char *name = eca_xasprintf("arn.task.%s", task);
@@ -46,14 +57,9 @@ const char *hns_task_arn(struct hns_run *run, const char *task)
     arn = eca_xasprintf("arn:aws:ecs:us-west-2:111122223333:task/%08x-%04x-4%03x-8%03x-%012llx",
                         (unsigned)(a >> 32), (unsigned)(a >> 16) & 0xffff, (unsigned)a & 0xfff,
                         (unsigned)(b >> 48) & 0xfff, (unsigned long long)b & 0xffffffffffffULL);
-    hns_vars_set(run, name, arn);
+    hns_name_task(run, task, arn);
     eca_free(arn);
-    arn = eca_map_get(run->vars, name);
-    fake_trace_name(run->stage.base.trace, arn, task);
-    if (run->cast.ecs != NULL) {
-        fake_ecs_name_task(run->cast.ecs, arn, task);
-    }
-    return arn;
+    return eca_map_get(run->vars, name);
 }
 
 /* ${container.web/app.id}: the Docker id. */
@@ -135,6 +141,12 @@ char *hns_expand(struct hns_run *run, const struct hns_node *at, const char *tex
         if (end == NULL) {
             eca_buf_add_str(&out, text);
             return eca_buf_take(&out);
+        }
+        if (open > text && open[-1] == '$') { /* "$${" stands for "${" */
+            eca_buf_add(&out, text, (size_t)(open - 1 - text));
+            eca_buf_add_str(&out, "${");
+            text = open + 2;
+            continue;
         }
         eca_buf_add(&out, text, (size_t)(open - text));
         name = eca_xstrndup(open + 2, (size_t)(end - open - 2));
