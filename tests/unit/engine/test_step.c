@@ -275,7 +275,6 @@ START_TEST(task_status_follows_its_containers)
             struct eca_container *at =
                 c == 0 ? sr.task->containers : eca_task_add_container(sr.task);
 
-            at = &sr.task->containers[c];
             at->name = c == 0 ? at->name : eca_xasprintf("c%zu", c);
             at->known = shape[c * 2] == 'C'   ? CREATED
                         : shape[c * 2] == 'S' ? STOPPED
