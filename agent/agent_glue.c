@@ -367,6 +367,7 @@ static struct eca_listener *listen_on(struct eca_agent *agent, const char *name,
                                      .port = port,
                                      .connections_max = 256,
                                      .connections_per_remote_max = 32,
+                                     .connections_loopback_max = 128,
                                      .idle_ms = 5000};
     struct eca_listener *listener = NULL;
     struct eca_err err = {0};

@@ -15,9 +15,15 @@
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "agent/ports/backoff.h"
+#include "agent/sys/endpoint_clients.h"
 #include "agent/sys/entropy.h"
 
-#define BACKLOG 128
+#define BACKLOG                                                                                    \
+    4096 /* a full queue costs the next client a second; the kernel has its own limit              \
+          */
+#define SEND_BUFFER_BYTES                                                                          \
+    65536 /* by itself the kernel would hold megabytes for who reads nothing */
+#define SCRATCH_BYTES 4096
 #define REQUEST_MEMORY_BYTES 20480 /* request line 4 KiB and headers 16 KiB (INTRO-130) */
 #define TARGET_BYTES_MAX 4096
 #define QUIET_LINE_NS (UINT64_C(60) * 1000000000u)
@@ -32,6 +38,7 @@ struct eca_listener {
     eca_endpoint_fn *handler;
     void *arg;
     struct MHD_Daemon *daemon; /* NULL while the port is busy */
+    struct eca_clients clients;
     struct eca_deferred more_work;
     int fd; /* listens; -1 while the port is busy */
     struct eca_fd_watch *watch, *listen_watch;
@@ -118,14 +125,58 @@ static void *keep_target(void *arg, const char *uri, struct MHD_Connection *conn
     return target;
 }
 
+/* The client of a connection; NULL when the library is already through with it. */
+static struct eca_client *client_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info == NULL ? NULL : info->socket_context;
+}
+
+static void hurry(struct eca_listener *listener, struct MHD_Connection *connection, uint64_t within)
+{
+    struct eca_client *client = client_of(connection);
+
+    if (client != NULL) {
+        eca_client_hurry(client, within * listener->opts.idle_ms);
+    }
+}
+
 static void forget_target(void *arg, struct MHD_Connection *connection, void **state,
                           enum MHD_RequestTerminationCode code)
 {
-    (void)arg;
-    (void)connection;
+    struct eca_client *client = client_of(connection);
+
     (void)code;
     eca_free(*state);
     *state = NULL;
+    if (client != NULL) {
+        client->answer_bytes = 0;
+    }
+    hurry(arg, connection, 2); /* idle for that long, and then the same for a head */
+}
+
+static void on_connection(void *arg, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct eca_listener *listener = arg;
+    const union MHD_ConnectionInfo *address, *fd;
+
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        eca_clients_remove(*context);
+        *context = NULL;
+        return;
+    }
+    address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (address != NULL && fd != NULL) {
+        struct eca_client *client =
+            eca_clients_add(&listener->clients, address->client_addr, fd->connect_fd);
+
+        eca_client_hurry(client, listener->opts.idle_ms);
+        *context = client;
+    }
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url,
@@ -139,6 +190,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
     struct eca_endpoint_request request = {.method = method,
                                            .user_agent = agent == NULL ? "" : agent,
                                            .has_user_agent = agent != NULL};
+    struct eca_client *client;
     char remote[64];
     char *query;
     enum MHD_Result result;
@@ -152,6 +204,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
     }
     if (!target->begun) { /* an answer now would make the library close the connection after it */
         target->begun = true;
+        hurry(listener, connection, 1);
         return MHD_YES;
     }
     if (*upload_bytes > 0) { /* a body is not read but dropped (INTRO-130) */
@@ -166,7 +219,15 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
     request.path = target->text;
     request.query = query;
     request.remote = remote;
-    listener->handler(listener->arg, &request, &response);
+    client = client_of(connection);
+    if (client != NULL && !eca_client_may_ask(client)) { /* the answer is not even made */
+        response.status = 503;
+    } else {
+        listener->handler(listener->arg, &request, &response);
+    }
+    if (client != NULL) {
+        client->answer_bytes = response.body.len;
+    }
     result = respond(connection, &response);
     eca_wipe(response.body.at, response.body.len);
     eca_buf_clear(&response.body);
@@ -229,7 +290,11 @@ static void turn_away(int fd)
     static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
                                  "Connection: close\r\n\r\n";
 
+    char scratch[SCRATCH_BYTES];
+
     (void)send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL);
+    (void)recv(fd, scratch, sizeof(scratch),
+               MSG_DONTWAIT); /* unread, it would overtake the answer */
     (void)close(fd);
 }
 
@@ -253,6 +318,7 @@ static void on_client(void *arg, uint32_t events)
 {
     struct eca_listener *listener = arg;
     struct sockaddr_storage address;
+    int send_bytes = SEND_BUFFER_BYTES;
 
     (void)events;
     for (int i = 0; i < ACCEPTS_MAX; i++) {
@@ -264,9 +330,11 @@ static void on_client(void *arg, uint32_t events)
             on_no_client(listener, errno);
             break;
         }
-        if (connections(listener) >= listener->opts.connections_max) {
+        if (connections(listener) >= listener->opts.connections_max ||
+            !eca_clients_has_room(&listener->clients, (const struct sockaddr *)&address)) {
             turn_away(fd);
         } else { /* the library closes the descriptor when it refuses the client */
+            (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof(send_bytes));
             (void)MHD_add_connection(listener->daemon, fd, (struct sockaddr *)&address, len);
         }
     }
@@ -326,11 +394,10 @@ static int start_daemon(struct eca_listener *listener, int fd, struct eca_err *e
     listener->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, listener,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)listener->opts.connections_max,
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)listener->opts.connections_per_remote_max,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((listener->opts.idle_ms + 999) / 1000),
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_MEMORY_BYTES,
-        MHD_OPTION_URI_LOG_CALLBACK, keep_target, NULL, MHD_OPTION_NOTIFY_COMPLETED, forget_target,
-        NULL, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)((listener->opts.idle_ms + 999) / 1000), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)REQUEST_MEMORY_BYTES, MHD_OPTION_URI_LOG_CALLBACK, keep_target, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, forget_target, listener, MHD_OPTION_END);
     if (listener->daemon == NULL) {
         (void)close(fd);
         return eca_err_set(err, ECA_E_TRANSIENT, "libmicrohttpd refuses port %u",
@@ -380,6 +447,8 @@ static int endpoint_listen(void *impl, const struct eca_endpoint_opts *opts,
     listener->bind = eca_xstrdup(opts->bind == NULL ? "" : opts->bind);
     listener->handler = handler;
     listener->arg = arg;
+    eca_clients_init(&listener->clients, sched, opts->connections_per_remote_max,
+                     opts->connections_loopback_max);
     eca_timer_init(&listener->retry_timer, sched, try_listen, listener);
     eca_timer_init(&listener->service_timer, sched, service, listener);
     eca_deferred_init(&listener->more_work, sched, service, listener);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/base/mem.h"
+#include "agent/sys/clock.h"
 #include "agent/sys/endpoint_mhd.h"
 #include "agent/sys/healthcheck.h"
 
@@ -74,7 +75,9 @@ static void start(const struct eca_endpoint_opts *more)
     opts.port = port;
     opts.connections_max = opts.connections_max == 0 ? 256 : opts.connections_max;
     opts.connections_per_remote_max =
-        opts.connections_per_remote_max == 0 ? 128 : opts.connections_per_remote_max;
+        opts.connections_per_remote_max == 0 ? 32 : opts.connections_per_remote_max;
+    opts.connections_loopback_max =
+        opts.connections_loopback_max == 0 ? 128 : opts.connections_loopback_max;
     opts.idle_ms = opts.idle_ms == 0 ? 5000 : opts.idle_ms;
     ck_assert_msg(
         eca_endpoint_listen(eca_endpoint_mhd_port(mhd), &opts, handler, NULL, &listener, &err) == 0,
@@ -244,14 +247,14 @@ START_TEST(what_is_too_large_or_no_request_is_refused)
 }
 END_TEST
 
-/* INTRO-130: one client cannot take all, and the excess is closed. */
+/* INTRO-130: one client cannot take all, and the excess gets 503 and is closed. */
 START_TEST(connections_have_limits)
 {
     eca_auto_buf struct eca_buf answer = {0};
     int fds[8];
-    size_t served = 0;
+    size_t served = 0, refused = 0;
 
-    start(&(struct eca_endpoint_opts){.connections_max = 50, .connections_per_remote_max = 5});
+    start(&(struct eca_endpoint_opts){.connections_max = 50, .connections_loopback_max = 5});
     for (size_t i = 0; i < 8; i++) {
         fds[i] = dial();
         (void)eca_loop_step(loop, false);
@@ -261,8 +264,10 @@ START_TEST(connections_have_limits)
         (void)send(fds[i], "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27, MSG_NOSIGNAL);
         hear(fds[i], "{\"a\":1}", &answer);
         served += strstr(eca_buf_str(&answer), " 200 ") != NULL;
+        refused += strstr(eca_buf_str(&answer), " 503 ") != NULL;
     }
     ck_assert_uint_eq(served, 5);
+    ck_assert_uint_eq(refused, 3);
     for (size_t i = 0; i < 8; i++) {
         (void)close(fds[i]);
     }
@@ -290,6 +295,30 @@ START_TEST(a_slow_client_is_dropped_and_nobody_waits)
     (void)close(fd);
     ck_assert_ptr_null(strstr(eca_buf_str(&slow), " 200 "));
     ck_assert_ptr_null(strstr(eca_buf_str(&seen), "/slow"));
+}
+END_TEST
+
+/* INTRO-130: one byte now and then keeps no head open, and no answer that is never taken. */
+START_TEST(a_trickle_is_no_progress)
+{
+    struct eca_clock clock = eca_clock_system();
+    uint64_t began = eca_clock_mono_ns(clock);
+    int fd;
+
+    start(&(struct eca_endpoint_opts){.idle_ms = 1000});
+    fd = dial();
+    say(fd, "GET /slow HTTP/1.1\r\nX: ");
+    for (;;) {
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+
+        (void)eca_loop_step(loop, false);
+        if (poll(&ready, 1, 20) > 0 || send(fd, "a", 1, MSG_NOSIGNAL) < 0) {
+            break;
+        }
+        ck_assert_msg(eca_clock_mono_ns(clock) - began < UINT64_C(3000000000), "it is still open");
+    }
+    (void)close(fd);
+    ck_assert_uint_eq(seen.len, 0);
 }
 END_TEST
 
@@ -422,6 +451,7 @@ int main(void)
     tcase_add_test(tcase, what_is_too_large_or_no_request_is_refused);
     tcase_add_test(tcase, connections_have_limits);
     tcase_add_test(tcase, a_slow_client_is_dropped_and_nobody_waits);
+    tcase_add_test(tcase, a_trickle_is_no_progress);
     tcase_add_test(tcase, a_busy_port_is_tried_again);
     tcase_add_test(tcase, the_bind_address_is_kept_to);
     tcase_add_test(tcase, remote_addresses_have_their_form);
