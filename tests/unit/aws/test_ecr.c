@@ -74,7 +74,7 @@ static void get(const struct eca_ecr_query *query)
 }
 
 /* An answer with a token for "AWS:<password>" that lives life_s seconds (0: no expiresAt). */
-static void expect_token(const char *password, int64_t life_s)
+static void expect_token_at(const char *url, const char *password, int64_t life_s)
 {
     eca_auto_buf struct eca_buf plain = {0}, token = {0}, body = {0};
 
@@ -89,8 +89,13 @@ static void expect_token(const char *password, int64_t life_s)
                      (long long)(eca_sched_wall_ms(world.clock.sched) / 1000 + life_s));
     }
     eca_buf_add_str(&body, "}]}");
-    script_http_expect(world.http, (struct script_answer){
-                                       .url = ECR_URL, .status = 200, .body = eca_buf_str(&body)});
+    script_http_expect(
+        world.http, (struct script_answer){.url = url, .status = 200, .body = eca_buf_str(&body)});
+}
+
+static void expect_token(const char *password, int64_t life_s)
+{
+    expect_token_at(ECR_URL, password, life_s);
 }
 
 /* ECR-103, ECR-104, ECR-105, ECR-107, ECR-109, ECR-106 */
@@ -292,6 +297,39 @@ START_TEST(the_cache_is_bounded)
 }
 END_TEST
 
+/* ECR-102: each region and endpoint has its own tokens, for the life of the process. */
+START_TEST(regions_and_endpoints_do_not_share_tokens)
+{
+    static const struct {
+        const char *region, *endpoint, *url, *password; /* url NULL: from the cache */
+    } steps[] = {
+        {"us-west-2", NULL, ECR_URL, "here"},
+        {"eu-west-1", NULL, "https://ecr.eu-west-1.amazonaws.com/", "there"},
+        {"us-west-2", "https://mine/", "https://mine/", "mine"},
+        {"eu-west-1", "https://mine/", "https://mine/", "mine-too"},
+        {"us-west-2", NULL, NULL, "here"},
+        {"eu-west-1", "", NULL, "there"},
+        {"us-west-2", "https://mine/", NULL, "mine"},
+        {"eu-west-1", "https://mine/", NULL, "mine-too"},
+    };
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(steps); i++) {
+        struct eca_ecr_query query = query_of("1");
+
+        query.region = steps[i].region;
+        query.endpoint = steps[i].endpoint;
+        if (steps[i].url != NULL) {
+            expect_token_at(steps[i].url, steps[i].password, 43200);
+        }
+        get(&query);
+        ck_assert_msg(got.ok, "%zu: %s", i, got.err.msg);
+        ck_assert(got.from_cache == (steps[i].url == NULL));
+        ck_assert_str_eq(got.password, steps[i].password);
+        ck_assert_uint_eq(script_http_pending(world.http), 0);
+    }
+}
+END_TEST
+
 /* ECR-110: looked up before the image check, cached even if that fails */
 START_TEST(a_token_for_another_image_is_kept)
 {
@@ -366,6 +404,7 @@ int main(void)
     tcase_add_test(tcase, the_margin_is_random);
     tcase_add_test(tcase, without_expiry_or_after_twelve_hours_it_is_fetched_again);
     tcase_add_test(tcase, the_cache_is_bounded);
+    tcase_add_test(tcase, regions_and_endpoints_do_not_share_tokens);
     tcase_add_test(tcase, a_token_for_another_image_is_kept);
     tcase_add_test(tcase, a_refused_login_is_forgotten);
     tcase_add_test(tcase, a_canceled_request_hears_nothing);

@@ -503,7 +503,7 @@ START_TEST(cluster_arn_is_deprecated_and_last)
 }
 END_TEST
 
-/* CFG-407, CFG-310, AUTH-102 */
+/* CFG-407, CFG-310, AUTH-102, AUTH-L01 */
 START_TEST(auth_data_of_the_file_is_used)
 {
     struct eca_config *config;
