@@ -188,7 +188,7 @@ bool docker_ref_is_usable(const char *ref)
 
         at += at != ref; /* behind the slash */
         len = strcspn(at, "/");
-        if (len == 0 || (len <= 2 && strncmp(at, "..", len) == 0)) {
+        if (len <= 2 && strncmp(at, "..", len) == 0) { /* "", ".", ".." */
             return false;
         }
     }

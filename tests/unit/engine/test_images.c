@@ -258,17 +258,20 @@ START_TEST(name_in_use_is_kept_for_later)
 }
 END_TEST
 
-/* IMG-111, FB-28.1: a cycle that takes longer than its interval is alone. */
+/* IMG-111, FB-28.1: a cycle that takes longer than its interval is alone, and its number holds. */
 START_TEST(cycles_do_not_overlap)
 {
     w.opts.image_minimum_age_ms = 10 * MINUTE;
+    w.opts.images_per_cycle = 2;
     rig_start(&w);
     use_three();
-    script_runtime_hang(&w.docker, "image-remove", "one");
+    script_runtime_hang(&w.docker, "image-remove", "two");
     rig_run(&w, 200 * MINUTE);
-    ck_assert_uint_eq(removals(), 1);
+    ck_assert_uint_eq(removals(), 2);
     script_runtime_release(&w.docker);
     rig_run(&w, 100);
+    ck_assert_uint_eq(removals(), 2);
+    rig_run(&w, 30 * MINUTE);
     ck_assert_uint_eq(removals(), 3);
 }
 END_TEST
@@ -325,6 +328,22 @@ START_TEST(pulls_and_deletions_exclude_each_other)
     rig_run(&w, 1000);
     ck_assert_uint_eq(removals(), 3);
     ck_assert_ptr_nonnull(record("sha256:4"));
+}
+END_TEST
+
+/* IMG-209: a cycle whose time comes during a pull waits for its end. */
+START_TEST(cycle_waits_for_a_pull)
+{
+    w.opts.image_minimum_age_ms = 10 * MINUTE;
+    rig_start(&w);
+    use_three();
+    script_runtime_hang(&w.docker, "pull", "busybox");
+    rig_add(&w, ARN, "RUNNING", 0, ONE);
+    rig_run(&w, 100 * MINUTE);
+    ck_assert_uint_eq(removals(), 0);
+    script_runtime_release(&w.docker);
+    rig_run(&w, 1000);
+    ck_assert_uint_eq(removals(), 2); /* the third one is what was pulled */
 }
 END_TEST
 
@@ -406,6 +425,7 @@ int main(void)
     tcase_add_test(tcase, cycles_do_not_overlap);
     tcase_add_test(tcase, unanswered_removal_proves_nothing);
     tcase_add_test(tcase, pulls_and_deletions_exclude_each_other);
+    tcase_add_test(tcase, cycle_waits_for_a_pull);
     tcase_add_loop_test(tcase, used_images_and_switched_off_cleanups_stay, 0, 3);
     tcase_add_loop_test(tcase, pull_behaves_as_configured, 0, 8);
     suite_add_tcase(suite, tcase);
