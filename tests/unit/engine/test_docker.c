@@ -73,7 +73,7 @@ START_TEST(first_error_is_the_reason)
 }
 END_TEST
 
-/* DKR-403: a stop that failed proves nothing; it is repeated until the container is down. */
+/* DKR-403, DKR-L07: a stop that failed proves nothing; it is repeated until the container is down. */
 START_TEST(failed_stop_proves_nothing)
 {
     static const enum eca_outcome outcomes[] = {
@@ -145,7 +145,7 @@ END_TEST
 
 /* ---- create and its name -------------------------------------------------------------------- */
 
-/* DKR-503, DKR-504: the name is on disk before Docker is asked. After a crash in the middle of a
+/* DKR-503, DKR-504, DKR-L09: the name is on disk before Docker is asked. After a crash in the middle of a
  * create the container is found by it, however the listing shows it, and is not created again. */
 START_TEST(crash_in_a_create_is_no_second_container)
 {
@@ -365,16 +365,20 @@ START_TEST(each_returning_container_is_stopped_once)
 }
 END_TEST
 
-/* DKR-809: a change that is known already changes nothing. */
+/* DKR-809, DKR-L08: a change that is known already changes nothing and costs no inspect. */
 START_TEST(redundant_events_change_nothing)
 {
+    size_t looks;
+
     running();
+    looks = rig_asked(&w, "inspect");
     for (int i = 0; i < 3; i++) {
         script_runtime_event(&w.docker, ECA_EVENT_CREATE,
                              script_runtime_find(&w.docker, "web")->id);
         script_runtime_event(&w.docker, ECA_EVENT_START, script_runtime_find(&w.docker, "web")->id);
     }
     rig_run(&w, 1000);
+    ck_assert_uint_eq(rig_asked(&w, "inspect"), looks);
     script_runtime_die(&w.docker, "web", 2);
     script_runtime_event(&w.docker, ECA_EVENT_DIE, script_runtime_find(&w.docker, "web")->id);
     rig_run(&w, 1000);
