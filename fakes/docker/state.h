@@ -123,7 +123,7 @@ void docker_image_inspect(struct fake_docker *docker, struct fake_exchange *exch
 void docker_image_remove(struct fake_docker *docker, struct fake_exchange *exchange,
                          const struct fake_docker_route *route);
 
-/* containers.c */
+/* create.c */
 /* A container that nobody knows yet: of this create body, whose parsed form is config. */
 struct container *docker_new_container(struct fake_docker *docker, const char *name,
                                        const struct image *image, struct eca_view body,
@@ -132,9 +132,13 @@ struct container *docker_new_container(struct fake_docker *docker, const char *n
 const char *docker_read_ports(struct container *container, eca_json bindings, eca_json exposed);
 /* From now on it is there, without an event. */
 void docker_admit(struct container *container);
-struct container *docker_find(const struct fake_docker *docker, const char *ref);
 void docker_create(struct fake_docker *docker, struct fake_exchange *exchange,
                    const struct fake_docker_route *route);
+
+/* containers.c */
+#define TERM_GRACE_S 10 /* of a docker stop without -t */
+struct container *docker_find(const struct fake_docker *docker, const char *ref);
+bool docker_is_alive(const struct container *container); /* running or paused */
 void docker_start(struct fake_docker *docker, struct fake_exchange *exchange,
                   const struct fake_docker_route *route);
 void docker_stop(struct fake_docker *docker, struct fake_exchange *exchange,
@@ -145,9 +149,15 @@ void docker_remove(struct fake_docker *docker, struct fake_exchange *exchange,
                    const struct fake_docker_route *route);
 void docker_pause(struct fake_docker *docker, struct fake_exchange *exchange,
                   const struct fake_docker_route *route);
-void docker_container_free(struct container *container);
+uint16_t docker_assign_ports(struct container *container); /* 0, or the host port in use */
+void docker_begin_running(struct container *container);
+void docker_terminate(struct container *container, uint64_t grace_s); /* SIGTERM: by its script */
 /* The end of a running container, whatever caused it. */
 void docker_die(struct container *container, int64_t exit_code, bool oom);
+void docker_remove_now(struct container *container); /* docker rm -f; gone when it returns */
+void docker_container_free(struct container *container);
+void docker_run_ends(void *arg); /* its timers: the end, the end of the grace period */
+void docker_run_kill(void *arg);
 void docker_fact(const struct container *container, const char *what);
 
 /* inspect.c */
