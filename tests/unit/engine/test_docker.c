@@ -73,7 +73,8 @@ START_TEST(first_error_is_the_reason)
 }
 END_TEST
 
-/* DKR-403, DKR-L07: a stop that failed proves nothing; it is repeated until the container is down. */
+/* DKR-403, DKR-L07: a stop that failed proves nothing; it is repeated until the container is down.
+ */
 START_TEST(failed_stop_proves_nothing)
 {
     static const enum eca_outcome outcomes[] = {
@@ -145,8 +146,9 @@ END_TEST
 
 /* ---- create and its name -------------------------------------------------------------------- */
 
-/* DKR-503, DKR-504, DKR-L09: the name is on disk before Docker is asked. After a crash in the middle of a
- * create the container is found by it, however the listing shows it, and is not created again. */
+/* DKR-503, DKR-504, DKR-L09: the name is on disk before Docker is asked. After a crash in the
+ * middle of a create the container is found by it, however the listing shows it, and is not created
+ * again. */
 START_TEST(crash_in_a_create_is_no_second_container)
 {
     rig_start(&w);
