@@ -1,39 +1,50 @@
 #!/usr/bin/env bash
-# run-unit.sh OUT: run every unit program and every fuzz replay of a build; one summary line for all.
-# VALGRIND=1 runs them under valgrind without forking.
+# run-unit.sh OUT: run every unit program and every fuzz replay of a build, as many at once as there are
+# processors; one summary line for all. VALGRIND=1 runs them under valgrind without forking.
 set -u
 out=$1
-passed=0 failed=0 failures=()
-count() { # sum the "N%: Checks: a, Failures: b, Errors: c" lines of Check
-    local checks bad
-    checks=$(sed -n 's/.*Checks: \([0-9]*\),.*/\1/p' "$1" | awk '{s+=$1} END {print s+0}')
-    bad=$(sed -n 's/.*Failures: \([0-9]*\), Errors: \([0-9]*\).*/\1 \2/p' "$1" | awk '{s+=$1+$2} END {print s+0}')
-    passed=$((passed + checks - bad)); failed=$((failed + bad))
+
+# One program: what it printed if it failed, then "passed failed".
+run_one() {
+    local program=$1 log status checks bad corpus
+    log=$(mktemp)
+    case $program in
+    *.replay)
+        corpus=tests/fuzz/corpus/$(basename "$program" .replay | sed 's/^fuzz_//')
+        [ -d "$corpus" ] || corpus=tests/fuzz/corpus/$(basename "$program" .replay)
+        timeout 120 "$program" "$corpus" >"$log" 2>&1
+        status=$? checks=1 bad=0
+        ;;
+    *)
+        if [ -n "${VALGRIND:-}" ]; then
+            CK_FORK=no timeout 600 valgrind -q --error-exitcode=99 --leak-check=full \
+                --errors-for-leak-kinds=definite "$program" >"$log" 2>&1
+        else
+            timeout 300 "$program" >"$log" 2>&1
+        fi
+        status=$?
+        # the sums of the "N%: Checks: a, Failures: b, Errors: c" lines of Check
+        checks=$(sed -n 's/.*Checks: \([0-9]*\),.*/\1/p' "$log" | awk '{s+=$1} END {print s+0}')
+        bad=$(sed -n 's/.*Failures: \([0-9]*\), Errors: \([0-9]*\).*/\1 \2/p' "$log" | awk '{s+=$1+$2} END {print s+0}')
+        ;;
+    esac
+    [ $status -eq 0 ] || [ "$bad" -gt 0 ] || { bad=1; [ "$checks" -gt 0 ] || checks=1; }
+    {
+        flock 9
+        [ $status -eq 0 ] || { cat "$log"; echo "FAILED: $program (exit $status)"; }
+        echo "$((checks - bad)) $bad" >>"$UNIT_COUNTS"
+    } 9>"$UNIT_COUNTS.lock"
+    rm -f "$log"
 }
-log=$(mktemp); trap 'rm -f "$log"' EXIT
-while IFS= read -r program; do
-    if [ -n "${VALGRIND:-}" ]; then
-        CK_FORK=no timeout 600 valgrind -q --error-exitcode=99 --leak-check=full \
-            --errors-for-leak-kinds=definite "$program" >"$log" 2>&1
-    else
-        timeout 300 "$program" >"$log" 2>&1
-    fi
-    status=$?
-    before=$failed
-    count "$log"
-    if [ $status -ne 0 ]; then
-        [ "$failed" -gt "$before" ] || failed=$((failed + 1))
-        failures+=("$program (exit $status)")
-        cat "$log"
-    fi
-done < <(find "$out/tests/unit" -type f -name 'test_*' -perm -u+x ! -name '*.o' ! -name '*.d' | sort)
-for replay in "$out"/tests/fuzz/fuzz_*.replay; do
-    [ -x "$replay" ] || continue
-    corpus=tests/fuzz/corpus/$(basename "$replay" .replay | sed 's/^fuzz_//')
-    [ -d "$corpus" ] || corpus=tests/fuzz/corpus/$(basename "$replay" .replay)
-    if timeout 120 "$replay" "$corpus" >"$log" 2>&1; then passed=$((passed + 1)); else
-        failed=$((failed + 1)); failures+=("$replay $corpus"); tail -30 "$log"; fi
-done
-for f in "${failures[@]:-}"; do [ -n "$f" ] && echo "FAILED: $f"; done
+export -f run_one
+
+UNIT_COUNTS=$(mktemp)
+export UNIT_COUNTS
+trap 'rm -f "$UNIT_COUNTS" "$UNIT_COUNTS.lock"' EXIT
+{
+    find "$out/tests/unit" -type f -name 'test_*' -perm -u+x ! -name '*.o' ! -name '*.d' | sort
+    find "$out/tests/fuzz" -type f -name 'fuzz_*.replay' -perm -u+x | sort
+} | xargs -P "$(nproc)" -I{} bash -c 'run_one "$1"' run_one {}
+read -r passed failed < <(awk '{p+=$1; f+=$2} END {print p+0, f+0}' "$UNIT_COUNTS")
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -2,41 +2,49 @@
 # Everything a change must pass. Each step prints its own output; the last line counts them all.
 #   ci/test.sh            all steps
 #   ci/test.sh unit live  only these
-# Output of the steps goes to build/test/<step>.log and, when a step fails, to the terminal.
+# Output of the steps goes to build/test/<step>.log and, when a step fails, to the terminal. Two lanes run side
+# by side: steps that wait for real time, and, with lower priority, steps that compute.
 set -u
 cd "$(dirname "$0")/.."
 mkdir -p build/test
 jobs=$(nproc)
-passed=0 failed=0 failures=() notes=()
 started=$(date +%s)
 wanted=("$@")
+results=build/test/results # a line for each step: name, passed, failed, skipped
+: >"$results"
 
 # step NAME COMMAND...: adds the "N passed, N failed" that the command prints last; a command without such
 # a line counts as one check.
 step() {
-    local name=$1 log=build/test/$1.log status line begin
+    local name=$1 log=build/test/$1.log status line begin p=0 f=0
     shift
     if [ ${#wanted[@]} -gt 0 ] && [[ ! " ${wanted[*]} " == *" $name "* ]]; then return; fi
     begin=$(date +%s)
-    printf '== %-12s ' "$name"
     "$@" >"$log" 2>&1
     status=$?
-    local p=0 f=0
     while IFS= read -r line; do
         [[ $line =~ ([0-9]+)\ passed,\ ([0-9]+)\ failed ]] && { p=$((p + BASH_REMATCH[1])); f=$((f + BASH_REMATCH[2])); }
     done < <(grep -E '^([a-z]+: )?[0-9]+ passed, [0-9]+ failed' "$log")
     # Skipped as a whole is not passed.
     if [ $((p + f)) -eq 0 ] && [ $status -eq 0 ] && ! grep -q '^SKIPPED' "$log"; then p=1; fi
     if [ $status -ne 0 ] && [ "$f" -eq 0 ]; then f=1; fi
-    passed=$((passed + p)); failed=$((failed + f))
-    printf '%5d passed %4d failed  %4ds\n' "$p" "$f" $(($(date +%s) - begin))
-    if [ "$f" -gt 0 ]; then
-        failures+=("$name")
-        echo "---- last lines of $log"
-        if grep -q '^FAILED ' "$log"; then grep -A 40 '^FAILED ' "$log" | head -n 200; else tail -n 60 "$log"; fi
-        echo "----"
-    fi
-    grep -h '^SKIPPED' "$log" && notes+=("$name: $(grep -hc '^SKIPPED' "$log") skipped")
+    { # one step's words stay together
+        flock 9
+        printf '== %-12s %5d passed %4d failed  %4ds\n' "$name" "$p" "$f" $(($(date +%s) - begin))
+        if [ "$f" -gt 0 ]; then
+            echo "---- last lines of $log"
+            if grep -q '^FAILED ' "$log"; then
+                grep -A 40 '^FAILED ' "$log" | head -n 200
+            elif grep -q '^FAILED:' "$log"; then
+                grep -B 30 '^FAILED:' "$log" | head -n 200
+            else
+                tail -n 60 "$log"
+            fi
+            echo "----"
+        fi
+        grep -h '^SKIPPED' "$log"
+        echo "$name $p $f $(grep -c '^SKIPPED' "$log")" >>"$results"
+    } 9>build/test/lock
     return 0
 }
 
@@ -70,35 +78,48 @@ real_docker() { build_release && tests/real-docker/run.sh; }
 cover() { python3 ci/requirements.py --fail-under "$(cat ci/requirements.floor)"; }
 
 step build build_release
-step format make -s format-check
-step layers make -s layers
-step requirements cover
-step unit-asan unit_asan
-step docs bash ci/docs.sh
-step sim golden_sim
-step wire golden_wire
-step golden make -s golden
-step replay ci/replay.sh
-step export export_trip
-step explore explore
-step mutations mutations
-step shrink shrink
-step report report
-step deaths deaths
-step soak soak
-step live golden_live
-step live-deaths live_deaths
-step sim-asan asan_sim
-step real-docker real_docker
-step peers peers
-step clang build_clang
-step lint make -s lint
-step valgrind unit_valgrind
-step same-trace ci/same-trace.sh # after all builds
-step fuzz make -s -j"$jobs" fuzz FUZZ_SECONDS=5
 
-for n in "${notes[@]:-}"; do [ -n "$n" ] && echo "NOTE: $n"; done
-for f in "${failures[@]:-}"; do [ -n "$f" ] && echo "FAILED: $f (build/test/$f.log)"; done
+real_time() {
+    step live golden_live
+    step live-deaths live_deaths
+    step real-docker real_docker
+    step peers peers
+}
+computing() {
+    step format make -s format-check
+    step layers make -s layers
+    step requirements cover
+    step unit-asan unit_asan
+    step docs bash ci/docs.sh
+    step sim golden_sim
+    step wire golden_wire
+    step golden make -s golden
+    step replay ci/replay.sh
+    step export export_trip
+    step explore explore
+    step mutations mutations
+    step shrink shrink
+    step report report
+    step deaths deaths
+    step soak soak
+    step sim-asan asan_sim
+    step clang build_clang
+    step lint make -s lint
+    step valgrind unit_valgrind
+    step same-trace ci/same-trace.sh # after all builds
+    step fuzz make -s -j"$jobs" fuzz FUZZ_SECONDS=5
+}
+real_time &
+renice -n 10 $BASHPID >/dev/null
+computing
+wait
+
+passed=0 failed=0
+while read -r name p f skipped; do
+    passed=$((passed + p)) failed=$((failed + f))
+    [ "$skipped" -eq 0 ] || echo "NOTE: $name: $skipped skipped"
+    [ "$f" -eq 0 ] || echo "FAILED: $name (build/test/$name.log)"
+done <"$results"
 echo "took $(($(date +%s) - started)) s"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
