@@ -111,7 +111,10 @@ static void created(struct step *step, struct eca_container *container,
             return;
         }
         break;
-    case ECA_OUTCOME_TIMEOUT: /* it may appear: removed by name at clean-up (DKR-505) */
+    case ECA_OUTCOME_TIMEOUT: /* it may be there, even run, without an answer (TASKM-306) */
+        step_fail(step, container, &result->error);
+        step_look(step, container, ECA_LOOK_PROOF);
+        return;
     case ECA_OUTCOME_NOT_FOUND:
     case ECA_OUTCOME_REFUSED:
     case ECA_OUTCOME_FAILED:

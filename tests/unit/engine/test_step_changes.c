@@ -220,14 +220,20 @@ START_TEST(start_event_before_a_failing_answer)
 }
 END_TEST
 
-/* TASKM-180: a create or start that timed out is not tried again; a start that happens all the same
- * ends with a stop. */
+/* TASKM-180: a create or start that timed out is not tried again; a container that is there all the
+ * same is known by its id (TASKM-306), a start that happens all the same ends with a stop. */
 START_TEST(only_stops_are_repeated_after_a_timeout)
 {
     sr_make(PULLED, RUNNING);
     (void)go();
-    ck_assert_str_eq(sr_answer(ECA_OUTCOME_TIMEOUT, NULL),
+    ck_assert_str_eq(sr_answer(ECA_OUTCOME_TIMEOUT, NULL), "inspect web (proof)");
+    ck_assert_str_eq(sr_look(ECA_LOOK_PROOF, ECA_OUTCOME_NOT_FOUND, NULL),
                      "report web STOPPED \"E: x\", report task STOPPED" END);
+
+    sr_make(PULLED, RUNNING);
+    (void)go();
+    ck_assert_str_eq(sr_answer(ECA_OUTCOME_TIMEOUT, NULL), "inspect web (proof)");
+    ck_assert_str_eq(sr_look(ECA_LOOK_PROOF, ECA_OUTCOME_DONE, &is_running), "stop web");
 
     sr_make(CREATED, RUNNING);
     (void)go();
