@@ -228,9 +228,14 @@ static void stop_answered(struct step *step, struct eca_container *container,
         run->stop_error = result->error;
     }
     if (result->info != NULL && result->info->never_started && run->start_late) {
-        run->certain = true; /* not stopped: not started yet (FB-07); the watch decides */
+        run->certain = true; /* not stopped: not started yet (FB-07) */
         run->unclaimed = false;
-        step_look_pause(step, container, ECA_LOOK_PROOF);
+        if (++run->looks < step->policy.late_start_looks) {
+            step_look_pause(step, container, ECA_LOOK_PROOF);
+        } else { /* watched long enough: the start did not happen */
+            run->looks = 0;
+            container->applied = ECA_STATUS_NONE;
+        }
         return;
     }
     if (result->info != NULL && !result->info->running) {
