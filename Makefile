@@ -58,7 +58,7 @@ else
 WARN += $(GCC_WARN)
 endif
 
-PACKAGES := libcurl libmicrohttpd libcjson sqlite3 openssl
+PACKAGES := libcurl libwebsockets libmicrohttpd libcjson sqlite3 openssl
 HARNESS_PACKAGES := yaml-0.1
 TEST_PACKAGES := check
 pkg_cflags = $(shell pkg-config --cflags $(1) 2>/dev/null | sed 's/-I/-isystem /g')

@@ -16,7 +16,7 @@
 #include "agent/introspection/introspection.h"
 #include "agent/state/import.h"
 #include "agent/state/show.h"
-#include "agent/sys/channel_ws.h"
+#include "agent/sys/channel_lws.h"
 #include "agent/sys/clock.h"
 #include "agent/sys/docker_version.h"
 #include "agent/sys/endpoint_mhd.h"
@@ -40,7 +40,7 @@
 struct process {
     struct eca_loop *loop;
     struct eca_http_client *http;
-    struct eca_channel_ws *channel;
+    struct eca_channel_lws *channel;
     struct eca_endpoint_mhd *endpoint;
     struct eca_store_sqlite *store;
     struct eca_files_disk *files;
@@ -186,9 +186,9 @@ static bool make_adapters(struct process *process, const sigset_t *signals, stru
 {
     struct eca_tls_trust trust =
         eca_tls_trust_find(getenv("SSL_CERT_FILE"), getenv("SSL_CERT_DIR"));
-    struct eca_loop_opts loop_opts = {0};
+    struct eca_loop_opts loop_opts = {.log = &process->log};
     struct eca_http_client_opts http_opts = {.trust = trust, .env = env_of};
-    struct eca_channel_ws_opts channel_opts = {.trust = trust, .env = env_of};
+    struct eca_channel_lws_opts channel_opts = {.trust = trust, .env = env_of};
 
     process->loop = eca_loop_new(&loop_opts, err);
     if (process->loop == NULL) {
@@ -202,7 +202,7 @@ static bool make_adapters(struct process *process, const sigset_t *signals, stru
     if (process->http == NULL) {
         return false;
     }
-    process->channel = eca_channel_ws_new(&channel_opts);
+    process->channel = eca_channel_lws_new(&channel_opts);
     process->endpoint = eca_endpoint_mhd_new(process->loop, &process->log);
     process->store = eca_store_sqlite_new(process->loop);
     process->files = eca_files_disk_new(process->loop);
@@ -214,7 +214,7 @@ static void free_adapters(struct process *process)
     eca_files_disk_free(process->files);
     eca_store_sqlite_free(process->store);
     eca_endpoint_mhd_free(process->endpoint);
-    eca_channel_ws_free(process->channel);
+    eca_channel_lws_free(process->channel);
     eca_http_client_free(process->http);
     eca_loop_free(process->loop);
 }
@@ -248,7 +248,7 @@ static int run(const struct eca_cmdline *cmdline)
             .entropy = eca_entropy_system(),
             .http = eca_http_client_port(process.http),
             .files = eca_files_disk_port(process.files),
-            .channel = eca_channel_ws_port(process.channel),
+            .channel = eca_channel_lws_port(process.channel),
             .endpoint = eca_endpoint_mhd_port(process.endpoint),
             .store = eca_store_sqlite_opener(process.store),
             .host = eca_host_linux(),

@@ -33,6 +33,7 @@ for module in CORE:
 
 LIBRARIES = {  # header prefix -> where it may appear
     "curl/": ["agent/sys"],
+    "libwebsockets.h": ["agent/sys", "fakes/carry"],
     "microhttpd.h": ["agent/sys", "fakes/carry"],
     "sqlite3.h": ["agent/sys"],
     "yaml.h": ["harness/scenario"],

@@ -11,7 +11,7 @@ fi
 # The last two are what the Makefile gives to single files.
 defines=(-D_GNU_SOURCE '-DECA_VERSION="0"' '-DECA_GIT_HASH="0"')
 flags=(-std=gnu17 -I. "${defines[@]}")
-for p in libcurl libmicrohttpd libcjson sqlite3 openssl yaml-0.1 check; do
+for p in libcurl libwebsockets libmicrohttpd libcjson sqlite3 openssl yaml-0.1 check; do
     read -r -a more <<<"$(pkg-config --cflags "$p")"
     flags+=("${more[@]}")
 done

@@ -2,7 +2,6 @@
 #define ECA_SYS_ENDPOINT_MHD_H
 
 #include "agent/ports/endpoint.h"
-#include "agent/base/log.h"
 #include "agent/sys/loop.h"
 
 /* The local HTTP servers on libmicrohttpd under our loop (docs/EVENT-LOOP.md, section 8). */

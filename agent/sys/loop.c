@@ -8,11 +8,16 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <libwebsockets.h>
+
 #include "agent/base/list.h"
 #include "agent/base/mem.h"
 #include "agent/sys/clock.h"
 
 #define EVENTS_PER_ROUND 64
+#define LWS_DESCRIPTORS 256     /* websockets and our epoll; not RLIMIT_NOFILE (16 MiB) */
+#define LWS_BACKSTOP_S 300      /* its own limits; ours are timers, and shorter (WS-105, TCS-304) */
+#define LWS_SERVICE_BYTES 16384 /* room for a session token among the headers */
 
 struct eca_fd_watch {
     struct eca_loop *loop;
@@ -28,6 +33,7 @@ struct eca_loop {
     bool own_clock;
     bool stop;
     int epoll_fd, timer_fd, signal_fd;
+    struct lws_context *lws;
     struct eca_list watches, dead;
     struct eca_loop_hook *hooks;
     struct eca_fd_watch *timer_watch, *signal_watch;
@@ -38,11 +44,10 @@ struct eca_loop {
     uint64_t armed_ns; /* deadline in the timerfd, 0 = none */
 };
 
-/* The only place where the program sleeps. */
-static void wait_and_dispatch(struct eca_loop *loop, bool may_sleep)
+static void dispatch(struct eca_loop *loop)
 {
     struct epoll_event events[EVENTS_PER_ROUND];
-    int count = epoll_wait(loop->epoll_fd, events, EVENTS_PER_ROUND, may_sleep ? -1 : 0);
+    int count = epoll_wait(loop->epoll_fd, events, EVENTS_PER_ROUND, 0);
 
     eca_sched_update_now(loop->sched);
     for (int i = 0; i < count; i++) {
@@ -57,6 +62,71 @@ static void wait_and_dispatch(struct eca_loop *loop, bool may_sleep)
          node = eca_list_pop_front(&loop->dead)) {
         eca_free(eca_list_entry(node, struct eca_fd_watch, node));
     }
+}
+
+static int on_loop_file(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                        size_t len)
+{
+    (void)user;
+    (void)in;
+    (void)len;
+    if (reason == LWS_CALLBACK_RAW_RX_FILE) {
+        dispatch(lws_context_user(lws_get_context(wsi)));
+    }
+    return 0;
+}
+
+/* The library's log hook is process-wide and has no argument. */
+static struct eca_log *library_log;
+
+static void on_library_log(int level, const char *line)
+{
+    struct eca_view text = eca_view_trim(eca_view_str(line));
+
+    if (eca_view_find(text, "http_proxy needs to be", 0) != SIZE_MAX) {
+        return; /* its answer to the empty address that keeps it from reading the environment */
+    }
+
+    ECA_LOG_AT((level & LLL_ERR) != 0 ? ECA_LOG_WARN : ECA_LOG_DEBUG, library_log, "libwebsockets",
+               ECA_NO_KV, "%.*s", (int)text.len, text.at);
+}
+
+static const struct lws_protocols loop_protocols[] = {
+    {.name = "eca-loop", .callback = on_loop_file},
+    {.name = NULL},
+};
+
+static int make_lws(struct eca_loop *loop, struct eca_err *err)
+{
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN,
+        .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
+                   LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
+        .fd_limit_per_thread = LWS_DESCRIPTORS,
+        .pt_serv_buf_size = LWS_SERVICE_BYTES,
+        .timeout_secs = LWS_BACKSTOP_S,
+        .user = loop,
+    };
+    struct lws_context_creation_info vhost_info = {
+        .port = CONTEXT_PORT_NO_LISTEN,
+        .vhost_name = "loop",
+        .protocols = loop_protocols,
+    };
+    lws_sock_file_fd_type desc = {.filefd = (lws_filefd_type)(long long)dup(loop->epoll_fd)};
+    struct lws_vhost *vhost;
+
+    lws_set_log_level(LLL_ERR | LLL_WARN, on_library_log);
+    loop->lws = lws_create_context(&info);
+    if (loop->lws == NULL) {
+        (void)close((int)desc.filefd);
+        return eca_err_set(err, ECA_E_INTERNAL, "libwebsockets: no context");
+    }
+    vhost = lws_create_vhost(loop->lws, &vhost_info);
+    if (vhost == NULL || lws_adopt_descriptor_vhost(vhost, LWS_ADOPT_RAW_FILE_DESC, desc,
+                                                    "eca-loop", NULL) == NULL) {
+        return eca_err_set(err, ECA_E_INTERNAL, "libwebsockets: cannot adopt our descriptor");
+    }
+    return ECA_OK;
 }
 
 static void on_timer_fd(void *arg, uint32_t events)
@@ -75,11 +145,11 @@ struct eca_loop *eca_loop_new(const struct eca_loop_opts *opts, struct eca_err *
     struct eca_loop *loop = eca_xalloc(sizeof(*loop));
     struct eca_clock clock = opts->clock != NULL ? *opts->clock : eca_clock_system();
 
+    library_log = opts->log;
     loop->own_clock = opts->clock != NULL;
     loop->signal_fd = -1;
     eca_list_init(&loop->watches);
     eca_list_init(&loop->dead);
-    (void)signal(SIGPIPE, SIG_IGN); /* a peer that is gone is an error of the write (SIG-106) */
     loop->sched = eca_sched_new(clock);
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -89,6 +159,10 @@ struct eca_loop *eca_loop_new(const struct eca_loop_opts *opts, struct eca_err *
         return NULL;
     }
     loop->timer_watch = eca_loop_watch(loop, loop->timer_fd, EPOLLIN, on_timer_fd, loop);
+    if (make_lws(loop, err) < 0) {
+        eca_loop_free(loop);
+        return NULL;
+    }
     return loop;
 }
 
@@ -96,6 +170,9 @@ void eca_loop_free(struct eca_loop *loop)
 {
     if (loop == NULL) {
         return;
+    }
+    if (loop->lws != NULL) {
+        lws_context_destroy(loop->lws);
     }
     eca_loop_unwatch(loop->timer_watch);
     eca_loop_unwatch(loop->signal_watch);
@@ -118,6 +195,11 @@ struct eca_sched *eca_loop_sched(struct eca_loop *loop)
     return loop->sched;
 }
 
+struct lws_context *eca_loop_lws(struct eca_loop *loop)
+{
+    return loop->lws;
+}
+
 void eca_loop_work_begin(struct eca_loop *loop)
 {
     loop->work++;
@@ -132,6 +214,11 @@ void eca_loop_work_end(struct eca_loop *loop)
 bool eca_loop_has_work(const struct eca_loop *loop)
 {
     return loop->work > 0;
+}
+
+bool eca_loop_holds_input(struct eca_loop *loop)
+{
+    return lws_service_adjust_timeout(loop->lws, 1, 0) == 0;
 }
 
 /* ---- descriptors ---------------------------------------------------------------------------- */
@@ -245,7 +332,8 @@ bool eca_loop_step(struct eca_loop *loop, bool may_sleep)
             arm_timer(loop, deadline);
         }
     }
-    wait_and_dispatch(loop, may_sleep && !due && !loop->stop);
+    /* A value below zero never sleeps; any other sleeps until something happens. */
+    (void)lws_service(loop->lws, due || !may_sleep || loop->stop ? -1 : 0);
     return ran > 0 || loop->dispatched > 0;
 }
 
@@ -259,4 +347,7 @@ void eca_loop_run(struct eca_loop *loop)
 void eca_loop_stop(struct eca_loop *loop)
 {
     loop->stop = true;
+    if (loop->lws != NULL) {
+        lws_cancel_service(loop->lws);
+    }
 }

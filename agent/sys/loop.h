@@ -4,11 +4,13 @@
 #include <signal.h>
 
 #include "agent/base/err.h"
+#include "agent/base/log.h"
 #include "agent/ports/sched.h"
 
 /*
- * The production loop: one epoll descriptor for everything (curl's sockets, websockets,
- * libmicrohttpd, signals, results of worker threads, a timerfd for the next deadline). One round:
+ * The production loop. libwebsockets sleeps for all of us: our epoll descriptor (curl's sockets,
+ * libmicrohttpd, signals, results of worker threads, a timerfd for the next deadline) is adopted
+ * into it as a raw file (docs/EVENT-LOOP.md, section 3). One round:
  *
  *   scheduler -> prepare hooks -> wait -> dispatch
  *
@@ -16,19 +18,22 @@
  * it returns false, then the harness moves its clock.
  */
 struct eca_loop;
+struct lws_context;
 
 struct eca_loop_opts {
     const struct eca_clock *clock; /* NULL: the system's */
+    struct eca_log *log;           /* of libwebsockets' own words (TLS reasons); may be NULL */
 };
 
 struct eca_loop *eca_loop_new(const struct eca_loop_opts *opts, struct eca_err *err);
 /* Adapters first: everything added must have been removed. NULL ok. */
 void eca_loop_free(struct eca_loop *loop);
 struct eca_sched *eca_loop_sched(struct eca_loop *loop);
+struct lws_context *eca_loop_lws(struct eca_loop *loop);
 
 /* Rounds until eca_loop_stop. */
 void eca_loop_run(struct eca_loop *loop);
-void eca_loop_stop(struct eca_loop *loop); /* from the loop: this round is the last */
+void eca_loop_stop(struct eca_loop *loop);
 /* One round; true when anything happened. may_sleep false: never blocks. */
 bool eca_loop_step(struct eca_loop *loop, bool may_sleep);
 
@@ -39,6 +44,8 @@ bool eca_loop_step(struct eca_loop *loop, bool may_sleep);
 void eca_loop_work_begin(struct eca_loop *loop);
 void eca_loop_work_end(struct eca_loop *loop);
 bool eca_loop_has_work(const struct eca_loop *loop);
+/* Whether libwebsockets holds input that it read already and did not hand out. */
+bool eca_loop_holds_input(struct eca_loop *loop);
 
 typedef void eca_fd_fn(void *arg, uint32_t epoll_events);
 struct eca_fd_watch;

@@ -15,7 +15,6 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
-#include "agent/sys/http_head.h"
 #include "agent/sys/resolve.h"
 
 #define PROXY_HEAD_BYTES_MAX 8192 /* of a proxy's answer to CONNECT */
@@ -29,7 +28,6 @@ enum step {
     STEP_PROXY_TLS, /* with an https:// proxy */
     STEP_ASK,       /* CONNECT is being written */
     STEP_ANSWER,    /* its answer is being read */
-    STEP_TLS,
     STEP_OPEN,
     STEP_FAILED,
 };
@@ -45,30 +43,12 @@ struct eca_stream {
     int fd;
     struct eca_fd_watch *watch;
     uint32_t watched;
-    SSL *proxy_ssl, *ssl;
+    SSL *proxy_ssl;
+    bool reading;           /* as the caller wants it */
     struct eca_buf request; /* CONNECT, what is left of it */
 };
 
 /* ---- TLS ------------------------------------------------------------------------------------ */
-
-struct ssl_ctx_st *eca_stream_tls_new(const struct eca_tls_trust *trust)
-{
-    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-
-    if (ctx == NULL) {
-        return NULL;
-    }
-    (void)SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
-    (void)SSL_CTX_load_verify_locations(ctx, trust->file, trust->dir);
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    return ctx;
-}
-
-void eca_stream_tls_free(struct ssl_ctx_st *ctx)
-{
-    SSL_CTX_free(ctx);
-}
 
 static bool is_address(const char *host)
 {
@@ -78,8 +58,9 @@ static bool is_address(const char *host)
 }
 
 /* Addresses are compared with the certificate's addresses and never asked for by name (WS-104). */
-static SSL *ssl_for(struct eca_stream *stream, const char *host)
+static SSL *proxy_ssl(struct eca_stream *stream)
 {
+    const char *host = stream->proxy.host;
     SSL *ssl = SSL_new(stream->opts.ctx);
 
     if (ssl == NULL) {
@@ -119,7 +100,7 @@ static void describe_ssl(SSL *ssl, int failure, char *text, size_t size)
 
 static void watch_for(struct eca_stream *stream, uint32_t events)
 {
-    if (events != stream->watched) {
+    if (events != stream->watched && stream->watch != NULL) {
         stream->watched = events;
         eca_loop_rewatch(stream->watch, events);
     }
@@ -138,6 +119,16 @@ static bool wait_for_ssl(struct eca_stream *stream, int failure)
     return true;
 }
 
+static void watch_room(struct eca_stream *stream)
+{
+    watch_for(stream, stream->watched | EPOLLOUT);
+}
+
+static void watch_idle(struct eca_stream *stream)
+{
+    watch_for(stream, stream->reading ? EPOLLIN : 0);
+}
+
 /* From the loop only. */
 static void fail(struct eca_stream *stream, enum eca_code code, const char *what, const char *why)
 {
@@ -154,50 +145,30 @@ static void fail(struct eca_stream *stream, enum eca_code code, const char *what
 static void stand(struct eca_stream *stream)
 {
     stream->step = STEP_OPEN;
-    watch_for(stream, EPOLLIN);
+    stream->reading = true;
+    watch_idle(stream);
     stream->events.on_open(stream->arg);
 }
 
-static void shake_hands(struct eca_stream *stream, SSL *ssl, const char *what,
-                        void (*next)(struct eca_stream *))
+static void ask_proxy(struct eca_stream *stream);
+
+static void shake_hands(struct eca_stream *stream)
 {
+    SSL *ssl = stream->proxy_ssl;
     int result, failure;
     char why[128];
 
     ERR_clear_error();
     result = SSL_connect(ssl);
     if (result == 1) {
-        next(stream);
+        ask_proxy(stream);
         return;
     }
     failure = SSL_get_error(ssl, result);
     if (!wait_for_ssl(stream, failure)) {
         describe_ssl(ssl, failure, why, sizeof(why));
-        fail(stream, ECA_E_TRANSIENT, what, why);
+        fail(stream, ECA_E_TRANSIENT, "proxy: TLS", why);
     }
-}
-
-static void begin_tls(struct eca_stream *stream)
-{
-    if (!stream->opts.tls) {
-        stand(stream);
-        return;
-    }
-    stream->step = STEP_TLS;
-    stream->ssl = ssl_for(stream, stream->host);
-    if (stream->ssl == NULL) {
-        fail(stream, ECA_E_INTERNAL, "TLS", "no memory");
-        return;
-    }
-    if (stream->proxy_ssl != NULL) { /* TLS inside the proxy's TLS */
-        BIO *bio = BIO_new(BIO_f_ssl());
-
-        (void)BIO_set_ssl(bio, stream->proxy_ssl, BIO_NOCLOSE);
-        SSL_set_bio(stream->ssl, bio, bio);
-    } else {
-        (void)SSL_set_fd(stream->ssl, stream->fd);
-    }
-    shake_hands(stream, stream->ssl, "TLS", stand);
 }
 
 /* Looks at the answer without taking it, so that not a byte behind it is taken (WS-125). */
@@ -228,6 +199,21 @@ static void take_peeked(struct eca_stream *stream, char *bytes, size_t len)
     }
 }
 
+/* "407 Proxy Authentication Required" of "HTTP/1.1 407 Proxy ..."; false: that is no HTTP. */
+static bool status_line(struct eca_view head, struct eca_view *ret_line)
+{
+    struct eca_view line = eca_view_sub(head, 0, eca_view_find(head, "\r\n", 0));
+    uint64_t status;
+
+    if (line.len < 12 || !eca_view_starts(line, "HTTP/1.") || line.at[8] != ' ' ||
+        eca_parse_u64(eca_view_sub(line, 9, 3), 999, &status, NULL) < 0 ||
+        (line.len > 12 && line.at[12] != ' ')) {
+        return false;
+    }
+    *ret_line = eca_view_sub(line, 9, line.len);
+    return true;
+}
+
 /* The answer may come in any number of pieces: each takes what is not the end of the head. */
 static void read_answer(struct eca_stream *stream)
 {
@@ -236,7 +222,7 @@ static void read_answer(struct eca_stream *stream)
     for (;;) {
         ssize_t count = peek(stream, bytes, sizeof(bytes));
         size_t had = stream->request.len, end;
-        struct eca_http_head_text head;
+        struct eca_view line = ECA_VIEW_NONE;
 
         if (count < 0) {
             return;
@@ -251,20 +237,19 @@ static void read_answer(struct eca_stream *stream)
         if (end == SIZE_MAX && stream->request.len <= PROXY_HEAD_BYTES_MAX) {
             continue;
         }
-        if (end == SIZE_MAX ||
-            eca_http_head_parse(eca_view_sub(eca_buf_view(&stream->request), 0, end), &head) < 0) {
+        if (end == SIZE_MAX || !status_line(eca_buf_view(&stream->request), &line)) {
             fail(stream, ECA_E_TRANSIENT, "proxy", "its answer is not HTTP");
             return;
         }
-        if (head.status != 200) {
-            eca_auto_buf struct eca_buf line = {0};
+        if (!eca_view_eq_str(eca_view_sub(line, 0, 3), "200")) {
+            eca_auto_buf struct eca_buf text = {0};
 
-            eca_escape_controls(eca_view_sub(head.status_text, 0, 100), &line);
-            fail(stream, ECA_E_TRANSIENT, "proxy", eca_buf_str(&line));
+            eca_escape_controls(eca_view_sub(line, 0, 100), &text);
+            fail(stream, ECA_E_TRANSIENT, "proxy", eca_buf_str(&text));
             return;
         }
         eca_buf_clear(&stream->request);
-        begin_tls(stream);
+        stand(stream);
         return;
     }
 }
@@ -325,7 +310,7 @@ static void ask_proxy(struct eca_stream *stream)
 static void connected(struct eca_stream *stream)
 {
     if (!stream->proxy.used) {
-        begin_tls(stream);
+        stand(stream);
         return;
     }
     if (!stream->proxy.tls) {
@@ -333,13 +318,13 @@ static void connected(struct eca_stream *stream)
         return;
     }
     stream->step = STEP_PROXY_TLS;
-    stream->proxy_ssl = ssl_for(stream, stream->proxy.host);
+    stream->proxy_ssl = proxy_ssl(stream);
     if (stream->proxy_ssl == NULL) {
         fail(stream, ECA_E_INTERNAL, "proxy", "no memory");
         return;
     }
     (void)SSL_set_fd(stream->proxy_ssl, stream->fd);
-    shake_hands(stream, stream->proxy_ssl, "proxy: TLS", ask_proxy);
+    shake_hands(stream);
 }
 
 static void on_dialled(struct eca_stream *stream)
@@ -367,7 +352,7 @@ static void on_ready(void *arg, uint32_t events)
         on_dialled(stream);
         return;
     case STEP_PROXY_TLS:
-        shake_hands(stream, stream->proxy_ssl, "proxy: TLS", ask_proxy);
+        shake_hands(stream);
         return;
     case STEP_ASK:
         write_request(stream);
@@ -375,11 +360,8 @@ static void on_ready(void *arg, uint32_t events)
     case STEP_ANSWER:
         read_answer(stream);
         return;
-    case STEP_TLS:
-        shake_hands(stream, stream->ssl, "TLS", stand);
-        return;
     case STEP_OPEN:
-        watch_for(stream, EPOLLIN); /* a write that finds no room asks for it again */
+        watch_idle(stream); /* a write that finds no room asks for it again */
         stream->events.on_io(stream->arg);
         return;
     case STEP_LOOKUP:
@@ -456,23 +438,23 @@ int eca_stream_read(struct eca_stream *stream, void *bytes, size_t len, size_t *
     char why[128] = "unexpected EOF";
 
     *ret_len = 0;
-    if (stream->ssl != NULL) {
+    if (stream->proxy_ssl != NULL) {
         int result, failure;
 
         ERR_clear_error();
-        result = SSL_read_ex(stream->ssl, bytes, len, ret_len);
+        result = SSL_read_ex(stream->proxy_ssl, bytes, len, ret_len);
         if (result == 1) {
             return ECA_OK;
         }
-        failure = SSL_get_error(stream->ssl, result);
+        failure = SSL_get_error(stream->proxy_ssl, result);
         if (failure == SSL_ERROR_WANT_READ) {
             return ECA_OK;
         }
         if (failure == SSL_ERROR_WANT_WRITE) {
-            watch_for(stream, EPOLLIN | EPOLLOUT);
+            watch_room(stream);
             return ECA_OK;
         }
-        describe_ssl(stream->ssl, failure, why, sizeof(why));
+        describe_ssl(stream->proxy_ssl, failure, why, sizeof(why));
     } else {
         ssize_t count = recv(stream->fd, bytes, len, 0);
 
@@ -484,7 +466,7 @@ int eca_stream_read(struct eca_stream *stream, void *bytes, size_t len, size_t *
             return ECA_OK;
         }
     }
-    watch_for(stream, 0); /* the end would be told for ever */
+    eca_loop_unwatch(eca_take(stream->watch)); /* the end would be told for ever */
     return eca_err_set(err, ECA_E_TRANSIENT, "%s", why);
 }
 
@@ -492,20 +474,20 @@ int eca_stream_write(struct eca_stream *stream, struct eca_view bytes, size_t *r
                      struct eca_err *err)
 {
     *ret_len = 0;
-    if (stream->ssl != NULL) {
+    if (stream->proxy_ssl != NULL) {
         int result, failure;
 
         ERR_clear_error();
-        result = SSL_write_ex(stream->ssl, bytes.at, bytes.len, ret_len);
+        result = SSL_write_ex(stream->proxy_ssl, bytes.at, bytes.len, ret_len);
         if (result == 1) {
             return ECA_OK;
         }
-        failure = SSL_get_error(stream->ssl, result);
+        failure = SSL_get_error(stream->proxy_ssl, result);
         if (failure == SSL_ERROR_WANT_READ) {
             return ECA_OK;
         }
         if (failure == SSL_ERROR_WANT_WRITE) {
-            watch_for(stream, EPOLLIN | EPOLLOUT);
+            watch_room(stream);
             return ECA_OK;
         }
     } else {
@@ -516,18 +498,31 @@ int eca_stream_write(struct eca_stream *stream, struct eca_view bytes, size_t *r
             return ECA_OK;
         }
         if (errno == EAGAIN) {
-            watch_for(stream, EPOLLIN | EPOLLOUT);
+            watch_room(stream);
             return ECA_OK;
         }
     }
     return eca_err_set(err, ECA_E_TRANSIENT, "write failed");
 }
 
+void eca_stream_set_reading(struct eca_stream *stream, bool reading)
+{
+    if (stream->step == STEP_OPEN && stream->reading != reading) {
+        stream->reading = reading;
+        watch_for(stream, (stream->watched & (uint32_t)EPOLLOUT) | (reading ? EPOLLIN : 0u));
+    }
+}
+
+int eca_stream_fd(const struct eca_stream *stream)
+{
+    return stream->fd;
+}
+
 void eca_stream_shutdown(struct eca_stream *stream)
 {
     ERR_clear_error();
-    if (stream->ssl != NULL) {
-        (void)SSL_shutdown(stream->ssl);
+    if (stream->proxy_ssl != NULL) {
+        (void)SSL_shutdown(stream->proxy_ssl);
     }
     if (stream->fd >= 0) {
         (void)shutdown(stream->fd, SHUT_WR);
@@ -541,7 +536,6 @@ void eca_stream_free(struct eca_stream *stream)
     }
     eca_resolve_cancel(stream->resolve);
     eca_loop_unwatch(stream->watch);
-    SSL_free(stream->ssl);
     SSL_free(stream->proxy_ssl);
     if (stream->fd >= 0) {
         (void)close(stream->fd);

@@ -3,7 +3,6 @@
 
 #include <sys/types.h>
 
-#include "agent/base/buf.h"
 #include "agent/sys/loop.h"
 
 /* A process under the loop: its output by lines, its end as an event. */

@@ -1,8 +1,8 @@
 #include "harness/wire/shim.h"
 
+#include <poll.h>
+#include <signal.h>
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stddef.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
@@ -14,6 +14,7 @@
 static atomic_bool active;
 static _Atomic uint64_t mono_now_ns;
 static _Atomic int64_t wall_now_ms;
+static atomic_size_t polled;
 
 void hns_shim_set(uint64_t mono_ns, int64_t wall_ms)
 {
@@ -25,6 +26,11 @@ void hns_shim_set(uint64_t mono_ns, int64_t wall_ms)
 void hns_shim_system(void)
 {
     active = false;
+}
+
+size_t hns_shim_polled(void)
+{
+    return atomic_exchange(&polled, 0);
 }
 
 static void split(int64_t ns, struct timespec *ret_time)
@@ -74,5 +80,18 @@ time_t time(time_t *ret_time)
         *ret_time = now.tv_sec;
     }
     return now.tv_sec;
+}
+
+int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+    struct timespec timeout = {.tv_sec = timeout_ms / 1000,
+                               .tv_nsec = (long)(timeout_ms % 1000) * NS_PER_MS};
+    int ready =
+        (int)syscall(SYS_ppoll, fds, count, timeout_ms < 0 ? NULL : &timeout, NULL, (size_t)8);
+
+    if (ready > 0) {
+        polled += (size_t)ready;
+    }
+    return ready;
 }
 /* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

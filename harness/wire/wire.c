@@ -6,7 +6,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "agent/base/timefmt.h"
-#include "agent/sys/channel_ws.h"
+#include "agent/sys/channel_lws.h"
 #include "agent/sys/clock.h"
 #include "agent/sys/endpoint_mhd.h"
 #include "agent/sys/files.h"
@@ -17,7 +17,8 @@
 #include "harness/scenario/inside.h"
 #include "harness/wire/shim.h"
 
-#define IDLE_NS UINT64_C(1000000000)           /* time moves so far when nothing is planned */
+/* libwebsockets keeps deadlines that we cannot see. */
+#define JUMP_NS_MAX UINT64_C(1000000000)
 #define WALL_DEFAULT_MS INT64_C(1478000000000) /* 2016-11-01T11:33:20Z, as in simulation */
 #define QUIET_ROUNDS 2                         /* the second one confirms */
 
@@ -29,7 +30,7 @@ struct wire {
     struct sim_rng agent_rng;
     struct eca_log log;
     struct eca_http_client *http;
-    struct eca_channel_ws *channel;
+    struct eca_channel_lws *channel;
     struct eca_endpoint_mhd *endpoint;
     struct eca_store_sqlite *store;
     struct eca_files_disk *files;
@@ -68,10 +69,10 @@ static void clock_step(void *impl, int64_t by_ms)
 
 static void move_time(struct wire *wire)
 {
-    uint64_t next;
+    uint64_t next = wire->mono_ns + JUMP_NS_MAX, deadline;
 
-    if (!eca_sched_next_deadline(wire->live.sched, &next)) {
-        next = wire->mono_ns + IDLE_NS;
+    if (eca_sched_next_deadline(wire->live.sched, &deadline) && deadline < next) {
+        next = deadline;
     }
     set_time(wire, next > wire->mono_ns ? next : wire->mono_ns);
 }
@@ -85,7 +86,7 @@ static void end_agent(struct wire *wire)
     eca_files_disk_free(eca_take(wire->files));
     eca_store_sqlite_free(eca_take(wire->store));
     eca_endpoint_mhd_free(eca_take(wire->endpoint));
-    eca_channel_ws_free(eca_take(wire->channel));
+    eca_channel_lws_free(eca_take(wire->channel));
     eca_http_client_free(eca_take(wire->http));
 }
 
@@ -107,6 +108,7 @@ static int turn(void *impl, struct eca_err *err)
     (void)err;
     bury_agent(wire);
     busy = eca_loop_step(loop, false);
+    busy = hns_shim_polled() > 0 || busy || eca_loop_holds_input(loop);
     if (busy) {
         wire->quiet_rounds = 0;
     } else if (eca_loop_has_work(loop)) {
@@ -186,7 +188,7 @@ static int agent_start(void *impl, struct eca_err *err)
     struct eca_tls_trust trust = eca_tls_trust_find(env(wire, "SSL_CERT_FILE"), NULL);
     struct eca_http_client_opts http_opts = {
         .loop = live->loop, .trust = trust, .env = env, .env_arg = wire};
-    struct eca_channel_ws_opts channel_opts = {
+    struct eca_channel_lws_opts channel_opts = {
         .loop = live->loop, .trust = trust, .env = env, .env_arg = wire};
     struct eca_flight_opts opts = {
         .agent = {.insecure = has_option(wire, "-k"),
@@ -204,7 +206,7 @@ static int agent_start(void *impl, struct eca_err *err)
     if (wire->http == NULL) {
         return ECA_E_INTERNAL;
     }
-    wire->channel = eca_channel_ws_new(&channel_opts);
+    wire->channel = eca_channel_lws_new(&channel_opts);
     wire->endpoint = eca_endpoint_mhd_new(live->loop, &wire->log);
     wire->store = eca_store_sqlite_new(live->loop);
     wire->files = eca_files_disk_new(live->loop);
@@ -212,7 +214,7 @@ static int agent_start(void *impl, struct eca_err *err)
                                                 .entropy = sim_rng_port(&wire->agent_rng),
                                                 .http = eca_http_client_port(wire->http),
                                                 .files = eca_files_disk_port(wire->files),
-                                                .channel = eca_channel_ws_port(wire->channel),
+                                                .channel = eca_channel_lws_port(wire->channel),
                                                 .endpoint = eca_endpoint_mhd_port(wire->endpoint),
                                                 .store = eca_store_sqlite_opener(wire->store),
                                                 .host = host_of(wire),

@@ -50,13 +50,13 @@ expect "not yet valid" 'Error connecting to ACS: TLS: certificate: certificate i
 expect "of another name" 'Error connecting to ACS: TLS: certificate: hostname mismatch' 'RequestError.*SSL' other
 expect "self-signed" 'Error connecting to ACS: TLS: certificate: self-signed certificate' \
     'RequestError.*certificate' self
-expect "TLS 1.1 at most" 'Error connecting to ACS: TLS: .*(protocol|version)' 'RequestError.*(SSL|TLS)' good -tls1_1 \
+expect "TLS 1.1 at most" 'Error connecting to ACS: TLS: alert: protocol version' 'RequestError.*(SSL|TLS)' good -tls1_1 \
     -cipher 'ALL:@SECLEVEL=0'
 expect "TLS 1.2" "$answered" "$unusable" good -tls1_2
 agent_options=(-k)
 expect "expired, with -k" "$answered" "$unusable" expired
 expect "of another name, with -k" "$answered" "$unusable" other
-expect "TLS 1.1 at most, with -k" 'Error connecting to ACS: TLS: .*(protocol|version)' 'RequestError.*(SSL|TLS)' good \
+expect "TLS 1.1 at most, with -k" 'Error connecting to ACS: TLS: alert: protocol version' 'RequestError.*(SSL|TLS)' good \
     -tls1_1 -cipher 'ALL:@SECLEVEL=0'
 check "-k is said" await "$work/acs.log" '\[WARN\] SSL certificate verification disabled'
 finish

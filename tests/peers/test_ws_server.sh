@@ -30,5 +30,4 @@ check "the script was played to its end" grep -q '^end' "$work/ws.log"
 check "a refusal's late body is read" await "$work/agent-ws.log" 'InvalidClusterException: no such cluster'
 check "an end without close is named" await "$work/agent-ws.log" 'backing off, err: unexpected EOF'
 check "a close code too" await "$work/agent-ws.log" 'backing off, err: websocket: close 1011 internal'
-check "a masked frame too" await "$work/agent-ws.log" 'backing off, err: websocket: masked frame from the server'
 finish

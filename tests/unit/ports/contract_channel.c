@@ -399,7 +399,7 @@ START_TEST(raw_bytes_are_read_as_frames)
             }
         }
         contract_advance_ms(3000);
-        if (rows[i].fine) {
+        if (rows[i].fine || (contract.rig->lax_framing && strcmp(rows[i].what, "masked") == 0)) {
             ck_assert_msg(strcmp(eca_buf_str(&line.text), "hi\n") == 0, "%s: %s", rows[i].what,
                           eca_buf_str(&line.text));
             ck_assert(!line.ended);
@@ -407,8 +407,8 @@ START_TEST(raw_bytes_are_read_as_frames)
             ck_assert_msg(line.ended && line.how == ECA_CHANNEL_LOST, "%s: %d %d %s", rows[i].what,
                           line.ended, (int)line.how, line.err.msg);
             ck_assert(contract.ws_closed);
-            ck_assert_msg(contract.ws_code == 1002, "%s: close code %d", rows[i].what,
-                          contract.ws_code);
+            ck_assert_msg(contract.ws_code == (contract.rig->lax_framing ? 0 : 1002),
+                          "%s: close code %d", rows[i].what, contract.ws_code);
             ck_assert_msg(line.err.msg[0] != '\0', "%s: no words", rows[i].what);
             ck_assert_msg(strstr(eca_buf_str(&line.text), "hi") == NULL, "%s", rows[i].what);
         }

@@ -64,14 +64,14 @@ static void open_adapters(void)
 {
     struct eca_tls_trust trust = {.file = rig_sockets.certs.ca_file};
     struct eca_http_client_opts curl_opts = {.loop = rig_sockets.loop, .trust = trust, .env = env};
-    struct eca_channel_ws_opts ws_opts = {.loop = rig_sockets.loop, .trust = trust, .env = env};
+    struct eca_channel_lws_opts lws_opts = {.loop = rig_sockets.loop, .trust = trust, .env = env};
     struct eca_err err = {0};
 
     rig_sockets.curl = eca_http_client_new(&curl_opts, &err);
     ck_assert_msg(rig_sockets.curl != NULL, "%s", err.msg);
-    rig_sockets.ws = eca_channel_ws_new(&ws_opts);
+    rig_sockets.lws = eca_channel_lws_new(&lws_opts);
     contract.stage.http = eca_http_client_port(rig_sockets.curl);
-    contract.stage.channel = eca_channel_ws_port(rig_sockets.ws);
+    contract.stage.channel = eca_channel_lws_port(rig_sockets.lws);
 }
 
 static void open_sockets(void)
@@ -106,7 +106,7 @@ static void open_sockets(void)
 
 static void close_sockets(void)
 {
-    eca_channel_ws_free(rig_sockets.ws);
+    eca_channel_lws_free(rig_sockets.lws);
     eca_http_client_free(rig_sockets.curl);
     eca_loop_unwatch(rig_sockets.watch);
     fake_socket_free(rig_sockets.carrier);
@@ -134,4 +134,5 @@ const struct contract_rig rig_sockets_contract = {.open = open_sockets,
                                                   .close = close_sockets,
                                                   .pump = pump,
                                                   .step_ms_max = STEP_MS,
+                                                  .lax_framing = true,
                                                   .prepare = prepare};

@@ -1,7 +1,7 @@
 #ifndef TESTS_UNIT_SYS_RIG_SOCKETS_H
 #define TESTS_UNIT_SYS_RIG_SOCKETS_H
 
-#include "agent/sys/channel_ws.h"
+#include "agent/sys/channel_lws.h"
 #include "agent/sys/http_client.h"
 #include "fakes/carry/socket.h"
 #include "tests/unit/ports/contract.h"
@@ -15,7 +15,7 @@ struct rig_sockets {
     struct fake_socket *carrier;
     struct eca_fd_watch *watch;
     struct eca_http_client *curl;
-    struct eca_channel_ws *ws;
+    struct eca_channel_lws *lws;
     struct fake_certs certs;
     char dir[32];
     uint16_t plain_port, tls_port;

@@ -1,6 +1,6 @@
 #include "tests/unit/sys/rig_sockets.h"
 
-/* The adapters for HTTP and websockets keep the contracts of their ports. */
+/* The adapters on libcurl and libwebsockets keep the contracts of their ports. */
 int main(void)
 {
     Suite *suite = suite_create("production adapters");

@@ -5,7 +5,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "agent/sys/channel_ws.h"
+#include "agent/sys/channel_lws.h"
 #include "fakes/acs/acs.h"
 #include "fakes/carry/socket.h"
 #include "tests/unit/fakes/stage.h"
@@ -13,13 +13,13 @@
 /* The agent's own websocket adapter against the socket carrier: TLS, both directions, every end. */
 static struct stage stage;
 static struct eca_loop *loop;
-static struct eca_channel_ws *adapter;
+static struct eca_channel_lws *lws;
 static struct fake_socket *carrier;
 static struct fake_acs *acs;
 static struct eca_fd_watch *watch;
 static struct wire wire;
 static struct fake_certs certs;
-static char dir[] = "/tmp/fake-channel-XXXXXX";
+static char dir[] = "/tmp/fake-lws-XXXXXX";
 static char url[256];
 
 static const char *no_env(void *arg, const char *name)
@@ -34,13 +34,13 @@ static void setup(void)
     struct fake_socket_listen listen = {.party = "acs", .tls = true};
     struct fake_acs_opts acs_opts = {.heartbeat_ms = UINT64_MAX};
     struct fake_certs_opts certs_opts = {.dir = dir};
-    struct eca_channel_ws_opts channel_opts = {.env = no_env};
+    struct eca_channel_lws_opts lws_opts = {.env = no_env};
     struct eca_err err = {0};
     uint16_t port = 0;
 
     memset(&stage, 0, sizeof(stage));
     memset(&wire, 0, sizeof(wire));
-    memcpy(dir, "/tmp/fake-channel-XXXXXX", sizeof(dir));
+    memcpy(dir, "/tmp/fake-lws-XXXXXX", sizeof(dir));
     ck_assert_ptr_nonnull(mkdtemp(dir));
     loop = eca_loop_new(&(struct eca_loop_opts){0}, &err);
     ck_assert_msg(loop != NULL, "%s", err.msg);
@@ -57,10 +57,10 @@ static void setup(void)
     ck_assert_int_eq(fake_socket_use_certs(carrier, certs.cert_file, certs.key_file, &err), 0);
     ck_assert_msg(fake_socket_listen(carrier, &listen, &port, &err) == 0, "%s", err.msg);
     watch = eca_loop_watch(loop, fake_socket_fd(carrier), EPOLLIN, fake_socket_on_ready, carrier);
-    channel_opts.loop = loop;
-    channel_opts.trust.file = certs.ca_file;
-    adapter = eca_channel_ws_new(&channel_opts);
-    stage.channel = eca_channel_ws_port(adapter);
+    lws_opts.loop = loop;
+    lws_opts.trust.file = certs.ca_file;
+    lws = eca_channel_lws_new(&lws_opts);
+    stage.channel = eca_channel_lws_port(lws);
     (void)snprintf(url, sizeof(url),
                    "https://localhost:%u/ws?agentHash=h&agentVersion=1&clusterArn=c&"
                    "containerInstanceArn=ci&sendCredentials=true&seqNum=1",
@@ -70,7 +70,7 @@ static void setup(void)
 static void teardown(void)
 {
     wire_clear(&wire);
-    eca_channel_ws_free(adapter);
+    eca_channel_lws_free(lws);
     eca_loop_unwatch(watch);
     fake_socket_free(carrier);
     fake_acs_free(acs);
@@ -175,7 +175,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("socket carrier under the websocket client");
+    Suite *suite = suite_create("socket carrier under libwebsockets");
     TCase *tcase = tcase_create("all");
     SRunner *runner;
     int failed;

@@ -1,0 +1,145 @@
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/base/mem.h"
+#include "tests/unit/sys/raw_server.h"
+#include "tests/unit/sys/rig_sockets.h"
+
+/* Answers that come in pieces: a proxy's to CONNECT, a server's refusal of the upgrade. */
+
+static struct raw_server raw;
+static struct wire wire;
+
+static void setup(void)
+{
+    contract_set_rig(&rig_sockets_contract);
+    contract_open();
+    raw_server_open(&raw, rig_sockets.loop);
+    memset(&wire, 0, sizeof(wire));
+}
+
+static void teardown(void)
+{
+    wire_clear(&wire);
+    raw_server_close(&raw);
+    contract_close();
+}
+
+/* One connection until it stands or ends. */
+static void dial(const char *url, enum eca_http_proxy proxy, bool tls)
+{
+    struct eca_channel_opts opts = {.url = url,
+                                    .connect_ms = 30000,
+                                    .message_bytes_max = 1 << 20,
+                                    .send_queue_bytes_max = 1 << 20,
+                                    .plain_http = !tls,
+                                    .insecure = true,
+                                    .proxy = proxy,
+                                    .party = "word"};
+
+    wire_clear(&wire);
+    contract_advance_ms(100);
+    wire_dial(&wire, &contract.stage, &opts);
+    for (int i = 0; i < 2000 && !wire.open && !wire.ended; i++) {
+        contract_advance_ms(20);
+    }
+}
+
+static void say_in_pieces(const char *const *parts)
+{
+    memset(raw.parts, 0, sizeof(raw.parts));
+    for (size_t i = 0; i < RAW_PARTS_MAX && parts[i] != NULL; i++) {
+        raw.parts[i] = eca_view_str(parts[i]);
+    }
+}
+
+/* WS-123, WS-125: a proxy's answer in one piece or in many, with and without a reason phrase, by
+ * either version of HTTP; what is not 200 is told by its line. */
+START_TEST(a_proxys_answer_may_come_in_pieces)
+{
+    static const struct {
+        const char *parts[RAW_PARTS_MAX];
+        const char *why; /* NULL: the connection stands */
+    } rows[] = {
+        {{"HTTP/1.1 200 Connection established\r\n\r\n"}, NULL},
+        {{"HT", "TP/1.1 200 Connection est", "ablished\r\nVia: x\r\n\r", "\n"}, NULL},
+        {{"HTTP/1.0 200\r\n", "Server: y\r\n", "\r\n"}, NULL},
+        {{"HTTP/1.1 407 Proxy Auth", "entication Required\r\n", "\r\n"},
+         "proxy: 407 Proxy Authentication Required"},
+        {{"HTTP/1.1 201 Created\r\n\r\n"}, "proxy: 201 Created"},
+        {{"SSH-2.0\r\n\r\n"}, "proxy: its answer is not HTTP"},
+    };
+    char value[64], url[64];
+
+    (void)snprintf(value, sizeof(value), "http://127.0.0.1:%u", raw.port);
+    (void)snprintf(url, sizeof(url), "wss://agent.test:%u/ws", rig_sockets.tls_port);
+    rig_sockets.env[0][0] = "HTTPS_PROXY";
+    rig_sockets.env[0][1] = value;
+    raw.relay_port = rig_sockets.tls_port;
+    for (size_t i = 0; i < ECA_ARRAY_LEN(rows); i++) {
+        say_in_pieces(rows[i].parts);
+        dial(url, ECA_HTTP_PROXY_ENVIRONMENT, true);
+        ck_assert_msg(wire.open == (rows[i].why == NULL), "row %zu: %s", i, wire.why);
+        if (rows[i].why != NULL) {
+            ck_assert_str_eq(wire.why, rows[i].why);
+        }
+    }
+}
+END_TEST
+
+/* WS-131: the body of a refusal is read though it comes after the head, in pieces. The library
+ * shows it in one callback only, so that is 300 ms at most. */
+START_TEST(a_refusals_body_may_come_in_pieces)
+{
+    static const char *const answers[][RAW_PARTS_MAX] = {
+        {"HTTP/1.1 400 Bad Request\r\nContent-Length: 4\r\n\r\nabcd"},
+        {"HTTP/1.1 400 Bad Request\r\nContent-Length: 4\r\n", "\r\nabcd"},
+        {"HTTP/1.1 400 no\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n"},
+    };
+    char url[64];
+
+    (void)snprintf(url, sizeof(url), "ws://127.0.0.1:%u/ws", raw.port);
+    for (size_t i = 0; i < ECA_ARRAY_LEN(answers); i++) {
+        say_in_pieces(answers[i]);
+        dial(url, ECA_HTTP_PROXY_NEVER, false);
+        ck_assert_msg(wire.ended && wire.how == ECA_CHANNEL_REFUSED, "row %zu: %d %s", i,
+                      (int)wire.how, wire.why);
+        ck_assert_msg(strcmp(eca_buf_str(&wire.body), "abcd") == 0, "row %zu: %s", i,
+                      eca_buf_str(&wire.body));
+    }
+}
+END_TEST
+
+/* A header value cannot smuggle a line into the request. */
+START_TEST(headers_with_line_ends_are_refused)
+{
+    static const struct eca_http_header headers[] = {{"X-Amz-Security-Token", "a\r\nHost: b"}};
+    struct eca_channel_opts opts = {.url = "wss://127.0.0.1/ws",
+                                    .headers = headers,
+                                    .header_count = 1,
+                                    .connect_ms = 1000,
+                                    .party = "word"};
+    struct eca_channel_conn *conn = NULL;
+    struct eca_err err = {0};
+
+    ck_assert_int_eq(eca_channel_open(contract.stage.channel, &opts,
+                                      &(struct eca_channel_events){0}, NULL, &conn, &err),
+                     ECA_E_INVALID);
+    ck_assert_str_eq(err.msg, "header X-Amz-Security-Token has control characters");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("answers in pieces");
+    TCase *tcase = tcase_create("sockets");
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, a_proxys_answer_may_come_in_pieces);
+    tcase_add_test(tcase, a_refusals_body_may_come_in_pieces);
+    tcase_add_test(tcase, headers_with_line_ends_are_refused);
+    suite_add_tcase(suite, tcase);
+    return contract_main(&rig_sockets_contract, suite);
+}
