@@ -70,7 +70,9 @@ static SSL *proxy_ssl(struct eca_stream *stream)
         (void)X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host);
     } else {
         (void)SSL_set1_host(ssl, host);
-        (void)SSL_set_tlsext_host_name(ssl, host);
+        /* SSL_set_tlsext_host_name(), whose cast drops the const. */
+        (void)SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                       (void *)(uintptr_t)host);
     }
     if (stream->opts.insecure) {
         SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);

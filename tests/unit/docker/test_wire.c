@@ -272,7 +272,7 @@ END_TEST
 /* DKR-606, IMG-207: nothing is sent for an empty id or name, nor for one that is a path. */
 START_TEST(nothing_is_sent_without_a_name)
 {
-    static const char *const refs[] = {"", "/", "..", "a/../b", "./x", "a/", "../containers/" ID};
+    static const char *const refs[] = {"", "/", "..", "a/../b", "./x", "a/", ("../containers/" ID)};
     static const enum ask asks[] = {ASK_START,  ASK_STOP,         ASK_KILL,         ASK_INSPECT,
                                     ASK_REMOVE, ASK_IMAGE_REMOVE, ASK_IMAGE_INSPECT};
 
