@@ -414,6 +414,7 @@ void fake_docker_down(struct fake_docker *docker, enum fake_docker_fate fate)
         bool alive =
             container->state == FAKE_DOCKER_RUNNING || container->state == FAKE_DOCKER_PAUSED;
         eca_timer_stop(&container->kill);
+        container->starting = false; /* the start went with the daemon */
         if (alive && fate != FAKE_DOCKER_LIVE) {
             docker_die(container, 137, false);
         }
