@@ -427,6 +427,7 @@ static struct eca_step_policy filled(const struct eca_step_policy *given)
     policy.pull_tries = (uint32_t)or_default(policy.pull_tries, 5);
     policy.stop_tries = (uint32_t)or_default(policy.stop_tries, 5);
     policy.unreachable_ms = or_default(policy.unreachable_ms, UINT64_C(300000));
+    policy.cut_pull_ms = or_default(policy.cut_pull_ms, UINT64_C(7200000));
     policy.retry_min_ms = or_default(policy.retry_min_ms, 1000);
     policy.retry_max_ms = or_default(policy.retry_max_ms, 30000);
     policy.pull_retry_ms = or_default(policy.pull_retry_ms, 1100);

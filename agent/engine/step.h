@@ -81,6 +81,7 @@ struct eca_step_policy {
     uint32_t stop_tries;        /* [5] FB-06.1 */
     bool pull_is_final;         /* ECS_IMAGE_PULL_BEHAVIOR=always: no local fallback (DKR-L05) */
     uint64_t unreachable_ms;    /* [300000] a step waits so long for Docker (ENG-747) */
+    uint64_t cut_pull_ms;       /* [7200000] and so long if its pull had begun (ENG-744) */
     uint64_t retry_min_ms;      /* [1000] */
     uint64_t retry_max_ms;      /* [30000] */
     uint64_t pull_retry_ms;     /* [1100] FB-30.1 */

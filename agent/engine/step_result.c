@@ -14,17 +14,18 @@ static void reachable(struct eca_container *container)
     container->run.unreachable_ms = 0;
 }
 
-/* Nothing was sent. False: it has taken too long (ENG-747). */
+/* Nothing was sent. False: it has taken too long (ENG-747, ENG-744). */
 static bool wait_for_docker(struct step *step, struct eca_container *container, enum eca_call call)
 {
     struct eca_container_run *run = &container->run;
     uint64_t now_ms = step->event->now_ms;
+    bool begun = call == ECA_CALL_PULL && run->tries > 0;
+    uint64_t limit_ms = begun ? step->policy.cut_pull_ms : step->policy.unreachable_ms;
 
     if (run->unreachable_ms == 0) {
         run->unreachable_ms = now_ms > 0 ? now_ms : 1;
         run->pauses = 0;
-    } else if (now_ms - run->unreachable_ms >= step->policy.unreachable_ms &&
-               call <= ECA_CALL_START) {
+    } else if (now_ms - run->unreachable_ms >= limit_ms && call <= ECA_CALL_START) {
         return false;
     }
     step_pause(step, container, call, step->policy.retry_min_ms, step->policy.retry_max_ms);

@@ -301,7 +301,7 @@ START_TEST(reconnect_finds_a_missed_exit)
 }
 END_TEST
 
-/* FB-02.1, TASKM-323: a hanging inspect; the event's exit code is enough after 5 s. */
+/* FB-02.1, TASKM-323, TASKM-L05: a hanging inspect; the event's exit code is enough after 5 s. */
 START_TEST(exit_code_of_the_event_is_enough)
 {
     running();

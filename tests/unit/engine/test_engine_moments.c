@@ -50,7 +50,7 @@ START_TEST(stops_go_out_at_once)
 }
 END_TEST
 
-/* TASKM-130, TASKM-131: a container goes on while its sibling's pull hangs. */
+/* TASKM-130, TASKM-131, TASKM-L02: a container goes on while its sibling's pull hangs. */
 START_TEST(siblings_do_not_march_in_step)
 {
     rig_start(&w);
