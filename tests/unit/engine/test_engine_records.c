@@ -164,8 +164,8 @@ START_TEST(start_looks_once_and_waits_for_nobody)
 }
 END_TEST
 
-/* ENG-701, ENG-702, ENG-703, ENG-L10: a new life takes over what an inspect shows, all of it, and concludes
- * nothing from an error text on a running container. */
+/* ENG-701, ENG-702, ENG-703, ENG-L10: a new life takes over what an inspect shows, all of it, and
+ * concludes nothing from an error text on a running container. */
 START_TEST(new_life_takes_everything_over)
 {
     static const struct {
