@@ -63,6 +63,11 @@ static void draw_options(struct hns_plan *plan)
     plan->jitter_us = jitters_us[hns_plan_below(plan, ECA_ARRAY_LEN(jitters_us))];
     /* One run in eight is calm: then every stop needs a cause. */
     if (hns_plan_below(plan, 8) == 0) {
+        plan->crowded = hns_plan_chance(plan, 50);
+        if (plan->crowded) {
+            plan->task_count = HNS_TASKS_MAX;
+            plan->phase_ms = 1000;
+        }
         return;
     }
     for (int i = 0; i < HNS_FAMILIES; i++) { /* half of them off, else 1 (light) to 4 (heavy) */
@@ -79,6 +84,9 @@ static void print_options(struct hns_plan *plan, uint64_t seed)
     eca_buf_addf(plan->out, "# steps         %u in %u s\n", plan->step_count,
                  plan->phase_ms / 1000);
     eca_buf_addf(plan->out, "# latency       %u us + %u us\n", plan->latency_us, plan->jitter_us);
+    if (plan->crowded) {
+        eca_buf_add_str(plan->out, "# crowded\n");
+    }
     for (int i = 0; i < HNS_FAMILIES; i++) {
         if (plan->weight[i] > 0) {
             eca_buf_addf(plan->out, "# %-13s %u\n", family_names[i], plan->weight[i]);

@@ -37,6 +37,7 @@ struct hns_plan {
     bool sent[HNS_TASKS_MAX], stopped[HNS_TASKS_MAX];
     uint32_t phase_ms, latency_us, jitter_us;
     unsigned weight[HNS_FAMILIES];
+    bool crowded; /* nothing is broken, but all tasks come at once, and Docker is slow */
     bool docker_is_down;
     bool pulls_hang;   /* some image's pulls end by their deadline only, one after the other */
     bool forgets_soon; /* stopped tasks are cleaned up while the run lasts */

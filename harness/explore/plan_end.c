@@ -11,7 +11,7 @@
 /* Every container's pull of every task may take its 5 minutes, one by one (DKR-712). */
 #define SETTLES_AFTER_HANGING_PULLS_WITHIN "150m"
 /* Latencies, pauses between tries, and what takes a moment beside the calls themselves. */
-#define CALM_MS UINT64_C(90000)
+#define CALM_MS UINT64_C(60000)
 
 static bool is_calm(const struct hns_plan *plan)
 {

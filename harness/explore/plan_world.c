@@ -112,18 +112,19 @@ static void behaviour(struct hns_plan *plan, unsigned task, unsigned container)
         {"100ms", 100}, {"1s", 1000}, {"10s", 10000}, {"50s", 50000}};
     struct eca_buf *out = plan->out;
     const struct hns_takes *one;
+    unsigned slow_percent = plan->crowded ? 90 : 20;
 
     eca_buf_addf(out, "      - {container: t%u/c%u", task, container);
     if (hns_plan_chance(plan, 25)) {
         eca_buf_addf(out, ", exits_after: %s", hns_plan_pick(plan, exits));
         eca_buf_addf(out, ", exit_code: %u", (unsigned)hns_plan_below(plan, 3));
     }
-    if (hns_plan_chance(plan, 20)) {
+    if (hns_plan_chance(plan, slow_percent)) {
         one = &hns_plan_pick(plan, takes);
         plan->task_ms[task - 1] += one->ms;
         eca_buf_addf(out, ", create_takes: %s", one->text);
     }
-    if (hns_plan_chance(plan, 20)) {
+    if (hns_plan_chance(plan, slow_percent)) {
         one = &hns_plan_pick(plan, takes);
         plan->task_ms[task - 1] += one->ms;
         eca_buf_addf(out, ", start_takes: %s", one->text);
