@@ -109,6 +109,8 @@ static void allow(struct hns_plan *plan)
          "what is read late was signed early"},
         {plan->weight[HNS_FAM_CLOCK] > 0, "API-F01",
          "what was signed before a step arrives after it, and is sent again (API-406)"},
+        {plan->weight[HNS_FAM_CLOCK] > 0, "WS-303",
+         "what was signed before a step arrives after it"},
         {plan->weight[HNS_FAM_CLOCK] > 0, "TCS-902",
          "what was signed before a step arrives after it"},
         {plan->weight[HNS_FAM_OPERATOR] > 0, "FB-INV.3",

@@ -82,6 +82,7 @@ static void mend(struct hns_plan *plan)
 /* A planned close resets the back-off, so the next end is followed by a try at once (ACS-212). */
 static void try_sessions(struct hns_plan *plan)
 {
+    hns_plan_step(plan, "advance: 15s"); /* so long a session has to live for that */
     hns_plan_step(plan, "acs.close: expired");
     hns_plan_step(plan, "expect: {acs: connect, within: 5s}");
     hns_plan_step(plan, "acs.cut:");
@@ -136,7 +137,8 @@ static void check_leftovers(struct hns_plan *plan)
             hns_plan_step(plan, "fault: {kind: %s, party: docker, what: image-remove, times: 1}",
                           hns_plan_pick(plan, kinds));
         }
-        hns_plan_step(plan, "expect: {docker: image-remove, image: \"probe*\", within: 100m}");
+        hns_plan_step(plan, "expect: {docker: image-remove, image: \"probe*\", within: 100m, "
+                            "since: start}");
         hns_plan_step(plan, "acs.send: late"); /* made from it: pulled again (IMG-209) */
         hns_plan_step(plan, "expect: {ecs: task RUNNING, task: late, within: 30s}");
     }

@@ -301,7 +301,7 @@ static void operators(struct hns_plan *plan)
     static const char *const verbs[] = {"kill", "stop", "remove", "exit", "oom", "restart"};
     unsigned task = some_task(plan);
     /* Nobody stops what an operator starts again unseen. */
-    unsigned count = plan->weight[HNS_FAM_EVENTS] > 0 ? 5 : 6;
+    unsigned count = plan->weight[HNS_FAM_EVENTS] > 0 || plan->docker_is_down ? 5 : 6;
     const char *verb = verbs[hns_plan_below(plan, count)];
 
     hns_plan_step(plan, "docker.%s: {container: t%u/c%u, maybe: true}", verb, task + 1,

@@ -83,6 +83,45 @@ static bool try_cuts(struct shrinking *job, size_t first)
     return true;
 }
 
+static size_t line_end(const struct eca_buf *text, size_t at)
+{
+    size_t end = eca_view_find(eca_buf_view(text), "\n", at);
+
+    return end == SIZE_MAX ? text->len : end + 1;
+}
+
+static size_t indent(const struct eca_buf *text, size_t at)
+{
+    size_t begin = at;
+
+    while (at < text->len && text->at[at] == ' ') {
+        at++;
+    }
+    return at - begin;
+}
+
+/* A part of a line that says what is expected: without it another thing would fail. */
+static bool weakens(const struct eca_buf *text, size_t from, size_t to)
+{
+    static const char *const words[] = {"- check", "- expect", "- quiet",
+                                        "- http",  "- log",    "- file"};
+    size_t begin = from;
+
+    while (begin > 0 && text->at[begin - 1] != '\n') {
+        begin--;
+    }
+    if (begin == from || to > line_end(text, begin)) {
+        return false;
+    }
+    begin += indent(text, begin);
+    for (size_t i = 0; i < ECA_ARRAY_LEN(words); i++) {
+        if (eca_view_starts(eca_view_of(text->at + begin, text->len - begin), words[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void add_cut(struct shrinking *job, size_t from, size_t to, const char *instead)
 {
     size_t never = eca_view_find(eca_buf_view(job->text), NEVER, 0);
@@ -90,7 +129,7 @@ static void add_cut(struct shrinking *job, size_t from, size_t to, const char *i
     size_t judged =
         mended == SIZE_MAX ? SIZE_MAX : eca_view_find(eca_buf_view(job->text), JUDGED, mended);
 
-    if (to <= from || (never != SIZE_MAX && to > never + 1) ||
+    if (to <= from || weakens(job->text, from, to) || (never != SIZE_MAX && to > never + 1) ||
         (mended != SIZE_MAX && to > mended && from < judged)) {
         return;
     }
@@ -121,23 +160,6 @@ static bool pass(struct shrinking *job, find_fn *find, size_t size)
 }
 
 /* ---- lines ----------------------------------------------------------------------------------- */
-
-static size_t line_end(const struct eca_buf *text, size_t at)
-{
-    size_t end = eca_view_find(eca_buf_view(text), "\n", at);
-
-    return end == SIZE_MAX ? text->len : end + 1;
-}
-
-static size_t indent(const struct eca_buf *text, size_t at)
-{
-    size_t begin = at;
-
-    while (at < text->len && text->at[at] == ' ') {
-        at++;
-    }
-    return at - begin;
-}
 
 /* The end of the line at `at` and of all that is indented deeper. */
 static size_t block_end(const struct eca_buf *text, size_t at)
