@@ -43,11 +43,16 @@ void rig_open(struct rig *rig, struct eca_docker_opts opts)
     rig->stop_timeout_s = 30;
 }
 
+static void forget_texts(struct rig *rig)
+{
+    eca_free(eca_take(rig->got.error));
+    eca_free(eca_take(rig->got.id));
+    eca_free(eca_take(rig->got.image_id));
+}
+
 static void forget(struct rig *rig)
 {
-    eca_free(rig->got.error);
-    eca_free(rig->got.id);
-    eca_free(rig->got.image_id);
+    forget_texts(rig);
     eca_buf_clear(&rig->got.list);
     rig->got = (struct got){0};
 }
@@ -80,6 +85,7 @@ void rig_silent(struct rig *rig, const char *method, const char *url)
 
 static void ended(struct rig *rig, enum eca_outcome outcome)
 {
+    forget_texts(rig); /* of another call under way, if a test began several */
     rig->got.done = true;
     rig->got.times++;
     rig->got.outcome = outcome;
