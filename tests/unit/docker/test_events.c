@@ -252,9 +252,9 @@ START_TEST(misshapen_events_are_left_out)
         "{\"Type\":\"container\",\"Action\":{},\"Actor\":{\"ID\":\"a\"},\"time\":5}",
         "{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":\"a\",\"time\":5}",
         "{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":{\"ID\":1},\"time\":5}",
-        "{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":{\"ID\":\"a\",\"Attributes\":{"
-        "\"exitCode\":3}},"
-        "\"time\":5}",
+        ("{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":{\"ID\":\"a\",\"Attributes\":{"
+         "\"exitCode\":3}},"
+         "\"time\":5}"),
         "[{\"status\":\"die\",\"id\":\"a\",\"time\":5}]",
     };
     eca_auto_buf struct eca_buf all = {0};
