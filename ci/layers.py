@@ -25,7 +25,7 @@ MAY = {
     "harness/wire": ["agent/agent.h", "agent/record/flight.h", "agent/sys"],
     "harness/live": ["agent/sys"],
     "harness/serve": ["agent/sys"],
-    "harness/record": ["agent/agent.h", "agent/record"],
+    "harness/record": ["agent/agent.h", "agent/record", "agent/sys"],
     "netkitten": [],
 }
 for module in CORE:

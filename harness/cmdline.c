@@ -65,6 +65,11 @@ void hns_usage(FILE *to)
         "    --no-agent           start one yourself, with the environment that is printed\n"
         "    -v, --log FILE, --trace FILE, --keep   as above\n"
         "harness replay FILE...      a flight recording through the same core; first divergence\n"
+        "harness record --agent PATH --out FILE [OPTIONS] [-- AGENT-OPTIONS]\n"
+        "                            stand between any agent and its peers and write down what "
+        "passes\n"
+        "    --docker real=SOCKET the daemon; default that of DOCKER_HOST\n"
+        "    --names HOST,HOST    TLS peers beside AWS's own\n"
         "harness export FILE         a recording as a scenario, to be edited\n"
         "harness reference           the scenario language, as Markdown\n"
         "harness schema              the same as a JSON Schema\n"
@@ -166,7 +171,8 @@ static bool parse_valued(struct hns_options *options, const char *word, const ch
         {"--trace", &options->trace},      {"--record", &options->record},
         {"--address", &options->address},  {"--host", &options->host},
         {"--acs", &options->acs_url},      {"--html", &options->html},
-        {"--allow", &options->allow},
+        {"--allow", &options->allow},      {"--out", &options->out},
+        {"--names", &options->names},
     };
 
     const struct {
@@ -246,8 +252,13 @@ bool hns_options_parse(struct hns_options *options, int argc, char **argv)
         return false;
     }
     options->argv = argv;
+    options->arguments = (const char *const *)argv + argc; /* none */
     options->command = argv[1];
     for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "--") == 0) {
+            options->arguments = (const char *const *)argv + i + 1;
+            break;
+        }
         if (argv[i][0] != '-') {
             add_path(options, argv[i]);
         } else if (!parse_switch(options, argv[i])) {

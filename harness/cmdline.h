@@ -29,7 +29,10 @@ struct hns_options {
     const char *junit, *json, *log, *trace, *html; /* files to write, or NULL */
     const char *record;                            /* folder, or NULL */
     const char *allow; /* rules that may be broken in every run, separated by commas; or NULL */
-    char **files;      /* folders are replaced by the scenarios below */
+    const char *out;   /* record: the file */
+    const char *names; /* record: hosts, separated by commas; or NULL */
+    const char *const *arguments; /* record: what follows "--"; NULL at the end */
+    char **files;                 /* folders are replaced by the scenarios below */
     size_t file_count;
 };
 

@@ -17,6 +17,7 @@
 #include "harness/explore/soak.h"
 #include "harness/live/live.h"
 #include "harness/record/export.h"
+#include "harness/record/outside.h"
 #include "harness/record/replay.h"
 #include "harness/report/files.h"
 #include "harness/report/html.h"
@@ -507,6 +508,29 @@ static int export_recording(struct hns_options *options)
     return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+#define NAMES_MAX 32
+
+static int record(struct hns_options *options)
+{
+    eca_auto_free char *names = eca_xstrdup(options->names == NULL ? "" : options->names);
+    const char *list[NAMES_MAX];
+    struct hns_outside_opts opts = {.agent = options->agent_path,
+                                    .arguments = options->arguments,
+                                    .out = options->out,
+                                    .docker = options->real_docker,
+                                    .names = list};
+    char *rest = names;
+
+    if (opts.agent == NULL || opts.out == NULL) {
+        hns_usage(stderr);
+        return EXIT_USAGE;
+    }
+    while (rest != NULL && rest[0] != '\0' && opts.name_count < NAMES_MAX) {
+        list[opts.name_count++] = strsep(&rest, ",");
+    }
+    return hns_record_outside(&opts);
+}
+
 static const struct command {
     const char *name;
     int (*run)(struct hns_options *options);
@@ -526,6 +550,7 @@ static const struct command {
     {"version", version, false},
     {"serve", serve, false},
     {"export", export_recording, true},
+    {"record", record, false},
     {"mutations", mutations, false},
 };
 

@@ -286,7 +286,7 @@ static void on_readable(struct conn *conn)
     }
     eat(conn); /* what an earlier read left over */
     while (conn->reading && !conn->peer_ended && conn->phase != CONN_DEAD &&
-           conn->phase != CONN_FROZEN) {
+           conn->phase != CONN_FROZEN && conn->phase != CONN_HANDSHAKE) {
         ssize_t got = read_some(conn, chunk, sizeof(chunk));
         if (got == 0) {
             break;
@@ -346,6 +346,26 @@ static void run_echo(void *arg)
     conn_close(arg, false); /* no answer to our Close: the hub hears of it from run_work */
 }
 
+static void begin_tls(struct conn *conn)
+{
+    conn->ssl = SSL_new(conn->carrier->tls);
+    assert(conn->ssl != NULL);
+    (void)SSL_set_fd(conn->ssl, conn->fd);
+    conn->phase = CONN_HANDSHAKE;
+}
+
+void conn_tunnel(struct conn *conn)
+{
+    conn_send(conn, eca_view_str("HTTP/1.1 200 Connection established\r\n\r\n"));
+    http_clear_request(conn);
+    if (conn->phase == CONN_DEAD || conn->out.len > 0 || conn->in.len > 0) {
+        conn_close(conn, true); /* a client that does not wait for the answer */
+        return;
+    }
+    conn->in_tunnel = true;
+    begin_tls(conn);
+}
+
 static void adopt(struct listener *listener, int fd, const struct sockaddr_storage *from)
 {
     struct fake_socket *carrier = listener->carrier;
@@ -369,10 +389,7 @@ static void adopt(struct listener *listener, int fd, const struct sockaddr_stora
     eca_list_push_back(&carrier->conns, &conn->node);
     conn->phase = CONN_HEAD;
     if (listener->tls) {
-        conn->ssl = SSL_new(carrier->tls);
-        assert(conn->ssl != NULL);
-        (void)SSL_set_fd(conn->ssl, fd);
-        conn->phase = CONN_HANDSHAKE;
+        begin_tls(conn);
     }
     if (epoll_ctl(carrier->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
         conn_close(conn, true);
@@ -573,6 +590,7 @@ static void listener_free(struct listener *listener)
     eca_free(listener->party);
     eca_free(listener->address);
     eca_free(listener->unix_path);
+    eca_free(listener->tunnel_party);
     eca_free(listener);
 }
 
@@ -582,7 +600,7 @@ int fake_socket_listen(struct fake_socket *carrier, const struct fake_socket_lis
     struct listener *listener;
     int rc;
 
-    if (opts->tls && carrier->tls == NULL) {
+    if ((opts->tls || opts->tunnel_party != NULL) && carrier->tls == NULL) {
         return eca_err_set(err, ECA_E_INVALID, "a TLS listener needs certificates first");
     }
     listener = eca_xalloc(sizeof(*listener));
@@ -593,6 +611,7 @@ int fake_socket_listen(struct fake_socket *carrier, const struct fake_socket_lis
     listener->unix_path = eca_xstrdup(opts->unix_path);
     listener->port = opts->port;
     listener->tls = opts->tls;
+    listener->tunnel_party = eca_xstrdup(opts->tunnel_party);
     eca_list_push_back(&carrier->listeners, &listener->node);
     rc = open_listener(listener, err);
     if (rc < 0) {

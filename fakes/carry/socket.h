@@ -40,6 +40,8 @@ struct fake_socket_listen {
     uint16_t port;         /* 0 = any */
     const char *unix_path; /* instead of address and port; replaced when it exists */
     bool tls;
+    /* CONNECT is answered 200; what comes through TLS inside belongs to this party. NULL: no. */
+    const char *tunnel_party;
 };
 /* *ret_port (may be NULL): the port. Errors: ECA_E_INVALID, ECA_E_CONFLICT address in use. */
 int fake_socket_listen(struct fake_socket *carrier, const struct fake_socket_listen *opts,

@@ -18,7 +18,7 @@
 struct listener {
     struct eca_list_node node;
     struct fake_socket *carrier;
-    char *party, *address, *unix_path;
+    char *party, *address, *unix_path, *tunnel_party;
     uint16_t port;
     bool tls;
     int fd; /* -1 while the party is refused */
@@ -58,6 +58,7 @@ struct conn {
     struct listener *listener; /* for its party; listeners live as long as the carrier */
     int fd;
     SSL *ssl;
+    bool in_tunnel; /* behind a CONNECT */
     enum conn_phase phase;
     uint32_t watched; /* epoll events */
     bool reading, peer_ended, lost;
@@ -89,6 +90,7 @@ void conn_finish(struct conn *conn);                      /* flush what is queue
 void conn_close(struct conn *conn, bool reset);           /* at once */
 void conn_violation(struct conn *conn, const char *rule, const char *what);
 void conn_watch(struct conn *conn);
+void conn_tunnel(struct conn *conn); /* the request was CONNECT */
 
 /* socket_http.c: eat from conn->in; false = more bytes are needed, or the connection is over. */
 bool http_eat(struct conn *conn);

@@ -85,6 +85,10 @@ static const char *read_request_line(struct conn *conn, struct eca_view line)
             return "a method is capital letters";
         }
     }
+    if (strcmp(conn->method, "CONNECT") == 0 && conn->listener->tunnel_party != NULL &&
+        !conn->in_tunnel) {
+        return NULL;
+    }
     if (conn->target[0] != '/' && strstr(conn->target, "://") == NULL) {
         return "the target is no path";
     }
@@ -154,7 +158,7 @@ static const char *read_framing(struct conn *conn)
 static void hand_over(struct conn *conn)
 {
     struct fake_incoming incoming = {
-        .party = conn->listener->party,
+        .party = conn->in_tunnel ? conn->listener->tunnel_party : conn->listener->party,
         .method = conn->method,
         .target = conn->target,
         .headers = conn->headers,
@@ -190,6 +194,10 @@ static bool eat_head(struct conn *conn)
     }
     if (flaw != NULL) {
         return refuse(conn, flaw);
+    }
+    if (strcmp(conn->method, "CONNECT") == 0 && conn->listener->tunnel_party != NULL) {
+        conn_tunnel(conn);
+        return false; /* the handshake comes first */
     }
     if (has_token(conn, "expect", "100-continue")) {
         conn_send(conn, eca_view_str("HTTP/1.1 100 Continue\r\n\r\n"));
