@@ -255,12 +255,30 @@ static void fill_sessions(struct eca_agent *agent, struct eca_view_health *healt
     }
 }
 
+static void count_containers(struct eca_view_health *health, const struct eca_task *task)
+{
+    for (size_t i = 0; i < task->container_count; i++) {
+        switch (task->containers[i].known) {
+        case ECA_STATUS_STOPPED:
+            health->containers_stopped++;
+            break;
+        case ECA_STATUS_RUNNING:
+            health->containers_running++;
+            break;
+        default:
+            health->containers_pending++;
+            break;
+        }
+    }
+}
+
 static void count_tasks(struct eca_agent *agent, struct eca_view_health *health)
 {
     const struct eca_task *task;
     size_t cursor = 0;
 
     while ((task = eca_engine_next(agent->engine, &cursor)) != NULL) {
+        count_containers(health, task);
         if (task->known == ECA_STATUS_STOPPED) {
             health->tasks_stopped++;
         } else if (task->known == ECA_STATUS_RUNNING) {
@@ -269,6 +287,31 @@ static void count_tasks(struct eca_agent *agent, struct eca_view_health *health)
             health->tasks_pending++;
         }
     }
+}
+
+/* The daemon's answer to what costs it nothing; nobody pings beside that. */
+static int64_t quick_call_ms(const struct eca_tally *tally)
+{
+    static const char *const quick[] = {"inspect", "list"};
+    int64_t ms = -1;
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(quick) && ms < 0; i++) {
+        const struct eca_tally_row *row = eca_tally_find(tally, quick[i]);
+
+        ms = row == NULL ? -1 : (int64_t)row->last_ms;
+    }
+    return ms;
+}
+
+static void fill_calls(struct eca_agent *agent, struct eca_view_health *health)
+{
+    struct eca_sched_lag lag = eca_sched_lag(agent->opts.ports.sched);
+
+    health->docker_calls = eca_docker_tally(agent->docker);
+    health->docker_ping_ms = quick_call_ms(health->docker_calls);
+    health->api_calls = eca_ecs_tally(agent->ecs);
+    health->lag_ns = lag.last_ns;
+    health->lag_max_ns = lag.max_ns;
 }
 
 static void show_health(void *impl, struct eca_view_health *health)
@@ -282,6 +325,8 @@ static void show_health(void *impl, struct eca_view_health *health)
 
     fill_sessions(agent, health, &texts->acs, &texts->tcs);
     count_tasks(agent, health);
+    fill_calls(agent, health);
+    health->acks = texts->acs.answers_sent;
     health->docker_reachable = counters.events_since_ms != 0;
     health->docker_bad_answers = eca_docker_bad_answers(agent->docker);
     health->events_since_ms = counters.events_since_ms;

@@ -7,6 +7,7 @@
 #include "agent/aws/sigv4.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "agent/base/timefmt.h"
 #include "agent/base/version.h"
 
 #define MODULE "api client"
@@ -23,6 +24,7 @@ struct eca_aws_call {
     eca_aws_call_fn *on_done;
     void *arg;
     uint32_t attempt;     /* attempts begun */
+    uint64_t attempt_ns;  /* when the latest one was */
     bool clock_forgiven;  /* InvalidSignature or skew was retried once (API-406) */
     uint64_t total_at_ns; /* 0 = none */
     struct eca_aws_creds_wait *credentials;
@@ -163,6 +165,7 @@ void eca_aws_service_clear(struct eca_aws_service *service)
     eca_free(service->host);
     eca_free(service->path);
     eca_free(service->region);
+    eca_tally_clear(&service->tally);
     memset(service, 0, sizeof(*service));
 }
 
@@ -265,6 +268,14 @@ void eca_aws_call_cancel(struct eca_aws_call *call)
     }
 }
 
+static void count_attempt(struct eca_aws_call *call, enum eca_aws_class class)
+{
+    uint64_t took_ns = eca_sched_now_ns(call->service->sched) - call->attempt_ns;
+
+    eca_tally_add(&call->service->tally, call->target + strlen(call->service->target_prefix),
+                  eca_aws_class_name(class), took_ns / ECA_NS_PER_MS);
+}
+
 static void finish(struct eca_aws_call *call, eca_json root, const struct eca_aws_failure *failure)
 {
     struct eca_aws_failure copy = {0};
@@ -273,6 +284,8 @@ static void finish(struct eca_aws_call *call, eca_json root, const struct eca_aw
 
     if (failure != NULL) {
         copy = *failure; /* it may live in the call */
+    } else {
+        count_attempt(call, ECA_AWS_OK);
     }
     call_free(call); /* gone before the owner hears of it */
     on_done(arg, root, failure == NULL ? NULL : &copy);
@@ -306,6 +319,7 @@ static void attempt_failed(struct eca_aws_call *call)
     struct eca_aws_failure *failure = &call->failure;
 
     log_attempt(call);
+    count_attempt(call, failure->class);
     if (failure->class == ECA_AWS_EXPIRED) {
         if (is_about_the_clock(failure->code) && call->clock_forgiven) {
             failure->class = ECA_AWS_DEFINITE;
@@ -455,6 +469,7 @@ static void begin_attempt(void *arg)
     struct eca_aws_call *call = arg;
 
     call->attempt++;
+    call->attempt_ns = eca_sched_now_ns(call->service->sched);
     eca_aws_creds_get(call->service->creds, on_keys, call, &call->credentials);
 }
 

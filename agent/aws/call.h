@@ -3,6 +3,7 @@
 
 #include "agent/aws/credentials.h"
 #include "agent/base/json.h"
+#include "agent/base/tally.h"
 
 /*
  * One operation of a JSON 1.1 service (ECS, ECR): signed anew for every attempt (API-304, FB-20),
@@ -54,6 +55,7 @@ struct eca_aws_service {
     const char *service;       /* static: "ecs" */
     const char *target_prefix; /* static: "AmazonEC2ContainerServiceV20141113." */
     bool insecure;
+    struct eca_tally tally; /* attempts by operation and class (INTRO-122) */
 };
 /* endpoint: as configured, may lack the scheme; "" = https://<service>.<region>.amazonaws.com[.cn]
  * (API-202, API-203, ECR-104). ECA_E_INVALID: not a URL, or no region to build one. */

@@ -263,6 +263,11 @@ int eca_ecs_new(struct eca_sched *sched, struct eca_http http, struct eca_entrop
     return ECA_OK;
 }
 
+const struct eca_tally *eca_ecs_tally(const struct eca_ecs *ecs)
+{
+    return &ecs->service.tally;
+}
+
 void eca_ecs_free(struct eca_ecs *ecs)
 {
     if (ecs == NULL) {

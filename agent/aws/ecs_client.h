@@ -24,6 +24,7 @@ struct eca_ecs;
 int eca_ecs_new(struct eca_sched *sched, struct eca_http http, struct eca_entropy entropy,
                 struct eca_aws_creds *creds, struct eca_log *log, const struct eca_ecs_opts *opts,
                 struct eca_ecs **ret_ecs, struct eca_err *err);
+const struct eca_tally *eca_ecs_tally(const struct eca_ecs *ecs); /* INTRO-122 */
 void eca_ecs_free(struct eca_ecs *ecs); /* requests under way end without a callback */
 
 /*

@@ -81,12 +81,18 @@ void eca_docker_free(struct eca_docker *docker)
     eca_free(docker->key_file);
     eca_free(docker->ca_file);
     eca_free(docker->server_version);
+    eca_tally_clear(&docker->tally);
     eca_free(docker);
 }
 
 const char *eca_docker_version(const struct eca_docker *docker)
 {
     return docker->server_version;
+}
+
+const struct eca_tally *eca_docker_tally(const struct eca_docker *docker)
+{
+    return &docker->tally;
 }
 
 uint64_t eca_docker_bad_answers(const struct eca_docker *docker)
@@ -337,7 +343,7 @@ struct eca_op *docker_op_new(struct eca_docker *docker, const char *call, uint64
     struct eca_op *op = eca_xalloc(sizeof(*op));
 
     op->docker = docker;
-    op->call = call;
+    op->call = op->operation = call;
     op->limit_ms = limit_ms;
     op->limit_word = limit_word;
     eca_timer_init(&op->deadline, docker->opts.sched, on_deadline, op);
@@ -351,6 +357,7 @@ void docker_op_start(struct eca_op *op, eca_work_fn *begin, bool counted, bool u
     struct eca_docker *docker = op->docker;
 
     op->begin = begin;
+    op->begun_ns = eca_sched_now_ns(docker->opts.sched);
     if (op->limit_ms > 0) {
         eca_timer_start_ms(&op->deadline, op->limit_ms);
     }
@@ -396,6 +403,10 @@ void docker_op_end(struct eca_op *op, const struct eca_runtime_result *result)
 {
     /* The handle is gone for the owner from here on; what the result points at lives in op. */
     eca_timer_stop(&op->deadline);
+    if (op->begun_ns > 0 && op->limit_ms > 0) { /* a stream has no duration */
+        eca_tally_add(&op->docker->tally, op->operation, eca_outcome_name(result->outcome),
+                      (eca_sched_now_ns(op->docker->opts.sched) - op->begun_ns) / ECA_NS_PER_MS);
+    }
     op->on_done(op->arg, result);
     docker_op_free(op);
 }

@@ -5,6 +5,7 @@
 #include "agent/docker/auth.h"
 #include "agent/docker/endpoint.h"
 #include "agent/ports/backoff.h"
+#include "agent/base/tally.h"
 #include "agent/ports/runtime.h"
 
 /*
@@ -57,6 +58,9 @@ struct eca_runtime eca_docker_runtime(struct eca_docker *docker);
 /* The version last told by the daemon, "" before (FB-29.5). */
 const char *eca_docker_version(const struct eca_docker *docker);
 /* Answers and events that could not be understood, since the start. */
+/* Calls by name and outcome, from the first request to the callback; stats and event streams are
+ * none (INTRO-122). */
+const struct eca_tally *eca_docker_tally(const struct eca_docker *docker);
 uint64_t eca_docker_bad_answers(const struct eca_docker *docker);
 
 #endif

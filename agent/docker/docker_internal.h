@@ -13,13 +13,15 @@
 /* One call of the runtime port, from its start to its callback. */
 struct eca_op {
     struct eca_docker *docker;
-    const char *call;               /* its name in sentences: "create" */
+    const char *call;               /* its present request's name in sentences: "create" */
+    const char *operation;          /* what it was started for */
     struct eca_list_node node;      /* in docker->ops */
     struct eca_list_node wait_node; /* in docker->waiting, while the limit of calls is reached */
     bool counted;                   /* takes one of ECA_DOCKER_CALLS_MAX */
     bool urgent;                    /* stops go before others (ENG-221) */
     struct eca_timer deadline;      /* of the whole operation */
     uint64_t limit_ms;
+    uint64_t begun_ns;
     const char *limit_word; /* DKR-302: "created" */
     struct eca_http_fetch *fetch;
     struct eca_http_call *stream;
@@ -45,6 +47,7 @@ struct eca_docker {
     struct eca_list ops, waiting;
     size_t calls;
     uint64_t bad_answers;
+    struct eca_tally tally;
     struct eca_events *events;
 };
 

@@ -1,6 +1,7 @@
 #ifndef ECA_INTROSPECTION_H
 #define ECA_INTROSPECTION_H
 
+#include "agent/base/tally.h"
 #include "agent/ports/endpoint.h"
 
 /*
@@ -35,7 +36,11 @@ struct eca_view_session {
 struct eca_view_health {
     struct eca_view_session acs, tcs;
     bool docker_reachable;
-    int64_t docker_ping_ms; /* -1 = not measured */
+    int64_t docker_ping_ms; /* of the latest quick call (inspect, list); -1 = not measured */
+    const struct eca_tally *docker_calls, *api_calls; /* NULL = none yet */
+    uint64_t acks;
+    uint64_t lag_ns, lag_max_ns; /* of the loop */
+    size_t containers_pending, containers_running, containers_stopped;
     uint64_t docker_bad_answers;
     int64_t events_since_ms;
     bool store_ok;

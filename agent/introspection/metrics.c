@@ -1,3 +1,4 @@
+#include "agent/base/mem.h"
 #include "agent/base/version.h"
 #include "agent/introspection/introspection.h"
 
@@ -18,6 +19,44 @@ static void seconds(struct eca_buf *out, const char *name, const char *labels, i
                  (long long)(ms % 1000));
 }
 
+static void calls(struct eca_buf *out, const char *name, const char *help,
+                  const struct eca_tally *tally)
+{
+    eca_auto_free char *total = eca_xasprintf("%s_total", name);
+
+    metric(out, total, "counter", help);
+    for (size_t i = 0; tally != NULL && i < tally->row_count; i++) {
+        const struct eca_tally_row *row = &tally->rows[i];
+
+        for (size_t k = 0; k < row->outcome_count; k++) {
+            eca_buf_addf(out, "%s{operation=\"%s\",outcome=\"%s\"} %llu\n", total, row->operation,
+                         row->outcomes[k].outcome, (unsigned long long)row->outcomes[k].count);
+        }
+    }
+}
+
+static void latencies(struct eca_buf *out, const char *name, const char *help,
+                      const struct eca_tally *tally)
+{
+    metric(out, name, "histogram", help);
+    for (size_t i = 0; tally != NULL && i < tally->row_count; i++) {
+        const struct eca_tally_row *row = &tally->rows[i];
+
+        for (size_t k = 0; k < ECA_TALLY_BUCKETS; k++) {
+            eca_buf_addf(out, "%s_bucket{operation=\"%s\",le=\"%u.%03u\"} %llu\n", name,
+                         row->operation, eca_tally_bounds_ms[k] / 1000,
+                         eca_tally_bounds_ms[k] % 1000, (unsigned long long)row->buckets[k]);
+        }
+        eca_buf_addf(out, "%s_bucket{operation=\"%s\",le=\"+Inf\"} %llu\n", name, row->operation,
+                     (unsigned long long)row->count);
+        eca_buf_addf(out, "%s_sum{operation=\"%s\"} %llu.%03llu\n", name, row->operation,
+                     (unsigned long long)(row->sum_ms / 1000),
+                     (unsigned long long)(row->sum_ms % 1000));
+        eca_buf_addf(out, "%s_count{operation=\"%s\"} %llu\n", name, row->operation,
+                     (unsigned long long)row->count);
+    }
+}
+
 static void sessions(const struct eca_view_health *health, struct eca_buf *out)
 {
     metric(out, "ecs_agent_session_connected", "gauge", "1 while the websocket stands.");
@@ -29,6 +68,8 @@ static void sessions(const struct eca_view_health *health, struct eca_buf *out)
     metric(out, "ecs_agent_session_frames_total", "counter", "Messages received.");
     value(out, "ecs_agent_session_frames_total", "{session=\"acs\"}", health->acs.frames);
     value(out, "ecs_agent_session_frames_total", "{session=\"tcs\"}", health->tcs.frames);
+    metric(out, "ecs_agent_session_acks_total", "counter", "Answers sent to ACS.");
+    value(out, "ecs_agent_session_acks_total", "", health->acks);
     metric(out, "ecs_agent_input_rejected_total", "counter", "Inputs refused, by source.");
     value(out, "ecs_agent_input_rejected_total", "{source=\"acs\"}", health->acs.undecodable);
     value(out, "ecs_agent_input_rejected_total", "{source=\"tcs\"}", health->tcs.undecodable);
@@ -41,6 +82,10 @@ static void work(const struct eca_view_health *health, struct eca_buf *out)
     value(out, "ecs_agent_tasks", "{status=\"PENDING\"}", health->tasks_pending);
     value(out, "ecs_agent_tasks", "{status=\"RUNNING\"}", health->tasks_running);
     value(out, "ecs_agent_tasks", "{status=\"STOPPED\"}", health->tasks_stopped);
+    metric(out, "ecs_agent_containers", "gauge", "Containers of tasks by known status.");
+    value(out, "ecs_agent_containers", "{status=\"PENDING\"}", health->containers_pending);
+    value(out, "ecs_agent_containers", "{status=\"RUNNING\"}", health->containers_running);
+    value(out, "ecs_agent_containers", "{status=\"STOPPED\"}", health->containers_stopped);
     metric(out, "ecs_agent_containers_watched", "gauge", "Containers with a stats stream.");
     value(out, "ecs_agent_containers_watched", "", health->watched);
     metric(out, "ecs_agent_submissions_pending", "gauge", "State changes not yet accepted.");
@@ -69,7 +114,16 @@ void eca_metrics_write(const struct eca_view_health *health, struct eca_buf *out
     sessions(health, out);
     metric(out, "ecs_agent_docker_reachable", "gauge", "1 while the daemon answers.");
     value(out, "ecs_agent_docker_reachable", "", health->docker_reachable);
+    calls(out, "ecs_agent_docker_calls", "Calls of the Docker API by outcome.",
+          health->docker_calls);
+    latencies(out, "ecs_agent_docker_call_seconds", "Duration of calls of the Docker API.",
+              health->docker_calls);
+    calls(out, "ecs_agent_api_calls", "Attempts of ECS API calls by outcome.", health->api_calls);
     work(health, out);
+    metric(out, "ecs_agent_loop_lag_seconds", "gauge", "Delay of the timer that ran last.");
+    seconds(out, "ecs_agent_loop_lag_seconds", "", (int64_t)(health->lag_ns / 1000000));
+    metric(out, "ecs_agent_loop_lag_max_seconds", "gauge", "Longest delay of a timer so far.");
+    seconds(out, "ecs_agent_loop_lag_max_seconds", "", (int64_t)(health->lag_max_ns / 1000000));
     metric(out, "ecs_agent_log_records_total", "counter", "Log records by level.");
     for (size_t i = 0; i < 5; i++) {
         value(out, "ecs_agent_log_records_total", levels[i], health->log_counts[i]);

@@ -15,6 +15,7 @@ struct eca_sched {
     uint64_t busy_at_ns;       /* instant of the rounds counted below */
     size_t busy_rounds;
     uint64_t cause;
+    struct eca_sched_lag lag;
 };
 
 static bool before(const struct eca_timer *a, const struct eca_timer *b)
@@ -135,6 +136,9 @@ static size_t run_timers(struct eca_sched *sched, uint64_t first_seq)
         }
         eca_timer_stop(timer);
         count++;
+        sched->lag.last_ns = sched->now_ns - timer->deadline_ns;
+        sched->lag.max_ns =
+            sched->lag.last_ns > sched->lag.max_ns ? sched->lag.last_ns : sched->lag.max_ns;
         sched->cause = timer->cause;
         timer->fn(timer->arg);
     }
@@ -181,6 +185,11 @@ bool eca_sched_next_deadline(const struct eca_sched *sched, uint64_t *ret_deadli
     }
     *ret_deadline_ns = sched->heap[0]->deadline_ns;
     return true;
+}
+
+struct eca_sched_lag eca_sched_lag(const struct eca_sched *sched)
+{
+    return sched->lag;
 }
 
 size_t eca_sched_timer_count(const struct eca_sched *sched)

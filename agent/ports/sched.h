@@ -64,6 +64,12 @@ size_t eca_sched_run(struct eca_sched *sched);
 /* True and the earliest deadline, or now when deferred work waits; false when nothing is pending.
  */
 bool eca_sched_next_deadline(const struct eca_sched *sched, uint64_t *ret_deadline_ns);
+/* By how much the timer that ran last, and the latest of all, ran behind its deadline (INTRO-122).
+ */
+struct eca_sched_lag {
+    uint64_t last_ns, max_ns;
+};
+struct eca_sched_lag eca_sched_lag(const struct eca_sched *sched);
 size_t eca_sched_timer_count(const struct eca_sched *sched);
 
 void eca_timer_init(struct eca_timer *timer, struct eca_sched *sched, eca_work_fn *fn, void *arg);

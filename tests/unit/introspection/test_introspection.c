@@ -306,6 +306,46 @@ START_TEST(a_task_says_what_it_waits_for)
 }
 END_TEST
 
+/* INTRO-122: counts by operation and outcome, and a histogram whose buckets hold the lower ones. */
+START_TEST(calls_are_counted_with_their_durations)
+{
+    struct eca_tally docker = {0}, api = {0};
+    const char *text;
+
+    eca_tally_add(&docker, "create", "done", 4);
+    eca_tally_add(&docker, "create", "done", 700);
+    eca_tally_add(&docker, "create", "failed", 700000);
+    eca_tally_add(&api, "SubmitTaskStateChange", "throttled", 20);
+    health.docker_calls = &docker;
+    health.api_calls = &api;
+    health.acks = 3;
+    health.lag_max_ns = 12000000;
+    health.containers_running = 5;
+    text = ask("/metrics", NULL);
+    static const char *const lines[] = {
+        "ecs_agent_docker_calls_total{operation=\"create\",outcome=\"done\"} 2\n",
+        "ecs_agent_docker_calls_total{operation=\"create\",outcome=\"failed\"} 1\n",
+        "ecs_agent_docker_call_seconds_bucket{operation=\"create\",le=\"0.005\"} 1\n",
+        "ecs_agent_docker_call_seconds_bucket{operation=\"create\",le=\"0.500\"} 1\n",
+        "ecs_agent_docker_call_seconds_bucket{operation=\"create\",le=\"2.500\"} 2\n",
+        "ecs_agent_docker_call_seconds_bucket{operation=\"create\",le=\"600.000\"} 2\n",
+        "ecs_agent_docker_call_seconds_bucket{operation=\"create\",le=\"+Inf\"} 3\n",
+        "ecs_agent_docker_call_seconds_sum{operation=\"create\"} 700.704\n",
+        "ecs_agent_docker_call_seconds_count{operation=\"create\"} 3\n",
+        "ecs_agent_api_calls_total{operation=\"SubmitTaskStateChange\",outcome=\"throttled\"} 1\n",
+        "ecs_agent_session_acks_total 3\n",
+        "ecs_agent_loop_lag_max_seconds 0.012\n",
+        "ecs_agent_containers{status=\"RUNNING\"} 5\n",
+    };
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        ck_assert_msg(strstr(text, lines[i]) != NULL, "no %s in:\n%s", lines[i], text);
+    }
+    eca_tally_clear(&docker);
+    eca_tally_clear(&api);
+    health.docker_calls = health.api_calls = NULL;
+}
+END_TEST
+
 /* INTRO-122: every line of the text format is a comment or "name{labels} number". */
 START_TEST(metrics_have_the_text_format)
 {
@@ -356,6 +396,7 @@ int main(void)
     tcase_add_test(tcase, only_get_and_head_are_allowed);
     tcase_add_test(tcase, health_is_lost_with_acs_docker_or_store);
     tcase_add_test(tcase, a_task_says_what_it_waits_for);
+    tcase_add_test(tcase, calls_are_counted_with_their_durations);
     tcase_add_test(tcase, metrics_have_the_text_format);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
