@@ -332,7 +332,9 @@ void step_docker(struct step *step, struct eca_container *container,
     case ECA_EVENT_START:
         if (container->known == ECA_STATUS_STOPPED ||
             (container->known < ECA_STATUS_RUNNING && run->look != ECA_LOOK_DIE)) {
-            step_look(step, container, ECA_LOOK_START);
+            /* A proof stays one, asked for anew: nothing else is begun until it is there. */
+            step_look(step, container,
+                      run->look == ECA_LOOK_PROOF ? ECA_LOOK_PROOF : ECA_LOOK_START);
         }
         break;
     case ECA_EVENT_DIE:

@@ -144,6 +144,67 @@ START_TEST(start_of_a_running_container_is_a_success)
 }
 END_TEST
 
+/* ENG-745, TASKM-305, DKR-504: an answer was lost: whether it happened is looked up, never guessed.
+ * What happened is taken over, what did not is asked for again, and there is one container. */
+START_TEST(lost_answers_are_looked_up)
+{
+    static const struct {
+        const char *verb;
+        enum eca_outcome outcome;
+        bool happened;
+        size_t asked;
+    } rows[] = {
+        {"create", ECA_OUTCOME_AMBIGUOUS, true, 1},   {"create", ECA_OUTCOME_AMBIGUOUS, false, 2},
+        {"create", ECA_OUTCOME_BAD_ANSWER, true, 1},  {"create", ECA_OUTCOME_BAD_ANSWER, false, 2},
+        {"create", ECA_OUTCOME_CONFLICT, true, 1},    {"create", ECA_OUTCOME_UNREACHABLE, false, 2},
+        {"start", ECA_OUTCOME_AMBIGUOUS, true, 1},    {"start", ECA_OUTCOME_AMBIGUOUS, false, 2},
+        {"start", ECA_OUTCOME_BAD_ANSWER, true, 1},   {"start", ECA_OUTCOME_BAD_ANSWER, false, 2},
+        {"start", ECA_OUTCOME_UNREACHABLE, false, 2},
+    };
+    eca_auto_free char *line = eca_xasprintf("%s web", rows[_i].verb);
+
+    rig_start(&w);
+    script_runtime_rule(&w.docker, rows[_i].verb, "web", rows[_i].outcome, 1)->effect =
+        rows[_i].happened;
+    rig_add(&w, ARN, "RUNNING", 0, ONE);
+    rig_run(&w, MINUTE);
+    rig_reports_are(&w, RAN);
+    ck_assert_uint_eq(rig_asked(&w, line), rows[_i].asked);
+    ck_assert_uint_eq(w.docker.container_count, 1);
+    ck_assert_uint_eq(rig_asked(&w, "stop"), 0);
+}
+END_TEST
+
+/* ENG-745: a container that is over before its lost start was looked up has run once, not twice. */
+START_TEST(short_life_behind_a_lost_answer_is_one_life)
+{
+    rig_start(&w);
+    w.docker.start_exits = true;
+    script_runtime_rule(&w.docker, "start", "web", ECA_OUTCOME_AMBIGUOUS, 1)->effect = true;
+    rig_add(&w, ARN, "RUNNING", 0, ONE);
+    rig_run(&w, MINUTE);
+    rig_reports_are(&w, "web STOPPED 0\ntask STOPPED\n");
+    ck_assert_uint_eq(rig_asked(&w, "start web"), 1);
+}
+END_TEST
+
+/* DKR-604: a removal whose answer was lost is asked for again; gone is gone. */
+START_TEST(lost_removal_is_asked_for_again)
+{
+    static const enum eca_outcome outcomes[] = {ECA_OUTCOME_AMBIGUOUS, ECA_OUTCOME_TIMEOUT,
+                                                ECA_OUTCOME_FAILED, ECA_OUTCOME_UNREACHABLE};
+
+    w.opts.cleanup_wait_ms = MINUTE;
+    running();
+    script_runtime_rule(&w.docker, "remove", NULL, outcomes[_i], 1)->effect = _i < 2;
+    script_runtime_die(&w.docker, "web", 0);
+    rig_run(&w, 5 * MINUTE);
+    ck_assert_int_eq(w.docker.containers[0].state, SCRIPT_REMOVED);
+    ck_assert_uint_eq(rig_asked(&w, "remove"), 2);
+    ck_assert_uint_eq(eca_engine_task_count(w.engine), 0);
+}
+END_TEST
+
 /* ---- create and its name -------------------------------------------------------------------- */
 
 /* DKR-503, DKR-504, DKR-L09: the name is on disk before Docker is asked. After a crash in the
@@ -537,6 +598,9 @@ int main(void)
     tcase_add_loop_test(tcase, definite_ends_of_a_stop, 0, 2);
     tcase_add_test(tcase, stubborn_container_is_left_to_the_daemon);
     tcase_add_test(tcase, start_of_a_running_container_is_a_success);
+    tcase_add_loop_test(tcase, lost_answers_are_looked_up, 0, 11);
+    tcase_add_test(tcase, short_life_behind_a_lost_answer_is_one_life);
+    tcase_add_loop_test(tcase, lost_removal_is_asked_for_again, 0, 4);
     tcase_add_loop_test(tcase, crash_in_a_create_is_no_second_container, 0, 2);
     tcase_add_test(tcase, create_that_did_not_happen_is_repeated);
     tcase_add_test(tcase, timed_out_create_is_removed_by_name);
