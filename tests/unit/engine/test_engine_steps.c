@@ -115,6 +115,44 @@ START_TEST(start_stop_and_remove_steps)
 }
 END_TEST
 
+/* VOL-104, VOL-105: a volume container that can be started counts as running, is stopped with the
+ * task, and is never mentioned. */
+START_TEST(volume_container_that_starts_is_stopped_with_the_task)
+{
+    w.docker.internal_starts = true;
+    begin(WITH_VOLUME);
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
+    ck_assert_uint_eq(script_runtime_alive(&w.docker), 2);
+    rig_add(&w, ARN, "STOPPED", 0, ONE);
+    rig_run(&w, 200);
+    ck_assert_uint_eq(rig_asked(&w, "stop ~internal~ecs-emptyvolume-source"), 1);
+    ck_assert_uint_eq(script_runtime_alive(&w.docker), 0);
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\nweb STOPPED 143\ntask STOPPED\n");
+}
+END_TEST
+
+/* VOL-105, ENG-301: it does not end the task when it ends, and the task waits for it to end. */
+START_TEST(volume_container_counts_but_decides_nothing)
+{
+    w.docker.internal_starts = true;
+    begin(WITH_VOLUME);
+    script_runtime_die(&w.docker, ECA_EMPTY_VOLUME_CONTAINER, 1);
+    rig_run(&w, 200);
+    ck_assert_int_eq(rig_known(&w, ARN), ECA_STATUS_RUNNING);
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
+    rig_add(&w, ARN2, "RUNNING", 0, WITH_VOLUME);
+    rig_run(&w, 200);
+    script_runtime_hang(&w.docker, "stop", ECA_EMPTY_VOLUME_CONTAINER);
+    eca_buf_reset(&w.reports);
+    rig_add(&w, ARN2, "STOPPED", 0, ONE);
+    rig_run(&w, 1000);
+    rig_reports_are(&w, "u/web STOPPED 143\n");
+    script_runtime_release(&w.docker);
+    rig_run(&w, 1000);
+    rig_reports_are(&w, "u/web STOPPED 143\nu/task STOPPED\n");
+}
+END_TEST
+
 /* TASKM-208: one debug line for a step that succeeded, one info line for one that failed. */
 START_TEST(steps_are_logged)
 {
@@ -263,6 +301,8 @@ int main(void)
     tcase_add_test(tcase, create_step);
     tcase_add_test(tcase, unusable_configuration_records_nothing);
     tcase_add_test(tcase, start_stop_and_remove_steps);
+    tcase_add_test(tcase, volume_container_that_starts_is_stopped_with_the_task);
+    tcase_add_test(tcase, volume_container_counts_but_decides_nothing);
     tcase_add_test(tcase, steps_are_logged);
     tcase_add_loop_test(tcase, lines_of_the_log, 0, (int)ECA_ARRAY_LEN(rows));
     suite_add_tcase(suite, tcase);

@@ -244,6 +244,42 @@ START_TEST(gate_lets_the_right_ones_pass)
 }
 END_TEST
 
+static size_t order[4], order_count;
+static void note_order(void *arg)
+{
+    order[order_count++] = (size_t)(uintptr_t)arg;
+}
+
+/* PAY-150, PAY-155: whatever the order in which they came, numbers pass ascending, equal ones as
+ * they came; who leaves is not missed. */
+START_TEST(gate_passes_in_order_of_numbers)
+{
+    static const int64_t numbers[] = {9, 5, 9, 7};
+    static const size_t want[] = {1, 3, 0};
+    struct eca_gate gate;
+    struct eca_gate_waiter waiters[4] = {0};
+
+    eca_gate_init(&gate);
+    for (int64_t seq = 9; seq >= 5; seq -= 2) {
+        eca_gate_open(&gate, seq);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        waiters[i].pass = note_order;
+        waiters[i].arg = (void *)(uintptr_t)i;
+        ck_assert(!eca_gate_wait(&gate, &waiters[i], numbers[i]));
+    }
+    eca_gate_leave(&gate, &waiters[2]);
+    for (int64_t seq = 5; seq <= 9; seq += 2) {
+        ck_assert_int_eq(eca_gate_lowest(&gate), seq);
+        eca_gate_close(&gate, seq);
+        ck_assert_uint_eq(order_count, (size_t)(seq - 3) / 2);
+    }
+    ck_assert_uint_eq(order_count, ECA_ARRAY_LEN(want));
+    ck_assert_int_eq(memcmp(order, want, sizeof(want)), 0);
+    eca_gate_clear(&gate);
+}
+END_TEST
+
 #define HOUR (INT64_C(3600) * 1000000000)
 
 /* IMG-104, IMG-105, IMG-106, IMG-108, IMG-110, FB-27.1: a tag that moves, references that count
@@ -306,6 +342,7 @@ int main(void)
     tcase_add_test(tcase, links_and_sources_are_resolved);
     tcase_add_test(tcase, docker_name_is_clean);
     tcase_add_test(tcase, gate_lets_the_right_ones_pass);
+    tcase_add_test(tcase, gate_passes_in_order_of_numbers);
     tcase_add_test(tcase, image_references_count_once);
     tcase_add_test(tcase, image_candidates_come_in_order);
     suite_add_tcase(suite, tcase);

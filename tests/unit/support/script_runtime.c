@@ -196,7 +196,8 @@ static enum eca_outcome effect(struct eca_op *op)
         if (c->state == SCRIPT_RUNNING) {
             return ECA_OUTCOME_ALREADY;
         }
-        if (strstr(c->label, "internal") != NULL) { /* its command does not exist (DKR-531) */
+        if (strstr(c->label, "internal") != NULL &&
+            !docker->internal_starts) { /* its command does not exist (DKR-531) */
             return ECA_OUTCOME_FAILED;
         }
         c->state = SCRIPT_RUNNING;

@@ -56,6 +56,7 @@ struct script_runtime {
     const char *image_id; /* of every image */
     bool images_present;  /* before any pull */
     bool cancel_effect;   /* the daemon does what was asked although the caller went away */
+    bool internal_starts; /* the agent's own container can be started, as no daemon can */
     bool start_exits;     /* a started container has ended when the inspect looks */
     eca_runtime_event_fn *on_event;
     void *event_arg;
