@@ -380,6 +380,14 @@ static void survey(struct step *step, struct eca_container *container)
     }
 }
 
+/* A kill or ping that waited goes out after all; the other calls are decided anew. */
+static void call_again(struct step *step, struct eca_container *container, enum eca_call call)
+{
+    if (call == ECA_CALL_KILL || call == ECA_CALL_PING) {
+        step_call(step, container, call);
+    }
+}
+
 static void check(struct step *step, bool connected)
 {
     for (size_t i = 0; i < step->task->container_count; i++) {
@@ -387,8 +395,11 @@ static void check(struct step *step, bool connected)
         struct eca_container_run *run = &container->run;
 
         if (connected && run->waiting && run->unreachable_ms != 0) {
+            enum eca_call call = run->call;
+
             step_cancel_call(step, container);
             run->pauses = 0;
+            call_again(step, container, call);
         }
         if (connected && run->look_waiting) {
             step_look(step, container, run->look);
@@ -410,9 +421,7 @@ static void pause_over(struct step *step, struct eca_container *container)
     }
     run->waiting = false;
     run->call = ECA_CALL_NONE;
-    if (call == ECA_CALL_KILL || call == ECA_CALL_PING) { /* the others are decided anew */
-        step_call(step, container, call);
-    }
+    call_again(step, container, call);
 }
 
 static uint64_t or_default(uint64_t value, uint64_t fallback)
