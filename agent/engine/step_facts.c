@@ -251,6 +251,9 @@ static void facts_unknown(struct step *step, struct eca_container *container, en
     case ECA_LOOK_DIE:
         if (run->exit_known && container->known < ECA_STATUS_STOPPED) {
             step_ended(step, container, NULL);
+            if (run->start_after_die) { /* it may run again behind its STOPPED (TASKM-161) */
+                step_look(step, container, ECA_LOOK_START);
+            }
             return;
         }
         again = true;
@@ -330,6 +333,7 @@ void step_docker(struct step *step, struct eca_container *container,
 
     switch (docker->kind) {
     case ECA_EVENT_START:
+        run->start_after_die = run->look == ECA_LOOK_DIE;
         if (container->known == ECA_STATUS_STOPPED ||
             (container->known < ECA_STATUS_RUNNING && run->look != ECA_LOOK_DIE)) {
             /* A proof stays one, asked for anew: nothing else is begun until it is there. */
@@ -346,6 +350,7 @@ void step_docker(struct step *step, struct eca_container *container,
             }
             break;
         }
+        run->start_after_die = false;
         run->exit_known |= docker->has_exit_code;
         run->exit_code = docker->has_exit_code ? docker->exit_code : run->exit_code;
         if (run->call == ECA_CALL_START) {

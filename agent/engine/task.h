@@ -60,6 +60,7 @@ struct eca_container_run {
     bool start_failed;       /* its start was refused: the exit code means nothing (ENG-408) */
     bool start_late;         /* its start may still happen (FB-07) */
     bool die_during_start;   /* the start call's result comes first (TASKM-159) */
+    bool start_after_die;    /* while the details of its end were looked up (DKR-808) */
     bool came_back_stopped;  /* the one stop of TASKM-161 was spent */
     bool left_running;       /* STOPPED, but it came back and was left alone until the task ends */
     bool kill_tried;         /* FB-06.2 */

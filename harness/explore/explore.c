@@ -132,7 +132,7 @@ static void print_options(const struct exploration *all)
 
 static int finish(const struct exploration *all)
 {
-    uint64_t played = 0, fine = all->verdicts[HNS_FINE];
+    uint64_t played = 0, fine = all->verdicts[HNS_FINE], failed;
     double took_s = (double)(hns_real_ns() - all->began_ns) / 1e9;
     FILE *out = all->opts->out;
     unsigned missing;
@@ -148,8 +148,9 @@ static int finish(const struct exploration *all)
     (void)fprintf(out, "%llu events, %.1f s, %.0f seeds/s, traces %016llx\n",
                   (unsigned long long)all->events, took_s, (double)played / took_s,
                   (unsigned long long)all->trace);
+    failed = played - fine + missing;
     (void)fprintf(out, "%llu passed, %llu failed\n", (unsigned long long)fine,
-                  (unsigned long long)(played - fine + missing));
+                  (unsigned long long)failed);
     if (all->verdicts[HNS_CRASHED] > 0) {
         return HNS_EXIT_CRASH;
     }

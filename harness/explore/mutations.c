@@ -64,13 +64,14 @@ static bool hunt(const struct hns_mutations_opts *opts, enum eca_mutation mutati
         .on_played = on_played,
         .arg = &play,
     };
+    unsigned long long needed;
     bool found;
 
     hns_pool_run(&pool);
     found = play.hunt.seed != UINT64_MAX;
+    needed = play.hunt.seed - opts->from + 1;
     if (found) {
-        (void)fprintf(opts->out, "%-38s %6llu  %-12s  %s\n", eca_mutation_name(mutation),
-                      (unsigned long long)(play.hunt.seed - opts->from + 1),
+        (void)fprintf(opts->out, "%-38s %6llu  %-12s  %s\n", eca_mutation_name(mutation), needed,
                       hns_verdict_name(play.hunt.played.verdict), play.hunt.played.kind);
     } else {
         (void)fprintf(opts->out, "FAILED   %s: not found in %llu seeds (%s)\n",

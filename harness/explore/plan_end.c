@@ -41,9 +41,10 @@ static uint64_t slowest_ms(const struct hns_plan *plan)
 static void check_settled(struct hns_plan *plan)
 {
     eca_auto_buf struct eca_buf within = {0};
+    unsigned long long calm_ms = slowest_ms(plan) + CALM_MS;
 
     if (is_calm(plan) && !plan->serial_pulls) {
-        eca_buf_addf(&within, "%llums", (unsigned long long)(slowest_ms(plan) + CALM_MS));
+        eca_buf_addf(&within, "%llums", calm_ms);
     } else {
         eca_buf_add_str(&within,
                         plan->pulls_hang ? SETTLES_AFTER_HANGING_PULLS_WITHIN : SETTLES_WITHIN);
