@@ -161,8 +161,9 @@ $(UNIT_BIN): $(OUT)/%: $(OBJ)/%.o $(LIB_UNIT) $(LIB_NETKITTEN) $(LIB_HARNESS) $(
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(TEST_LIBS) -o $@
 
-# This test runs the program beside it.
+# These tests run the program beside them.
 $(OUT)/tests/unit/netkitten/test_netkitten: | $(OUT)/netkitten
+$(OUT)/tests/unit/sys/test_commands: | $(OUT)/ecs-agent
 
 $(FUZZ_REPLAY_BIN): $(OUT)/%.replay: $(OBJ)/%.o $(OBJ)/tests/fuzz/replay_main.o $(LIB_NETKITTEN) $(LIB_HARNESS) $(LIB_FAKES) $(LIB_AGENT)
 	@mkdir -p $(@D)

@@ -328,6 +328,15 @@ static int print_config(void)
     return code;
 }
 
+static int print_settings(void)
+{
+    eca_auto_buf struct eca_buf text = {0};
+
+    eca_settings_print(&text);
+    (void)fputs(eca_buf_str(&text), stdout);
+    return ECA_EXIT_SUCCESS;
+}
+
 static int write_text(const char *path, const struct eca_buf *text, struct eca_err *err)
 {
     FILE *file = stdout;
@@ -403,6 +412,8 @@ int main(int argc, char **argv)
         return print_license();
     case ECA_ACTION_PRINT_CONFIG:
         return print_config();
+    case ECA_ACTION_PRINT_SETTINGS:
+        return print_settings();
     case ECA_ACTION_HEALTHCHECK:
         return eca_healthcheck(ECA_INTROSPECTION_PORT, HEALTHCHECK_MS);
     case ECA_ACTION_STATE_SHOW:

@@ -1,20 +1,29 @@
 #!/usr/bin/env bash
-# What the documents show is true: the reference of the scenario language comes from its tables, and the
-# examples run. docs.sh --write renews the reference.
+# What the documents show is true: the reference of the scenario language and the agent's settings come from
+# their tables, and the examples run. docs.sh --write renews them.
 set -eu
 cd "$(dirname "$0")/.."
 guide=docs/SCENARIOS.md
+operations=docs/OPERATIONS.md
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 build/harness reference >"$work/reference.md"
 sed '/^## Reference$/,$d' "$guide" >"$work/guide.md"
+build/ecs-agent -print-settings >"$work/settings.md"
+sed '/^| variable | in the file/,$d' "$operations" >"$work/operations.md"
 if [ "${1-}" = --write ]; then
     cat "$work/guide.md" "$work/reference.md" >"$guide"
+    cat "$work/operations.md" "$work/settings.md" >"$operations"
     exit 0
 fi
 if ! diff <(sed -n '/^## Reference$/,$p' "$guide") "$work/reference.md" >"$work/diff"; then
     head -20 "$work/diff"
     echo "docs: the reference in $guide is not that of build/harness; run: make docs"
+    exit 1
+fi
+if ! diff <(sed -n '/^| variable | in the file/,$p' "$operations") "$work/settings.md" >"$work/diff"; then
+    head -20 "$work/diff"
+    echo "docs: the settings in $operations are not those of build/ecs-agent; run: make docs"
     exit 1
 fi
 # The first YAML block of each document is a whole scenario.

@@ -42,7 +42,7 @@ golden: all $(GOLDEN_UNIT)
 	@$(GOLDEN_UNIT)
 	@python3 tests/golden/compare.py tests/golden/reference-cases.jsonl $(OUT)/harness build/golden
 
-# Renews the part of docs/SCENARIOS.md that comes from the tables of the language.
+# Renews the parts of docs/ that come from tables: the scenario language, the settings.
 .PHONY: docs
 docs: all
 	@bash ci/docs.sh --write

@@ -21,11 +21,12 @@ static const struct option {
     {"license", false, "print the licence and exit"},
     {"loglevel", true, "log level: debug, info, warn, error, crit or none"},
     {"print-config", false, "print every setting with its origin and exit"},
+    {"print-settings", false, "print which settings there are, as Markdown, and exit"},
     {"version", false, "print the version and exit"},
 };
 
 struct flags {
-    bool help, healthcheck, license, print_config, version;
+    bool help, healthcheck, license, print_config, print_settings, version;
 };
 
 static void fail(struct eca_cmdline *cmdline, const char *fmt, ...)
@@ -67,6 +68,7 @@ static void set_flag(const struct option *option, bool value, struct eca_cmdline
         {"k", &cmdline->insecure},
         {"license", &flags->license},
         {"print-config", &flags->print_config},
+        {"print-settings", &flags->print_settings},
         {"version", &flags->version},
     };
 
@@ -165,6 +167,8 @@ void eca_cmdline_parse(int argc, char *const *argv, struct eca_cmdline *ret_cmdl
         ret_cmdline->action = ECA_ACTION_VERSION;
     } else if (flags.print_config) {
         ret_cmdline->action = ECA_ACTION_PRINT_CONFIG;
+    } else if (flags.print_settings) {
+        ret_cmdline->action = ECA_ACTION_PRINT_SETTINGS;
     } else if (flags.healthcheck) {
         ret_cmdline->action = ECA_ACTION_HEALTHCHECK;
     }

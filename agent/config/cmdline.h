@@ -8,13 +8,14 @@
 /* The command line as a pure function of its words (PROC-101..106). */
 enum eca_action {
     ECA_ACTION_RUN,
-    ECA_ACTION_HELP,         /* usage on stderr, exit 5 */
-    ECA_ACTION_USAGE_ERROR,  /* error line and usage on stderr, exit 5 (PROC-104) */
-    ECA_ACTION_VERSION,      /* PROC-501 */
-    ECA_ACTION_LICENSE,      /* PROC-504; wins over -version */
-    ECA_ACTION_PRINT_CONFIG, /* PROC-106 */
-    ECA_ACTION_HEALTHCHECK,  /* ask the running agent's introspection server, exit 0 or 1 */
-    ECA_ACTION_STATE_SHOW,   /* STATE-128: `state show|check|export [FILE]` */
+    ECA_ACTION_HELP,           /* usage on stderr, exit 5 */
+    ECA_ACTION_USAGE_ERROR,    /* error line and usage on stderr, exit 5 (PROC-104) */
+    ECA_ACTION_VERSION,        /* PROC-501 */
+    ECA_ACTION_LICENSE,        /* PROC-504; wins over -version */
+    ECA_ACTION_PRINT_CONFIG,   /* PROC-106 */
+    ECA_ACTION_PRINT_SETTINGS, /* which settings there are, as Markdown */
+    ECA_ACTION_HEALTHCHECK,    /* ask the running agent's introspection server, exit 0 or 1 */
+    ECA_ACTION_STATE_SHOW,     /* STATE-128: `state show|check|export [FILE]` */
     ECA_ACTION_STATE_CHECK,
     ECA_ACTION_STATE_EXPORT,
 };

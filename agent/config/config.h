@@ -109,6 +109,8 @@ const struct eca_config_message *eca_config_message(const struct eca_config *con
 /* Write all messages; a given value never stands in one if it is a secret (CFG-603). */
 void eca_config_log_messages(const struct eca_config *config, struct eca_log *log);
 
+/* Every setting there is, as a table of Markdown for the operator guide. */
+void eca_settings_print(struct eca_buf *out);
 /* -print-config (PROC-106): one line per setting. Returns the exit code: 1 when a given value was
  * fatal, discarded or replaced. */
 int eca_config_print(const struct eca_config *config, struct eca_buf *out);

@@ -37,7 +37,8 @@ struct eca_setting {
 extern const struct eca_setting eca_settings[];
 extern const size_t eca_setting_count;
 #define ECA_SETTINGS_MAX 64
-size_t eca_setting_find(const char *env_name); /* SIZE_MAX: no such setting */
+const char *eca_setting_meaning(const char *env); /* NULL: nobody has said */
+size_t eca_setting_find(const char *env_name);    /* SIZE_MAX: no such setting */
 
 /* A value that was read and understood; the member of the setting's kind is set. */
 struct eca_setting_value {

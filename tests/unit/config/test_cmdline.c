@@ -60,6 +60,7 @@ START_TEST(words_give_the_expected_action)
         {{{"-", "-bogus"}}, ECA_ACTION_RUN, false, false, NULL},
         {{{"word", "-bogus"}}, ECA_ACTION_RUN, false, false, NULL},
         {{{"-k", "state", "show"}}, ECA_ACTION_RUN, true, false, NULL},
+        {{{"-print-settings"}}, ECA_ACTION_PRINT_SETTINGS, false, false, NULL},
         {{{"state", "show"}}, ECA_ACTION_STATE_SHOW, false, false, NULL}, /* STATE-128 */
         {{{"state", "check"}}, ECA_ACTION_STATE_CHECK, false, false, NULL},
         {{{"state", "export"}}, ECA_ACTION_STATE_EXPORT, false, false, NULL},
@@ -121,9 +122,16 @@ END_TEST
 /* PROC-105 */
 START_TEST(usage_lists_all_options_in_order)
 {
-    static const char *const names[] = {
-        "blackhole-ec2-metadata", "h",      "healthcheck", "help", "k", "license", "loglevel",
-        "print-config",           "version"};
+    static const char *const names[] = {"blackhole-ec2-metadata",
+                                        "h",
+                                        "healthcheck",
+                                        "help",
+                                        "k",
+                                        "license",
+                                        "loglevel",
+                                        "print-config",
+                                        "print-settings",
+                                        "version"};
     eca_auto_buf struct eca_buf out = {0};
     size_t at = 0;
 

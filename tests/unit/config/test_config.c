@@ -5,6 +5,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/timefmt.h"
 #include "agent/config/config.h"
+#include "agent/config/config_internal.h"
 #include "tests/unit/support/manual_host.h"
 
 #define FILE_PATH "/etc/ecs_container_agent/config.json"
@@ -619,6 +620,21 @@ START_TEST(the_cluster_in_use_can_be_set_later)
 }
 END_TEST
 
+/* The operator guide's table has a line for each setting, and each says what it is for. */
+START_TEST(every_setting_has_a_meaning)
+{
+    eca_auto_buf struct eca_buf out = {0};
+
+    eca_settings_print(&out);
+    for (size_t i = 0; i < eca_setting_count; i++) {
+        eca_auto_free char *line = eca_xasprintf("\n| `%s` | ", eca_settings[i].env);
+
+        ck_assert_msg(eca_setting_meaning(eca_settings[i].env) != NULL, "%s", eca_settings[i].env);
+        ck_assert_ptr_nonnull(strstr(eca_buf_str(&out), line));
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("config");
@@ -647,6 +663,7 @@ int main(void)
     tcase_add_test(tcase, digest_holds_exactly_its_ten_members);
     tcase_add_test(tcase, unknown_variables_are_listed_by_name);
     tcase_add_test(tcase, print_is_clean_when_every_value_was_usable);
+    tcase_add_test(tcase, every_setting_has_a_meaning);
     tcase_add_test(tcase, the_cluster_in_use_can_be_set_later);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);
