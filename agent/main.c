@@ -188,7 +188,8 @@ static bool make_adapters(struct process *process, const sigset_t *signals, stru
         eca_tls_trust_find(getenv("SSL_CERT_FILE"), getenv("SSL_CERT_DIR"));
     struct eca_loop_opts loop_opts = {.log = &process->log};
     struct eca_http_client_opts http_opts = {.trust = trust, .env = env_of};
-    struct eca_channel_lws_opts channel_opts = {.trust = trust, .env = env_of};
+    struct eca_channel_lws_opts channel_opts = {
+        .trust = trust, .env = env_of, .log = &process->log};
 
     process->loop = eca_loop_new(&loop_opts, err);
     if (process->loop == NULL) {

@@ -66,6 +66,7 @@ export_trip() {
         scenarios/field-bugs/FB-{05,06,08-4,08-a,08-b,12-4,20,27-b,30-2,30-3,36-2,36-u}*.yaml &&
         python3 ci/export.py --live -- scenarios/demo.yaml
 }
+fleet() { build/harness fleet --agents 1000 scenarios/control/31-fleet.yaml; }
 deaths() { build/harness deaths scenarios/deaths; }
 live_deaths() { ci/live-deaths.sh 20; }
 soak() { build/harness soak --days 1 --tasks 2857; }
@@ -101,6 +102,7 @@ computing() {
     step shrink shrink
     step report report
     step deaths deaths
+step fleet fleet
     step soak soak
     step sim-asan asan_sim
     step clang build_clang

@@ -7,6 +7,7 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "harness/explore/fleet.h"
 #include "harness/serve/serve.h"
 
 #define FILES_MAX 10000
@@ -51,6 +52,9 @@ void hns_usage(FILE *to)
         "    --seed N, --trace FILE, --html FILE\n"
         "harness deaths [--seed N] [--every N] FILE...   simulate each once for every moment at\n"
         "                            which the agent can be killed, and kill it there\n"
+        "harness fleet [--agents N] [--peak PERCENT] [--seed N] FILE...   N agents lose ACS at "
+        "once:\n"
+        "                            what the service sees per second\n"
         "harness shrink [--seed N] FILE...   leave out what a failing scenario does not need\n"
         "harness report [--html FILE] TRACE...   a run that --trace wrote, as a timeline and as a\n"
         "                            page (default TRACE.html); of two runs, where they part\n"
@@ -189,6 +193,8 @@ static bool parse_valued(struct hns_options *options, const char *word, const ch
         {"--days", &options->days},
         {"--tasks", &options->tasks},
         {"--port", &options->port},
+        {"--agents", &options->agents},
+        {"--peak", &options->peak},
     };
 
     if (value == NULL) {
@@ -248,6 +254,8 @@ bool hns_options_parse(struct hns_options *options, int argc, char **argv)
     options->days = 7;
     options->tasks = 20000;
     options->port = HNS_SERVE_PORT;
+    options->agents = 1000;
+    options->peak = HNS_FLEET_PEAK_PERCENT;
     if (argc < 2) {
         return false;
     }

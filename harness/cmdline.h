@@ -22,7 +22,8 @@ struct hns_options {
     uint64_t days, tasks;                   /* soak */
     const char *sets[HNS_SETS_MAX];         /* NAME=VALUE */
     size_t set_count;
-    uint64_t port; /* serve; 0 = any */
+    uint64_t agents, peak; /* fleet; peak: percent of them within one second */
+    uint64_t port;         /* serve; 0 = any */
     bool verbose, twice, keep, no_agent;
     const char *agent_path, *real_docker;
     const char *address, *host, *acs_url;          /* serve, or NULL */

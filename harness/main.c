@@ -12,6 +12,7 @@
 #include "harness/cmdline.h"
 #include "harness/explore/deaths.h"
 #include "harness/explore/explore.h"
+#include "harness/explore/fleet.h"
 #include "harness/explore/mutations.h"
 #include "harness/explore/shrink.h"
 #include "harness/explore/soak.h"
@@ -418,6 +419,18 @@ static int deaths(struct hns_options *options)
                       options->every);
 }
 
+static int fleet(struct hns_options *options)
+{
+    int code = EXIT_SUCCESS;
+
+    for (size_t i = 0; i < options->file_count; i++) {
+        int one = hns_fleet(options->files[i], options->agents, options->seed, options->peak);
+
+        code = one == EXIT_SUCCESS ? code : one;
+    }
+    return code;
+}
+
 static int shrink(struct hns_options *options)
 {
     int code = EXIT_SUCCESS;
@@ -542,6 +555,7 @@ static const struct command {
     {"explore", explore, false},
     {"soak", soak, false},
     {"deaths", deaths, true},
+    {"fleet", fleet, true},
     {"shrink", shrink, true},
     {"demo", demo, false},
     {"reference", reference, false},

@@ -392,6 +392,9 @@ void eca_acs_payloads_on_refresh(struct eca_acs_payloads *payloads, eca_json bod
         return;
     }
     store_refresh(payloads, &refresh);
+    ECA_DEBUG(payloads->opts.log, module,
+              ECA_KV("messageId", refresh.message_id, "task", refresh.task_arn),
+              "Acking credentials message"); /* CRED-123: neither values nor the id */
     answer = answer_new(payloads, refresh.message_id);
     add_credentials_ack(answer, &refresh.credentials);
     answer_when_durable(answer);

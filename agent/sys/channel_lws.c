@@ -584,6 +584,22 @@ static int check_headers(const struct eca_channel_opts *opts, struct eca_err *er
     return ECA_OK;
 }
 
+/* WS-106: where to, never with the proxy's user. */
+static void say_where(struct eca_channel_conn *conn, const struct eca_proxy *proxy)
+{
+    struct eca_log *log = conn->owner->opts.log;
+
+    if (log == NULL) {
+        return;
+    }
+    if (proxy->used) {
+        ECA_INFO(log, "util", ECA_NO_KV, "Creating poll dialer, proxy: %s:%u", proxy->host,
+                 proxy->port);
+    } else {
+        ECA_INFO(log, "util", ECA_NO_KV, "Creating poll dialer, host: %s", conn->authority);
+    }
+}
+
 static void copy_headers(struct eca_channel_conn *conn, const struct eca_channel_opts *opts)
 {
     conn->header_count = opts->header_count;
@@ -625,6 +641,7 @@ static int channel_open(void *impl, const struct eca_channel_opts *opts,
     }
     copy_headers(conn, opts);
     eca_timer_start_ms(&conn->connect_timer, conn->connect_ms);
+    say_where(conn, &proxy);
     conn->relay = eca_relay_open(&(struct eca_stream_opts){.loop = lws->opts.loop,
                                                            .host = conn->host,
                                                            .port = (uint16_t)conn->port,

@@ -1,6 +1,7 @@
 #ifndef ECA_SYS_CHANNEL_LWS_H
 #define ECA_SYS_CHANNEL_LWS_H
 
+#include "agent/base/log.h"
 #include "agent/ports/channel.h"
 #include "agent/ports/proxy.h"
 #include "agent/sys/loop.h"
@@ -12,6 +13,7 @@ struct eca_channel_lws_opts {
     struct eca_tls_trust trust;
     eca_env_fn *env; /* for the proxy variables */
     void *env_arg;
+    struct eca_log *log; /* may be NULL */
 };
 
 struct eca_channel_lws;

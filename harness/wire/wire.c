@@ -189,7 +189,7 @@ static int agent_start(void *impl, struct eca_err *err)
     struct eca_http_client_opts http_opts = {
         .loop = live->loop, .trust = trust, .env = env, .env_arg = wire};
     struct eca_channel_lws_opts channel_opts = {
-        .loop = live->loop, .trust = trust, .env = env, .env_arg = wire};
+        .loop = live->loop, .trust = trust, .env = env, .env_arg = wire, .log = &wire->log};
     struct eca_flight_opts opts = {
         .agent = {.insecure = has_option(wire, "-k"),
                   .blackhole_metadata = has_option(wire, "-blackhole-ec2-metadata"),

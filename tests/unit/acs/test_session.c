@@ -154,7 +154,7 @@ static void open_fakes(void)
     fake_memory_map(stage.memory, "acs.test", "acs");
 }
 
-static void open_session(void)
+static void open_session(struct eca_acs_timing timing)
 {
     static const struct eca_acs_handlers handlers = {
         on_payload, on_refresh, on_stage, on_perform, on_wants, on_inactive, on_connected};
@@ -169,6 +169,7 @@ static void open_session(void)
                                 .cluster = "default",
                                 .instance_arn = "arn:ci",
                                 .region = "us-west-2",
+                                .timing = timing,
                                 .handlers = &handlers};
 
     session = eca_acs_session_new(&opts);
@@ -200,7 +201,7 @@ static void setup(void)
                                  &client_opts, &client, NULL),
                      ECA_OK);
     eca_timer_init(&version_timer, sched, answer_version, NULL);
-    open_session();
+    open_session((struct eca_acs_timing){0});
 }
 
 static void teardown(void)
@@ -377,6 +378,23 @@ START_TEST(silence_ends_the_session)
 }
 END_TEST
 
+/* ACS-232, L-2: other limits than the built-in ones hold from the first message to the last. */
+START_TEST(the_idle_limit_has_one_source)
+{
+    eca_acs_session_free(session);
+    open_session((struct eca_acs_timing){.heartbeat_ms = 2000, .heartbeat_jitter_ms = 1});
+    fake_acs_set_heartbeat(acs, 1000);
+    stand();
+    run_ms(60000);
+    ck_assert_uint_eq(fake_acs_sessions(acs), 1);
+    fake_acs_set_heartbeat(acs, UINT64_MAX);
+    run_ms(1990);
+    ck_assert(fake_acs_connected(acs) || fake_acs_sessions(acs) == 2);
+    ck_assert_uint_le(until_session(2, 5000), 1500);
+    ck_assert_uint_eq(logged("hasn't had any activity"), 1);
+}
+END_TEST
+
 /* ACS-231: a dial that hangs is ended by its own limit, and the idle timer is not spent on it. */
 START_TEST(the_idle_timer_starts_with_the_upgrade)
 {
@@ -390,7 +408,7 @@ START_TEST(the_idle_timer_starts_with_the_upgrade)
 }
 END_TEST
 
-/* ACS-103, ACS-210, FB-23.1: refused as inactive: told, and an hour of rest. */
+/* ACS-103, ACS-210, FB-23.1, EVT-106, L-1: refused as inactive: told, and an hour of rest. */
 START_TEST(an_inactive_instance_rests_for_an_hour)
 {
     ck_assert(fake_acs_refuse_preset(acs, 1, "InactiveInstanceException"));
@@ -523,7 +541,7 @@ START_TEST(only_numbered_heartbeats_are_answered)
 }
 END_TEST
 
-/* WS-114: no keys, no attempt, no unsigned request. */
+/* WS-114, L-10: no keys, no attempt, no unsigned request. */
 START_TEST(without_credentials_nothing_is_sent)
 {
     manual_host_setenv(&host, "AWS_ACCESS_KEY_ID", NULL);
@@ -568,6 +586,7 @@ int main(void)
     tcase_add_test(tcase, a_long_life_resets_the_pause);
     tcase_add_test(tcase, silence_ends_the_session);
     tcase_add_test(tcase, the_idle_timer_starts_with_the_upgrade);
+    tcase_add_test(tcase, the_idle_limit_has_one_source);
     tcase_add_test(tcase, an_inactive_instance_rests_for_an_hour);
     tcase_add_test(tcase, a_stop_ends_every_wait);
     tcase_add_test(tcase, messages_reach_their_handlers_in_order);

@@ -27,8 +27,8 @@ static void add(const char *arn, const char *container, enum eca_status status, 
     eca_reporter_add(w.reporter, &report);
 }
 
-/* ENG-630, ENG-632, SEND-105, FB-16.3, FB-16.4: order is kept while the head is refused, pauses
- * grow, all arrives after the recovery. */
+/* ENG-630, ENG-632, SEND-101, SEND-105, FB-16.3, FB-16.4: order is kept while the head is refused,
+ * pauses grow, all arrives after the recovery. */
 START_TEST(order_is_kept_through_failures)
 {
     w.answer = ECA_REPORT_RETRY;
@@ -107,6 +107,33 @@ START_TEST(report_waits_for_the_disk)
 }
 END_TEST
 
+/* SEND-104: a success is remembered, leaves the queue and resets the pause. */
+START_TEST(a_success_resets_the_pause)
+{
+    size_t before;
+
+    rig_add(&w, ARN, "RUNNING", 0, ONE);
+    w.answer = ECA_REPORT_RETRY;
+    rig_run(&w, 300 * 1000);
+    ck_assert_uint_ge(w.attempts, 8); /* the pause is at its longest by now */
+    w.answer = ECA_REPORT_ACCEPTED;
+    rig_run(&w, 40 * 1000);
+    ck_assert_str_eq(eca_buf_str(&w.reports), "web RUNNING\ntask RUNNING\n");
+    ck_assert_uint_eq(eca_reporter_status(w.reporter).pending, 0);
+    rig_crash(&w); /* what was accepted is known after a restart */
+    rig_start(&w);
+    rig_run(&w, 1000);
+    ck_assert_str_eq(eca_buf_str(&w.reports), "web RUNNING\ntask RUNNING\n");
+    w.answer = ECA_REPORT_RETRY;
+    before = w.attempts;
+    add("arn:other", NULL, ECA_STATUS_STOPPED, "");
+    rig_run(&w, 100);
+    ck_assert_uint_eq(w.attempts, before + 1);
+    rig_run(&w, 1300);
+    ck_assert_uint_eq(w.attempts, before + 2);
+}
+END_TEST
+
 /* PAY-130, SEND-111: a rejected task is submitted with the wire's spelling, also after a crash, and
  * each time it is rejected. */
 START_TEST(rejected_task_survives_a_crash)
@@ -146,7 +173,8 @@ START_TEST(redundant_report_is_dropped)
 }
 END_TEST
 
-/* ENG-641: far behind, RUNNING of something that has stopped goes first; STOPPED never. */
+/* ENG-641, SEND-107: far behind, RUNNING of something that has stopped goes first; STOPPED never.
+ */
 START_TEST(backlog_loses_only_outdated_running)
 {
     w.sink_hangs = true;
@@ -170,7 +198,7 @@ START_TEST(backlog_loses_only_outdated_running)
 }
 END_TEST
 
-/* FB-17, FB-19.1, FB-INV.1: many short tasks leave nothing behind. */
+/* FB-17, FB-19.1, FB-INV.1, SEND-110: many short tasks leave nothing behind. */
 START_TEST(many_short_tasks_leave_nothing)
 {
     w.docker.start_exits = true;
@@ -202,6 +230,7 @@ int main(void)
     tcase_add_test(tcase, attempts_are_bounded);
     tcase_add_test(tcase, reasons_are_cut);
     tcase_add_test(tcase, report_waits_for_the_disk);
+    tcase_add_test(tcase, a_success_resets_the_pause);
     tcase_add_test(tcase, rejected_task_survives_a_crash);
     tcase_add_test(tcase, redundant_report_is_dropped);
     tcase_add_test(tcase, backlog_loses_only_outdated_running);

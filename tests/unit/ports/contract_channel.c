@@ -532,7 +532,7 @@ START_TEST(our_close_sends_what_waits_and_ends_once)
 }
 END_TEST
 
-/* FB-21.3: a close never waits for a writer, nor for a peer. */
+/* FB-21.3, L-4: a close never waits for a writer, nor for a peer. */
 START_TEST(our_close_takes_a_second_at_most)
 {
     static char big[BIG_BYTES];

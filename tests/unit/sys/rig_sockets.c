@@ -60,13 +60,29 @@ static void prepare(void)
     contract.stage.base.sched = eca_loop_sched(rig_sockets.loop);
 }
 
+static void on_line(void *arg, enum eca_log_level level, int64_t wall_ms, struct eca_view line)
+{
+    (void)arg;
+    (void)level;
+    (void)wall_ms;
+    eca_buf_add_view(&rig_sockets.lines, line);
+}
+
+static int64_t wall_ms(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
 static void open_adapters(void)
 {
     struct eca_tls_trust trust = {.file = rig_sockets.certs.ca_file};
     struct eca_http_client_opts curl_opts = {.loop = rig_sockets.loop, .trust = trust, .env = env};
-    struct eca_channel_lws_opts lws_opts = {.loop = rig_sockets.loop, .trust = trust, .env = env};
+    struct eca_channel_lws_opts lws_opts = {
+        .loop = rig_sockets.loop, .trust = trust, .env = env, .log = &rig_sockets.log};
     struct eca_err err = {0};
 
+    rig_sockets.log = (struct eca_log){.level = ECA_LOG_INFO, .sink = on_line, .wall_ms = wall_ms};
     rig_sockets.curl = eca_http_client_new(&curl_opts, &err);
     ck_assert_msg(rig_sockets.curl != NULL, "%s", err.msg);
     rig_sockets.lws = eca_channel_lws_new(&lws_opts);
@@ -106,6 +122,7 @@ static void open_sockets(void)
 
 static void close_sockets(void)
 {
+    eca_buf_clear(&rig_sockets.lines);
     eca_channel_lws_free(rig_sockets.lws);
     eca_http_client_free(rig_sockets.curl);
     eca_loop_unwatch(rig_sockets.watch);

@@ -20,6 +20,8 @@ struct rig_sockets {
     char dir[32];
     uint16_t plain_port, tls_port;
     const char *env[RIG_ENV_MAX][2]; /* what the adapters read of the environment */
+    struct eca_log log;
+    struct eca_buf lines; /* of the adapters' log */
 };
 extern struct rig_sockets rig_sockets;
 extern const struct contract_rig rig_sockets_contract;

@@ -54,6 +54,30 @@ static void say_in_pieces(const char *const *parts)
     }
 }
 
+/* WS-106: each dial is told before it is made, through a proxy without the proxy's user. */
+START_TEST(each_dial_says_where_to)
+{
+    char value[96], url[64], direct[96], proxied[96];
+
+    (void)snprintf(url, sizeof(url), "wss://localhost:%u/ws", rig_sockets.tls_port);
+    (void)snprintf(direct, sizeof(direct), "[INFO] Creating poll dialer, host: localhost:%u",
+                   rig_sockets.tls_port);
+    dial(url, ECA_HTTP_PROXY_ENVIRONMENT, true);
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&rig_sockets.lines), direct));
+    (void)snprintf(value, sizeof(value), "http://someone:s3cret@127.0.0.1:%u", raw.port);
+    (void)snprintf(url, sizeof(url), "wss://agent.test:%u/ws", rig_sockets.tls_port);
+    (void)snprintf(proxied, sizeof(proxied), "[INFO] Creating poll dialer, proxy: 127.0.0.1:%u",
+                   raw.port);
+    rig_sockets.env[0][0] = "HTTPS_PROXY";
+    rig_sockets.env[0][1] = value;
+    raw_server_say(&raw, "HTTP/1.1 503 no\r\n\r\n");
+    dial(url, ECA_HTTP_PROXY_ENVIRONMENT, true);
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&rig_sockets.lines), proxied));
+    ck_assert_ptr_null(strstr(eca_buf_str(&rig_sockets.lines), "s3cret"));
+    ck_assert_ptr_null(strstr(eca_buf_str(&rig_sockets.lines), "someone"));
+}
+END_TEST
+
 /* WS-123, WS-125: a proxy's answer in one piece or in many, with and without a reason phrase, by
  * either version of HTTP; what is not 200 is told by its line. */
 START_TEST(a_proxys_answer_may_come_in_pieces)
@@ -137,6 +161,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, each_dial_says_where_to);
     tcase_add_test(tcase, a_proxys_answer_may_come_in_pieces);
     tcase_add_test(tcase, a_refusals_body_may_come_in_pieces);
     tcase_add_test(tcase, headers_with_line_ends_are_refused);
