@@ -53,6 +53,13 @@ def linear(folder, name):
             "times": round(least[twice] / max(least[once], 1), 2)}
 
 
+def launch(folder, record):
+    """The least processor time of the agent for a launch of 200 tasks, with or without a flight recording."""
+    return min(marks["after"] - marks["before"] for marks in
+               ({e["fields"]["mark"]: e["fields"]["cpuMs"] for e in events(path) if e["event"] == "resources"}
+                for path in folder.glob(f"recording.{record}.*")))
+
+
 def main(folder):
     tasks = events(folder / "tasks")
     marks = {e["fields"]["mark"]: e for e in tasks if e["event"] == "resources"}
@@ -75,6 +82,7 @@ def main(folder):
         "threads": held("tasks-1000", "threads"),
         "cpu_with_1000_stats_streams_ms_per_s": stats_ms / 10,
         "restart_with_1000_tasks_to_acs_connected_ms": round(connects(tasks)[-1], 1),
+        "launch_of_200_tasks": {"cpu_ms": launch(folder, "off"), "cpu_ms_recorded": launch(folder, "on")},
         "linear": {
             "tasks_in_one_payload": linear(folder, "burst"),
             "tasks_of_ten_containers_in_a_chain": linear(folder, "chain"),

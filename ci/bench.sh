@@ -16,5 +16,15 @@ for name in burst chain flapping stops; do
             >"$work/words" || { cat "$work/words" >&2; exit 1; }
     done
 done
+# Another agent records nothing by itself.
+mkdir "$work/recordings"
+for take in 1 2 3 4 5; do
+    for record in off on; do
+        options=()
+        [ $record = off ] || options=(--record "$work/recordings")
+        build/harness run --live "${agent[@]}" "${options[@]}" --trace "$work/recording.$record.$take" \
+            tests/bench/recording.yaml >"$work/words" || { cat "$work/words" >&2; exit 1; }
+    done
+done
 build/harness run --json "$work/simulated" scenarios >"$work/words" || { cat "$work/words" >&2; exit 1; }
 exec python3 ci/bench.py "$work"

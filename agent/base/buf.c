@@ -183,6 +183,11 @@ void eca_buf_add_str(struct eca_buf *buf, const char *text)
 
 void eca_buf_add_char(struct eca_buf *buf, char c)
 {
+    if (buf->len + 1 < buf->cap && !buf->full && buf->bytes_max == 0) { /* most of all bytes */
+        buf->at[buf->len++] = c;
+        buf->at[buf->len] = '\0';
+        return;
+    }
     eca_buf_add(buf, &c, 1);
 }
 

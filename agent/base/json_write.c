@@ -14,35 +14,55 @@ struct eca_json_writer eca_json_writer_to(struct eca_buf *out)
     return (struct eca_json_writer){.out = out};
 }
 
+/* What has to stand behind a backslash instead of the byte: a letter, 'u' for \u00xx, 0 = as it is.
+ */
+static const char escapes[256] = {
+    'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'b',         't',           'n', 'u',
+    'f', 'r', 'u', 'u', 'u', 'u', 'u', 'u', 'u',         'u',           'u', 'u',
+    'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', ['"'] = '"', ['\\'] = '\\',
+};
+
 /* Text with quotes, everything JSON demands escaped (API-206). */
 static void add_string(struct eca_buf *out, struct eca_view text)
 {
     eca_auto_buf struct eca_buf clean = {0};
     size_t from = 0;
 
-    eca_utf8_repair(text, &clean);
-    text = eca_buf_view(&clean);
+    if (!eca_is_ascii(text)) {
+        eca_utf8_repair(text, &clean);
+        text = eca_buf_view(&clean);
+    }
     eca_buf_add_char(out, '"');
     for (size_t i = 0; i < text.len; i++) {
-        static const char shorts[] = "\b\f\n\r\t\"\\";
-        static const char letters[] = "bfnrt\"\\";
-        unsigned char c = (unsigned char)text.at[i];
-        const char *hit = c == 0 ? NULL : strchr(shorts, (char)c);
+        char letter = escapes[(unsigned char)text.at[i]];
 
-        if (c >= 0x20 && hit == NULL) {
+        if (letter == 0) {
             continue;
         }
         eca_buf_add(out, text.at + from, i - from);
         from = i + 1;
-        if (hit != NULL) {
-            eca_buf_add_char(out, '\\');
-            eca_buf_add_char(out, letters[hit - shorts]);
+        if (letter == 'u') {
+            eca_buf_addf(out, "\\u%04x", (unsigned)(unsigned char)text.at[i]);
         } else {
-            eca_buf_addf(out, "\\u%04x", (unsigned)c);
+            char escaped[2] = {'\\', letter};
+
+            eca_buf_add(out, escaped, sizeof(escaped));
         }
     }
     eca_buf_add(out, text.at + from, text.len - from);
     eca_buf_add_char(out, '"');
+}
+
+static void add_u64(struct eca_buf *out, uint64_t value)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    eca_buf_add(out, digits + at, sizeof(digits) - at);
 }
 
 static void begin(struct eca_json_writer *w, const char *key)
@@ -108,13 +128,16 @@ void eca_jw_view(struct eca_json_writer *w, const char *key, struct eca_view tex
 void eca_jw_i64(struct eca_json_writer *w, const char *key, int64_t value)
 {
     begin(w, key);
-    eca_buf_addf(w->out, "%lld", (long long)value);
+    if (value < 0) {
+        eca_buf_add_char(w->out, '-');
+    }
+    add_u64(w->out, value < 0 ? -(uint64_t)value : (uint64_t)value);
 }
 
 void eca_jw_u64(struct eca_json_writer *w, const char *key, uint64_t value)
 {
     begin(w, key);
-    eca_buf_addf(w->out, "%llu", (unsigned long long)value);
+    add_u64(w->out, value);
 }
 
 /* "1.5e-07" without its exponent: digits and the power of ten of the first of them. */

@@ -370,10 +370,29 @@ size_t eca_utf8_cut(struct eca_view text, size_t bytes_max)
     return cut;
 }
 
+bool eca_is_ascii(struct eca_view text)
+{
+    uint64_t high = 0, piece;
+    size_t at = 0;
+
+    for (; at + sizeof(piece) <= text.len; at += sizeof(piece)) {
+        memcpy(&piece, text.at + at, sizeof(piece));
+        high |= piece;
+    }
+    for (; at < text.len; at++) {
+        high |= (unsigned char)text.at[at];
+    }
+    return (high & UINT64_C(0x8080808080808080)) == 0;
+}
+
 void eca_utf8_repair(struct eca_view text, struct eca_buf *out)
 {
     size_t clean = 0; /* valid bytes not copied yet */
 
+    if (eca_is_ascii(text)) {
+        eca_buf_add_view(out, text);
+        return;
+    }
     while (clean < text.len) {
         size_t len = utf8_len(eca_view_sub(text, clean, text.len));
 

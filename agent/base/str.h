@@ -28,6 +28,7 @@ void eca_percent_decode(struct eca_view text, bool plus_is_space, struct eca_buf
 
 /* Longest prefix of at most bytes_max bytes that does not split a character (API-901, FB-18.1). */
 size_t eca_utf8_cut(struct eca_view text, size_t bytes_max);
+bool eca_is_ascii(struct eca_view text); /* no byte above 0x7F */
 /* Copy text, every invalid byte sequence becomes U+FFFD (WS-141). */
 void eca_utf8_repair(struct eca_view text, struct eca_buf *out);
 /* Append text with control characters and bytes that are no UTF-8 written as \n, \t, \x1b ...

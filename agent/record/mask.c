@@ -162,6 +162,9 @@ static bool find_member(struct eca_view text, size_t at, size_t *ret_from, size_
     for (size_t i = 0; i < ECA_ARRAY_LEN(secret_keys); i++) {
         size_t end = at + strlen(secret_keys[i].key), colon, slashes, quote;
 
+        if (at >= text.len || ((text.at[at] ^ secret_keys[i].key[0]) & ~0x20) != 0) {
+            continue; /* not even the first letter */
+        }
         if (!stands_at(text, at, secret_keys[i].key) || is_shouted(text, at, end)) {
             continue;
         }
@@ -224,7 +227,7 @@ static bool find_line(struct eca_view text, size_t at, size_t *ret_from, size_t 
 #define ECHO_BYTES_MIN 6
 
 /* A peer may repeat what it was told, as registries do in their errors. */
-static void replace_echoes(const struct eca_mask *mask, struct eca_buf *text)
+static void replace_echoes(const struct eca_mask *mask, size_t start, struct eca_buf *text)
 {
     size_t cursor = 0;
     const char *secret;
@@ -232,7 +235,7 @@ static void replace_echoes(const struct eca_mask *mask, struct eca_buf *text)
 
     while (eca_map_next(mask->names, &cursor, &secret, &name)) {
         size_t len = strlen(secret);
-        struct eca_view view = eca_buf_view(text);
+        struct eca_view view = eca_view_sub(eca_buf_view(text), start, SIZE_MAX);
         size_t at = len < ECHO_BYTES_MIN || strcmp(secret, name) == 0
                         ? SIZE_MAX
                         : eca_view_find(view, secret, 0);
@@ -248,37 +251,64 @@ static void replace_echoes(const struct eca_mask *mask, struct eca_buf *text)
             copied = at + len;
         }
         eca_buf_add(&out, view.at + copied, view.len - copied);
-        eca_buf_reset(text);
+        text->len = start;
         eca_buf_add(text, eca_buf_str(&out), out.len);
     }
 }
 
+/* The first letters of all keys, in both cases: most strings are none of them. */
+static bool may_be_key(char c)
+{
+    switch (c | 0x20) {
+    case 'a':
+    case 'i':
+    case 'p':
+    case 'r':
+    case 's':
+    case 't':
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The next byte at or after `at` where a secret may begin: a quote, or the first of a line. */
+static size_t next_candidate(struct eca_view text, size_t at)
+{
+    while (at < text.len) {
+        if (at == 0 || text.at[at - 1] == '\n' ||
+            (text.at[at] == '"' && at + 1 < text.len && may_be_key(text.at[at + 1]))) {
+            return at;
+        }
+        at++;
+    }
+    return at;
+}
+
 void eca_mask_text(struct eca_mask *mask, struct eca_view text, struct eca_buf *out)
 {
-    eca_auto_buf struct eca_buf masked = {0};
-    size_t copied = 0;
+    size_t copied = 0, start = out->len;
 
-    for (size_t at = 0; at < text.len; at++) {
+    for (size_t at = next_candidate(text, 0); at < text.len; at = next_candidate(text, at + 1)) {
         size_t from = 0, to = 0;
         enum form form = FORM_PLAIN;
         bool line = at == 0 || text.at[at - 1] == '\n';
 
         if (line && find_header(text, at, &from, &to)) {
-            eca_buf_add(&masked, text.at + copied, from - copied);
-            eca_buf_add_str(&masked, ECA_MASK_HEADER);
+            eca_buf_add(out, text.at + copied, from - copied);
+            eca_buf_add_str(out, ECA_MASK_HEADER);
         } else if ((line && find_line(text, at, &from, &to)) ||
                    (text.at[at] == '"' && find_member(text, at + 1, &from, &to, &form))) {
-            eca_buf_add(&masked, text.at + copied, from - copied);
-            put_secret(mask, form, eca_view_sub(text, from, to - from), &masked);
+            eca_buf_add(out, text.at + copied, from - copied);
+            put_secret(mask, form, eca_view_sub(text, from, to - from), out);
         } else {
             continue;
         }
         copied = to;
         at = to == 0 ? 0 : to - 1;
     }
-    eca_buf_add(&masked, text.at + copied, text.len - copied);
-    replace_echoes(mask, &masked);
-    eca_buf_add(out, eca_buf_str(&masked), masked.len);
+    eca_buf_add(out, text.at + copied, text.len - copied);
+    replace_echoes(mask, start, out);
 }
 
 static bool is_among(const char *const *words, size_t count, const char *word)

@@ -26,8 +26,9 @@ struct eca_recorder {
     int64_t wall_ms;
     struct eca_timer due;
     struct eca_deferred more;
-    bool stopped;
-    unsigned depth; /* entries into the core that are open */
+    bool stopped, in_line;
+    struct eca_buf text, masked; /* of the line that is written, memory kept */
+    unsigned depth;              /* entries into the core that are open */
     uint64_t calls, conns, listeners, commits, files;
     struct eca_list open_calls, open_conns, open_listeners, open_files;
     struct store {
@@ -83,27 +84,36 @@ struct eca_listener {
 
 struct line {
     struct eca_recorder *recorder;
-    struct eca_buf text;
+    struct eca_buf *text;
     struct eca_json_writer w;
 };
+
+static void line_open_in(struct line *line, struct eca_recorder *recorder, struct eca_buf *text,
+                         const char *kind, const char *name)
+{
+    *line = (struct line){.recorder = recorder, .text = text};
+    eca_buf_reset(line->text);
+    line->text->bytes_max = recorder->stopped ? 1 : 0; /* nothing of it is wanted */
+    line->w = eca_json_writer_to(line->text);
+    eca_jw_object(&line->w, NULL);
+    eca_jw_str(&line->w, kind, name);
+}
 
 static void line_open(struct line *line, struct eca_recorder *recorder, const char *kind,
                       const char *name)
 {
-    *line = (struct line){.recorder = recorder};
-    line->text.bytes_max = recorder->stopped ? 1 : 0; /* nothing of it is wanted */
-    line->w = eca_json_writer_to(&line->text);
-    eca_jw_object(&line->w, NULL);
-    eca_jw_str(&line->w, kind, name);
+    assert(!recorder->in_line);
+    recorder->in_line = true;
+    line_open_in(line, recorder, &recorder->text, kind, name);
 }
 
 static void line_close(struct line *line)
 {
     eca_jw_end_object(&line->w);
     if (!line->recorder->stopped) {
-        line->recorder->sink.line(line->recorder->sink.impl, eca_buf_view(&line->text));
+        line->recorder->sink.line(line->recorder->sink.impl, eca_buf_view(line->text));
     }
-    eca_buf_clear(&line->text);
+    line->recorder->in_line = line->recorder->in_line && line->text != &line->recorder->text;
 }
 
 static bool is_text(struct eca_view bytes)
@@ -113,6 +123,9 @@ static bool is_text(struct eca_view bytes)
     if (bytes.len > 0 && memchr(bytes.at, '\0', bytes.len) != NULL) {
         return false;
     }
+    if (eca_is_ascii(bytes)) {
+        return true;
+    }
     eca_utf8_repair(bytes, &repaired);
     return repaired.len == bytes.len &&
            (bytes.len == 0 || memcmp(eca_buf_str(&repaired), bytes.at, bytes.len) == 0);
@@ -121,20 +134,21 @@ static bool is_text(struct eca_view bytes)
 /* As text under the key, as base64 under "<key>64" when it is none, masked if it is text. */
 static void put_bytes(struct line *line, const char *key, struct eca_view bytes)
 {
-    eca_auto_buf struct eca_buf out = {0};
+    struct eca_buf *out = &line->recorder->masked;
     eca_auto_free char *key64 = NULL;
 
     if (bytes.at == NULL || line->recorder->stopped) {
         return;
     }
+    eca_buf_reset(out);
     if (is_text(bytes)) {
-        eca_mask_text(line->recorder->mask, bytes, &out);
-        eca_jw_view(&line->w, key, eca_buf_view(&out));
+        eca_mask_text(line->recorder->mask, bytes, out);
+        eca_jw_view(&line->w, key, eca_buf_view(out));
         return;
     }
     key64 = eca_xasprintf("%s64", key);
-    eca_base64(bytes.at, bytes.len, false, &out);
-    eca_jw_str(&line->w, key64, eca_buf_str(&out));
+    eca_base64(bytes.at, bytes.len, false, out);
+    eca_jw_str(&line->w, key64, eca_buf_str(out));
 }
 
 static void put_text(struct line *line, const char *key, const char *text)
@@ -797,17 +811,51 @@ static void endpoint_close(void *impl, struct eca_listener *listener)
 /* ---- store ---------------------------------------------------------------------------------- */
 
 struct loading {
-    struct line *line;
+    struct line line;
     eca_record_fn *on_record;
     void *arg;
 };
 
-static void put_record(struct line *line, const struct eca_record *record)
+static void put_record_head(struct line *line, const struct eca_record *record)
 {
     eca_jw_object(&line->w, NULL);
     eca_jw_i64(&line->w, "kind", record->kind);
     put_text(line, "key", record->key);
-    put_bytes(line, "value", record->value);
+}
+
+#define DIGEST_BASIS UINT64_C(14695981039346656037)
+#define DIGEST_PRIME UINT64_C(1099511628211)
+
+/* For telling two texts apart, not against anybody: eight bytes at a time. */
+static uint64_t digest_of(struct eca_view text)
+{
+    uint64_t digest = DIGEST_BASIS, piece;
+    size_t at = 0;
+
+    for (; at + sizeof(piece) <= text.len; at += sizeof(piece)) {
+        memcpy(&piece, text.at + at, sizeof(piece));
+        digest = (digest ^ piece) * DIGEST_PRIME;
+        digest ^= digest >> 32;
+    }
+    for (; at < text.len; at++) {
+        digest = (digest ^ (unsigned char)text.at[at]) * DIGEST_PRIME;
+    }
+    return digest;
+}
+
+/* What the core stores is its own work: a replay makes it again, the length and a digest of the
+ * masked text are enough to compare. Half of a recording would be state otherwise. */
+static void put_stored(struct line *line, const struct eca_record *record)
+{
+    struct eca_buf *masked = &line->recorder->masked;
+
+    put_record_head(line, record);
+    if (record->value.at != NULL && !line->recorder->stopped) {
+        eca_buf_reset(masked);
+        eca_mask_text(line->recorder->mask, record->value, masked);
+        eca_jw_u64(&line->w, "length", masked->len);
+        eca_jw_u64(&line->w, "digest", digest_of(eca_buf_view(masked)));
+    }
     eca_jw_end_object(&line->w);
 }
 
@@ -815,7 +863,9 @@ static int on_record(void *arg, const struct eca_record *record, struct eca_err 
 {
     struct loading *loading = arg;
 
-    put_record(loading->line, record);
+    put_record_head(&loading->line, record);
+    put_bytes(&loading->line, "value", record->value);
+    eca_jw_end_object(&loading->line.w);
     return loading->on_record(loading->arg, record, err);
 }
 
@@ -823,16 +873,16 @@ static int store_load(void *impl, eca_record_fn *core_fn, void *arg, struct eca_
 {
     struct store *store = impl;
     struct eca_err failure = {0};
-    struct line line;
-    struct loading loading = {&line, core_fn, arg};
+    eca_auto_buf struct eca_buf text = {0}; /* the core may ask for other things meanwhile */
+    struct loading loading = {.on_record = core_fn, .arg = arg};
     int rc;
 
-    line_open(&line, store->recorder, "query", "store.load");
-    eca_jw_array(&line.w, "records");
+    line_open_in(&loading.line, store->recorder, &text, "query", "store.load");
+    eca_jw_array(&loading.line.w, "records");
     rc = eca_store_load(store->inner, on_record, &loading, &failure);
-    eca_jw_end_array(&line.w);
-    put_answer(&line, rc, &failure);
-    line_close(&line);
+    eca_jw_end_array(&loading.line.w);
+    put_answer(&loading.line, rc, &failure);
+    line_close(&loading.line);
     if (rc < 0 && err != NULL) {
         *err = failure;
     }
@@ -863,7 +913,7 @@ static int store_commit(void *impl, const struct eca_record *records, size_t cou
     line_open(&line, store->recorder, "out", "commit");
     eca_jw_array(&line.w, "records");
     for (size_t i = 0; i < count; i++) {
-        put_record(&line, &records[i]);
+        put_stored(&line, &records[i]);
     }
     eca_jw_end_array(&line.w);
     put_answer(&line, rc, &failure);
@@ -1178,6 +1228,8 @@ void eca_recorder_free(struct eca_recorder *recorder)
     eca_timer_stop(&recorder->due);
     eca_deferred_cancel(&recorder->more);
     eca_sched_free(recorder->sched);
+    eca_buf_clear(&recorder->text);
+    eca_buf_clear(&recorder->masked);
     eca_free(recorder);
 }
 
