@@ -229,6 +229,14 @@ void rig_run(struct rig *rig, uint64_t ms)
     manual_clock_advance_ms(&rig->clock, ms);
 }
 
+void rig_one_running(struct rig *rig)
+{
+    rig_start(rig);
+    rig_add(rig, ARN, "RUNNING", 0, ONE);
+    rig_run(rig, 100);
+    rig_reports_are(rig, "web RUNNING\ntask RUNNING\n");
+}
+
 const struct eca_container *rig_container(const struct rig *rig, const char *arn, const char *name)
 {
     const struct eca_task *task = eca_engine_find(rig->engine, arn);

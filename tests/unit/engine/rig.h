@@ -48,6 +48,8 @@ struct eca_task *rig_task(const char *arn, const char *status, const char *membe
 void rig_add(struct rig *rig, const char *arn, const char *status, int64_t seq,
              const char *members);
 void rig_run(struct rig *rig, uint64_t ms);
+/* Start with one task ARN of one container that runs, and was reported as RUNNING. */
+void rig_one_running(struct rig *rig);
 const struct eca_container *rig_container(const struct rig *rig, const char *arn, const char *name);
 enum eca_status rig_known(const struct rig *rig, const char *arn);
 

@@ -18,19 +18,11 @@ static void teardown(void)
     rig_clear(&w);
 }
 
-static void running(void)
-{
-    rig_start(&w);
-    rig_add(&w, ARN, "RUNNING", 0, ONE);
-    rig_run(&w, 100);
-    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
-}
-
 /* ENG-401, TASKM-301, TASKM-303, TASKM-307, TASKM-314, TASKM-120: one task, from payload to
  * clean-up. CLN-101, CLN-104. TASKM-154, ENG-642: what telemetry is told. */
 START_TEST(task_runs_stops_and_is_cleaned_up)
 {
-    running();
+    rig_one_running(&w);
     rig_add(&w, ARN, "STOPPED", 3, ONE);
     rig_run(&w, 100);
     rig_reports_are(&w, "web RUNNING\ntask RUNNING\nweb STOPPED 143\ntask STOPPED\n");
@@ -65,7 +57,7 @@ END_TEST
 /* FB-05.1, FB-05.2, FB-05.4, TASKM-317: two failing stops conclude nothing. */
 START_TEST(failed_stop_is_repeated)
 {
-    running();
+    rig_one_running(&w);
     (void)script_runtime_rule(&w.docker, "stop", "web", ECA_OUTCOME_FAILED, 2);
     rig_add(&w, ARN, "STOPPED", 0, ONE);
     rig_run(&w, 900);
@@ -104,7 +96,7 @@ END_TEST
 /* FB-06.4: while Docker does not answer at all, nothing is concluded. */
 START_TEST(stop_is_not_concluded_while_docker_is_silent)
 {
-    running();
+    rig_one_running(&w);
     (void)script_runtime_rule(&w.docker, "stop", "web", ECA_OUTCOME_TIMEOUT, UINT32_MAX);
     (void)script_runtime_rule(&w.docker, "ping", NULL, ECA_OUTCOME_TIMEOUT, UINT32_MAX);
     rig_add(&w, ARN, "STOPPED", 0, ONE);
@@ -226,7 +218,7 @@ END_TEST
 /* FB-12.1, FB-12.2, PAY-150, PAY-153: the start of a payload waits for its stop. */
 START_TEST(start_waits_for_stop_of_its_payload)
 {
-    running();
+    rig_one_running(&w);
     w.docker.stop_ends = false;
     rig_add(&w, ARN, "STOPPED", 7, ONE);
     rig_add(&w, ARN2, "RUNNING", 7, ONE);
@@ -242,7 +234,7 @@ END_TEST
 /* FB-12.4, PAY-152: a stop ends the waiting, without any call. */
 START_TEST(waiting_start_is_stopped_without_a_call)
 {
-    running();
+    rig_one_running(&w);
     w.docker.stop_ends = false;
     rig_add(&w, ARN, "STOPPED", 7, ONE);
     rig_add(&w, ARN2, "RUNNING", 7, ONE);
@@ -277,7 +269,7 @@ END_TEST
 /* FB-03.1, FB-03.2, TASKM-329, TASKM-330: only a 404 means gone; the periodic check finds it. */
 START_TEST(vanished_container_is_found_by_the_check)
 {
-    running();
+    rig_one_running(&w);
     (void)script_runtime_rule(&w.docker, "inspect", "web", ECA_OUTCOME_FAILED, 1);
     rig_run(&w, 11 * 60 * 1000);
     rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
@@ -293,7 +285,7 @@ END_TEST
 /* FB-01.2, FB-02.3, ENG-742: an exit that no event told is seen after a reconnect. */
 START_TEST(reconnect_finds_a_missed_exit)
 {
-    running();
+    rig_one_running(&w);
     script_runtime_exit_quietly(&w.docker, "web", 3);
     script_runtime_event(&w.docker, ECA_EVENT_CONNECTED, NULL);
     rig_run(&w, 100);
@@ -304,7 +296,7 @@ END_TEST
 /* FB-02.1, TASKM-323, TASKM-L05: a hanging inspect; the event's exit code is enough after 5 s. */
 START_TEST(exit_code_of_the_event_is_enough)
 {
-    running();
+    rig_one_running(&w);
     script_runtime_hang(&w.docker, "inspect", "web");
     script_runtime_die(&w.docker, "web", 7);
     rig_run(&w, 4000);
@@ -346,41 +338,6 @@ START_TEST(dead_link_target_ends_the_task)
 }
 END_TEST
 
-/* FB-17.1, CLN-106: the record stays until its STOPPED is accepted. */
-START_TEST(cleanup_waits_for_the_acceptance)
-{
-    w.opts.cleanup_wait_ms = 60 * 1000;
-    running();
-    w.answer = ECA_REPORT_RETRY;
-    script_runtime_die(&w.docker, "web", 0);
-    rig_run(&w, 600 * 1000);
-    ck_assert_uint_eq(eca_engine_task_count(w.engine), 1);
-    rig_add(&w, ARN, "RUNNING", 0, ONE);
-    rig_run(&w, 1000);
-    ck_assert_uint_eq(rig_asked(&w, "create"), 1);
-    w.answer = ECA_REPORT_ACCEPTED;
-    rig_run(&w, 60 * 1000);
-    ck_assert_uint_eq(eca_engine_task_count(w.engine), 0);
-    ck_assert_uint_eq(rig_asked(&w, "remove web"), 1);
-}
-END_TEST
-
-/* CLN-105: a removal that fails is repeated; a running container is stopped first. */
-START_TEST(failed_removal_is_repeated)
-{
-    w.opts.cleanup_wait_ms = 60 * 1000;
-    running();
-    (void)script_runtime_rule(&w.docker, "remove", "web", ECA_OUTCOME_FAILED, 2);
-    script_runtime_die(&w.docker, "web", 0);
-    rig_run(&w, 1000);
-    script_runtime_find(&w.docker, "web")->state = SCRIPT_RUNNING; /* nobody said so */
-    rig_run(&w, 120 * 1000);
-    ck_assert_uint_eq(eca_engine_task_count(w.engine), 0);
-    ck_assert_uint_eq(rig_asked(&w, "stop web"), 1);
-    ck_assert_int_eq(script_runtime_find(&w.docker, "web")->state, SCRIPT_REMOVED);
-}
-END_TEST
-
 /* ENG-747, ENG-744: Docker is down: wait, go on when it is back; after the limit, STOPPED. */
 START_TEST(new_task_waits_for_docker)
 {
@@ -406,7 +363,7 @@ END_TEST
 /* ENG-230, STATE-122: no create while the disk refuses; a stop goes out all the same. */
 START_TEST(create_waits_for_the_disk_and_stop_does_not)
 {
-    running();
+    rig_one_running(&w);
     w.store.fail = 1000000;
     rig_add(&w, ARN2, "RUNNING", 0, ONE);
     rig_run(&w, 5000);
@@ -422,134 +379,10 @@ START_TEST(create_waits_for_the_disk_and_stop_does_not)
 }
 END_TEST
 
-/* FB-09.2, FB-09.3, FB-09.5, FB-14.1, ENG-711..717, FB-INV.2: a crash at every moment between
- * hand-over and RUNNING ends in one container and one RUNNING. */
-START_TEST(crash_at_any_moment_gives_one_container)
-{
-    static const struct crash_case {
-        uint64_t ms;
-    } cases[] = {{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {10}, {12}, {15}, {20}};
-    const struct crash_case *at = &cases[_i / 2];
-
-    w.docker.cancel_effect = _i % 2 == 1; /* Docker finishes what was in flight, unheard */
-    rig_start(&w);
-    rig_run(&w, 10);
-    rig_add(&w, ARN, "RUNNING", 0, ONE);
-    rig_run(&w, at->ms);
-    rig_crash(&w);
-    rig_run(&w, 50);
-    rig_start(&w);
-    if (eca_engine_find(w.engine, ARN) == NULL) { /* never acknowledged: sent again */
-        rig_add(&w, ARN, "RUNNING", 0, ONE);
-    }
-    rig_run(&w, 5000);
-    ck_assert_int_eq(rig_known(&w, ARN), ECA_STATUS_RUNNING);
-    ck_assert_uint_eq(w.docker.container_count, 1);
-    ck_assert_uint_eq(script_runtime_alive(&w.docker), 1);
-    ck_assert_ptr_null(strstr(eca_buf_str(&w.reports), "STOPPED"));
-    ck_assert_ptr_nonnull(strstr(eca_buf_str(&w.reports), "task RUNNING\n"));
-}
-END_TEST
-
-/* FB-11.1, ENG-718, DKR-841: it ended while the agent was away. */
-START_TEST(exit_while_away_keeps_its_code)
-{
-    running();
-    rig_crash(&w);
-    script_runtime_exit_quietly(&w.docker, "web", 7);
-    rig_start(&w);
-    rig_run(&w, 100);
-    rig_reports_are(&w, "web RUNNING\ntask RUNNING\nweb STOPPED 7\ntask STOPPED\n");
-}
-END_TEST
-
-/* FB-10.1, FB-10.3, ENG-720: inspects without answer declare nobody dead; a stop is honoured. */
-START_TEST(slow_docker_at_start_declares_nobody_dead)
-{
-    running();
-    rig_crash(&w);
-    (void)script_runtime_rule(&w.docker, "inspect", NULL, ECA_OUTCOME_TIMEOUT, UINT32_MAX);
-    rig_start(&w);
-    rig_run(&w, 60 * 1000);
-    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
-    rig_add(&w, ARN, "STOPPED", 0, ONE);
-    rig_run(&w, 1000);
-    ck_assert_uint_eq(rig_asked(&w, "stop web"), 1);
-    rig_reports_are(&w, "web RUNNING\ntask RUNNING\nweb STOPPED 143\ntask STOPPED\n");
-}
-END_TEST
-
-/* FB-13.3, CLN-108, STATE-142: state lost, labels are not. */
-START_TEST(labelled_container_of_an_unknown_task_is_adopted)
-{
-    script_runtime_put(&w.docker, "c1", "ecs-fam-1-web-00", ARN, "web")->state = SCRIPT_RUNNING;
-    rig_start(&w);
-    rig_run(&w, 100);
-    ck_assert_str_eq(eca_engine_unmanaged(w.engine, 0), "ecs-fam-1-web-00");
-    rig_add(&w, ARN, "RUNNING", 0, ONE);
-    rig_run(&w, 100);
-    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
-    ck_assert_uint_eq(rig_asked(&w, "create"), 0);
-    ck_assert_ptr_null(eca_engine_unmanaged(w.engine, 0));
-}
-END_TEST
-
-/* STATE-141, FB-INV.2: of two candidates the one that the state knows stays. */
-START_TEST(second_container_is_removed)
-{
-    running();
-    rig_crash(&w);
-    script_runtime_put(&w.docker, "c2", "ecs-fam-1-web-77", ARN, "web")->state = SCRIPT_RUNNING;
-    rig_start(&w);
-    rig_run(&w, 1000);
-    ck_assert_uint_eq(script_runtime_alive(&w.docker), 1);
-    ck_assert_int_eq(w.docker.containers[0].state, SCRIPT_RUNNING);
-    ck_assert_int_eq(w.docker.containers[1].state, SCRIPT_REMOVED);
-    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
-}
-END_TEST
-
-/* ENG-731: until the listing succeeded, nothing is created. Labels missing in the listing are asked
- * for one by one. */
-START_TEST(nothing_is_created_before_the_listing)
-{
-    w.docker.list_labels = false;
-    script_runtime_put(&w.docker, "c1", "ecs-fam-1-web-00", ARN, "web")->state = SCRIPT_CREATED;
-    (void)script_runtime_rule(&w.docker, "list", NULL, ECA_OUTCOME_FAILED, 3);
-    rig_start(&w);
-    rig_add(&w, ARN, "RUNNING", 0, ONE);
-    rig_run(&w, 100);
-    ck_assert_uint_eq(rig_asked(&w, "pull"), 0);
-    rig_run(&w, 5000);
-    ck_assert_uint_eq(rig_asked(&w, "list"), 4);
-    ck_assert_uint_eq(rig_asked(&w, "create"), 0);
-    ck_assert_uint_eq(rig_asked(&w, "start web"), 1);
-    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
-}
-END_TEST
-
-/* PAY-156: a restored start waits for a restored stop. */
-START_TEST(gates_are_restored)
-{
-    running();
-    script_runtime_hang(&w.docker, "stop", "web");
-    rig_add(&w, ARN, "STOPPED", 7, ONE);
-    rig_add(&w, ARN2, "RUNNING", 7, ONE);
-    rig_run(&w, 100);
-    rig_crash(&w);
-    rig_start(&w);
-    rig_run(&w, 1000);
-    ck_assert_uint_eq(rig_asked(&w, "pull"), 1);
-    script_runtime_die(&w.docker, "web", 0);
-    rig_run(&w, 100);
-    ck_assert_uint_eq(rig_asked(&w, "pull"), 2);
-}
-END_TEST
-
 /* TASKM-161, FB-INV.3: a container of a stopped task that was started from outside. */
 START_TEST(container_that_comes_back_is_stopped)
 {
-    running();
+    rig_one_running(&w);
     rig_add(&w, ARN, "STOPPED", 0, ONE);
     rig_run(&w, 100);
     eca_buf_reset(&w.reports);
@@ -566,7 +399,7 @@ START_TEST(harmless_events_change_nothing)
 {
     size_t before;
 
-    running();
+    rig_one_running(&w);
     before = w.store.commits;
     for (int i = 0; i < 500; i++) {
         script_runtime_event(&w.docker, ECA_EVENT_OOM, "id-web-1");
@@ -627,27 +460,13 @@ START_TEST(disabled_engine_refuses)
 {
     struct eca_err err = {0};
 
-    running();
+    rig_one_running(&w);
     eca_engine_disable(w.engine);
     ck_assert_int_eq(eca_engine_add(w.engine, rig_task(ARN2, "RUNNING", ONE), &err),
                      ECA_E_CANCELED);
     script_runtime_die(&w.docker, "web", 1);
     rig_run(&w, 100);
     rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
-}
-END_TEST
-
-/* CLN-109, IMG-202, IMG-203, FB-27.1, FB-28.1: an unused image goes after its age, by its name. */
-START_TEST(unused_image_is_removed)
-{
-    w.opts.cleanup_wait_ms = 60 * 1000;
-    running();
-    script_runtime_die(&w.docker, "web", 0);
-    rig_run(&w, 20 * 60 * 1000);
-    ck_assert_uint_eq(rig_asked(&w, "image-remove"), 0);
-    rig_run(&w, 80 * 60 * 1000);
-    ck_assert_uint_eq(rig_asked(&w, "image-remove busybox"), 1);
-    ck_assert_ptr_null(memory_store_get(&w.store, ECA_RECORD_IMAGE, "sha256:img"));
 }
 END_TEST
 
@@ -681,79 +500,6 @@ START_TEST(lanes_are_bounded)
 }
 END_TEST
 
-/* CLN-102: the agent was away for longer than the wait: no second wait. */
-START_TEST(overdue_cleanup_is_done_soon)
-{
-    running();
-    script_runtime_die(&w.docker, "web", 0);
-    rig_run(&w, 1000);
-    rig_crash(&w);
-    rig_run(&w, UINT64_C(5) * 3600 * 1000);
-    rig_start(&w);
-    rig_run(&w, 61 * 1000);
-    ck_assert_uint_eq(rig_asked(&w, "remove web"), 1);
-    ck_assert_uint_eq(eca_engine_task_count(w.engine), 0);
-}
-END_TEST
-
-/* CLN-103, CLN-107, ENG-207: a task that waits for its removal, or is being removed, is found and
- * does not begin anew. */
-START_TEST(handover_during_cleanup_is_ignored)
-{
-    w.opts.cleanup_wait_ms = 60 * 1000;
-    running();
-    script_runtime_die(&w.docker, "web", 0);
-    rig_run(&w, 1000);
-    ck_assert_int_eq(rig_known(&w, ARN), ECA_STATUS_STOPPED);
-    rig_add(&w, ARN, "RUNNING", 0, ONE);
-    script_runtime_hang(&w.docker, "remove", "web");
-    rig_run(&w, 70 * 1000);
-    ck_assert_uint_eq(rig_asked(&w, "remove web"), 1);
-    rig_add(&w, ARN, "RUNNING", 0, ONE);
-    rig_run(&w, 1000);
-    ck_assert_uint_eq(eca_engine_task_count(w.engine), 1);
-    script_runtime_release(&w.docker);
-    rig_run(&w, 60 * 1000);
-    ck_assert_uint_eq(eca_engine_task_count(w.engine), 0);
-    ck_assert_uint_eq(rig_asked(&w, "create"), 1);
-    rig_reports_are(&w, "web RUNNING\ntask RUNNING\nweb STOPPED 0\ntask STOPPED\n");
-}
-END_TEST
-
-/* CLN-110: a removal that a crash cut off is repeated; what is gone already is removed. */
-START_TEST(interrupted_cleanup_is_repeated)
-{
-    w.opts.cleanup_wait_ms = 60 * 1000;
-    running();
-    script_runtime_die(&w.docker, "web", 0);
-    script_runtime_hang(&w.docker, "remove", "web");
-    rig_run(&w, 70 * 1000);
-    ck_assert_uint_eq(rig_asked(&w, "remove web"), 1);
-    rig_crash(&w);
-    script_runtime_unrule(&w.docker);
-    script_runtime_find(&w.docker, "web")->state = SCRIPT_REMOVED;
-    rig_start(&w);
-    rig_run(&w, 120 * 1000);
-    ck_assert_uint_eq(eca_engine_task_count(w.engine), 0);
-    ck_assert_uint_eq(eca_map_count(w.store.rows[ECA_RECORD_TASK]), 0);
-}
-END_TEST
-
-/* ENG-415: its container was removed while the agent was away. */
-START_TEST(container_gone_at_agent_start_ends_the_task)
-{
-    running();
-    rig_crash(&w);
-    script_runtime_find(&w.docker, "web")->state = SCRIPT_REMOVED;
-    eca_buf_reset(&w.reports);
-    rig_start(&w);
-    rig_run(&w, 1000);
-    rig_reports_are(&w,
-                    "web STOPPED (ContainerVanishedError: No container matching saved ID found)\n"
-                    "task STOPPED\n");
-}
-END_TEST
-
 /* ENG-405: a create that fails; its sibling ends without a reason and was never RUNNING. */
 START_TEST(failed_create_stops_the_task)
 {
@@ -772,7 +518,7 @@ END_TEST
 /* ENG-411: Docker's own word for an end. */
 START_TEST(state_error_is_the_reason)
 {
-    running();
+    rig_one_running(&w);
     script_runtime_find(&w.docker, "web")->state_error = eca_xstrdup("no space left");
     script_runtime_die(&w.docker, "web", 128);
     rig_run(&w, 100);
@@ -784,7 +530,7 @@ END_TEST
 /* TASKM-170: the periodic check finds a silent end, with its exit code. */
 START_TEST(check_finds_a_silent_exit)
 {
-    running();
+    rig_one_running(&w);
     script_runtime_exit_quietly(&w.docker, "web", 4);
     rig_run(&w, 11 * 60 * 1000);
     rig_reports_are(&w, "web RUNNING\ntask RUNNING\nweb STOPPED 4\ntask STOPPED\n");
@@ -878,12 +624,6 @@ int main(void)
     tcase_add_test(tcase, exit_code_of_the_event_is_enough);
     tcase_add_test(tcase, impossible_dependency_has_a_reason);
     tcase_add_test(tcase, dead_link_target_ends_the_task);
-    tcase_add_test(tcase, cleanup_waits_for_the_acceptance);
-    tcase_add_test(tcase, failed_removal_is_repeated);
-    tcase_add_test(tcase, overdue_cleanup_is_done_soon);
-    tcase_add_test(tcase, handover_during_cleanup_is_ignored);
-    tcase_add_test(tcase, interrupted_cleanup_is_repeated);
-    tcase_add_test(tcase, container_gone_at_agent_start_ends_the_task);
     tcase_add_test(tcase, failed_create_stops_the_task);
     tcase_add_test(tcase, state_error_is_the_reason);
     tcase_add_test(tcase, check_finds_a_silent_exit);
@@ -892,19 +632,11 @@ int main(void)
     tcase_add_test(tcase, container_left_alone_ends_with_its_task);
     tcase_add_test(tcase, new_task_waits_for_docker);
     tcase_add_test(tcase, create_waits_for_the_disk_and_stop_does_not);
-    tcase_add_loop_test(tcase, crash_at_any_moment_gives_one_container, 0, 28);
-    tcase_add_test(tcase, exit_while_away_keeps_its_code);
-    tcase_add_test(tcase, slow_docker_at_start_declares_nobody_dead);
-    tcase_add_test(tcase, labelled_container_of_an_unknown_task_is_adopted);
-    tcase_add_test(tcase, second_container_is_removed);
-    tcase_add_test(tcase, nothing_is_created_before_the_listing);
-    tcase_add_test(tcase, gates_are_restored);
     tcase_add_test(tcase, container_that_comes_back_is_stopped);
     tcase_add_test(tcase, harmless_events_change_nothing);
     tcase_add_test(tcase, stuck_submission_stays_its_own);
     tcase_add_test(tcase, credentials_live_as_long_as_the_task);
     tcase_add_test(tcase, disabled_engine_refuses);
-    tcase_add_test(tcase, unused_image_is_removed);
     tcase_add_test(tcase, lanes_are_bounded);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);

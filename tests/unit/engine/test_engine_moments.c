@@ -5,7 +5,7 @@
 #include "agent/base/mem.h"
 #include "tests/unit/engine/rig.h"
 
-/* What happens while something else is under way: stops during calls, siblings, restarts. */
+/* What happens while something else is under way: stops during calls, siblings. */
 #define TWO                                                                                        \
     "\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"essential\":true},"                         \
     "{\"name\":\"b\",\"image\":\"j\",\"essential\":true}]"
@@ -27,13 +27,6 @@ static void begin(const char *members)
 {
     rig_start(&w);
     rig_add(&w, ARN, "RUNNING", 0, members);
-}
-
-static void run_one(void)
-{
-    begin(ONE);
-    rig_run(&w, 100);
-    rig_reports_are(&w, WEB_RAN);
 }
 
 /* TASKM-123: stops do not wait for each other, links or not. */
@@ -115,7 +108,7 @@ END_TEST
 /* ENG-205, ENG-206, PAY-140: of a copy of a known task only its desired status counts. */
 START_TEST(copy_of_a_known_task_is_dropped)
 {
-    run_one();
+    rig_one_running(&w);
     rig_add(&w, ARN, "RUNNING", 0, TWO);
     rig_run(&w, 100);
     ck_assert_uint_eq(eca_engine_task_count(w.engine), 1);
@@ -124,84 +117,6 @@ START_TEST(copy_of_a_known_task_is_dropped)
     rig_add(&w, ARN, "STOPPED", 0, TWO);
     rig_run(&w, 100);
     rig_reports_are(&w, WEB_RAN "web STOPPED 143\ntask STOPPED\n");
-}
-END_TEST
-
-/* ENG-721: the stop had been sent and the container runs: it is sent again. */
-START_TEST(stop_is_sent_again_after_a_restart)
-{
-    run_one();
-    script_runtime_hang(&w.docker, "stop", "web");
-    rig_add(&w, ARN, "STOPPED", 0, ONE);
-    rig_run(&w, 100);
-    rig_crash(&w);
-    script_runtime_unrule(&w.docker);
-    rig_start(&w);
-    rig_run(&w, 1000);
-    ck_assert_uint_eq(rig_asked(&w, "stop web"), 2);
-    rig_reports_are(&w, WEB_RAN "web STOPPED 143\ntask STOPPED\n");
-}
-END_TEST
-
-/* ENG-722, ENG-231: a stop that was handed over and durable is not forgotten. */
-START_TEST(stop_survives_a_restart)
-{
-    run_one();
-    script_runtime_hang(&w.docker, "stop", "web");
-    rig_add(&w, ARN, "STOPPED", 0, ONE);
-    rig_run(&w, 1000);
-    rig_crash(&w);
-    rig_start(&w);
-    ck_assert_ptr_nonnull(eca_engine_find(w.engine, ARN));
-    ck_assert_int_eq(eca_engine_find(w.engine, ARN)->desired, ECA_STATUS_STOPPED);
-}
-END_TEST
-
-/* ENG-723: STOPPED that was not accepted goes out again, with code and reason as they were. */
-START_TEST(unaccepted_end_is_said_again)
-{
-    run_one();
-    w.sink_hangs = true;
-    script_runtime_die(&w.docker, "web", 9);
-    rig_run(&w, 1000);
-    rig_reports_are(&w, WEB_RAN);
-    rig_crash(&w);
-    w.sink_hangs = false;
-    rig_start(&w);
-    rig_run(&w, 1000);
-    rig_reports_are(&w, WEB_RAN "web STOPPED 9\ntask STOPPED\n");
-}
-END_TEST
-
-/* ENG-724: known as STOPPED, and it runs when the agent comes back: stopped, nothing said. */
-START_TEST(stopped_container_that_runs_is_stopped)
-{
-    run_one();
-    script_runtime_die(&w.docker, "web", 0);
-    rig_run(&w, 1000);
-    eca_buf_reset(&w.reports);
-    rig_crash(&w);
-    script_runtime_find(&w.docker, "web")->state = SCRIPT_RUNNING;
-    rig_start(&w);
-    rig_run(&w, 1000);
-    ck_assert_uint_eq(script_runtime_alive(&w.docker), 0);
-    rig_reports_are(&w, "");
-}
-END_TEST
-
-/* ENG-725: a restart while the clean-up is awaited: it comes at its time. */
-START_TEST(cleanup_is_awaited_across_a_restart)
-{
-    run_one();
-    script_runtime_die(&w.docker, "web", 0);
-    rig_run(&w, 1000);
-    rig_crash(&w);
-    rig_start(&w);
-    rig_run(&w, 3600 * 1000);
-    ck_assert_uint_eq(rig_asked(&w, "remove web"), 0);
-    rig_run(&w, 2 * 3600 * 1000);
-    ck_assert_uint_eq(rig_asked(&w, "remove web"), 1);
-    ck_assert_uint_eq(eca_engine_task_count(w.engine), 0);
 }
 END_TEST
 
@@ -219,11 +134,6 @@ int main(void)
     tcase_add_test(tcase, stop_during_a_create);
     tcase_add_test(tcase, stop_during_a_start);
     tcase_add_test(tcase, copy_of_a_known_task_is_dropped);
-    tcase_add_test(tcase, stop_is_sent_again_after_a_restart);
-    tcase_add_test(tcase, stop_survives_a_restart);
-    tcase_add_test(tcase, unaccepted_end_is_said_again);
-    tcase_add_test(tcase, stopped_container_that_runs_is_stopped);
-    tcase_add_test(tcase, cleanup_is_awaited_across_a_restart);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
