@@ -299,6 +299,50 @@ START_TEST(id_is_looked_up_before_a_call)
 }
 END_TEST
 
+/* FB-06.4: a kill that could not be sent goes out when Docker is back; no stop takes its place. */
+START_TEST(kill_that_waits_goes_out_when_docker_is_back)
+{
+    sr_make(RUNNING, STOPPED);
+    (void)go();
+    for (size_t i = 0; i < 4; i++) {
+        (void)sr_answer(ECA_OUTCOME_FAILED, NULL);
+        ck_assert_str_eq(sr_go((struct eca_step_event){.kind = ECA_STEP_PAUSE_OVER}), "stop web");
+    }
+    ck_assert_str_eq(sr_answer(ECA_OUTCOME_FAILED, NULL), "kill web");
+    ck_assert_str_eq(sr_answer(ECA_OUTCOME_UNREACHABLE, NULL), "pause web 1000ms");
+    ck_assert_str_eq(sr_go((struct eca_step_event){.kind = ECA_STEP_CONNECTED}),
+                     "cancel call web, kill web, inspect web (check)");
+}
+END_TEST
+
+/* FB-07.4: the answer to a stop is a look at what has not started: the last one ends the watch, and
+ * no other one is followed by a stop at once. */
+START_TEST(stop_of_what_never_started_is_a_look)
+{
+    sr_make(CREATED, RUNNING);
+    (void)go();
+    (void)sr_answer(ECA_OUTCOME_TIMEOUT, NULL);
+    for (size_t i = 0; i < 5; i++) {
+        (void)sr_look(ECA_LOOK_PROOF, ECA_OUTCOME_DONE, &is_created);
+    }
+    ck_assert_str_eq(sr_look(ECA_LOOK_PROOF, ECA_OUTCOME_TIMEOUT, NULL),
+                     "pause inspect web 30000ms, cancel inspect web, stop web");
+    ck_assert_str_eq(sr_answer(ECA_OUTCOME_DONE, &is_created), STOPPED_E);
+}
+END_TEST
+
+/* DKR-808, TASKM-161: it ended, and runs again, while its end was looked up in vain. */
+START_TEST(start_after_an_end_that_cannot_be_looked_up_is_not_forgotten)
+{
+    sr_make(RUNNING, RUNNING);
+    ck_assert_str_eq(sr_docker(ECA_EVENT_DIE, 3), "inspect web (die)");
+    ck_assert_str_eq(sr_docker(ECA_EVENT_START, 0), "");
+    ck_assert_str_eq(sr_look(ECA_LOOK_DIE, ECA_OUTCOME_FAILED, NULL),
+                     STOPPED_3 ", inspect web (start)");
+    ck_assert_str_eq(sr_look(ECA_LOOK_START, ECA_OUTCOME_DONE, &is_running), "stop web");
+}
+END_TEST
+
 #define NOBODY "\"containers\":[]"
 #define PAIR "\"containers\":[{\"name\":\"web\",\"image\":\"i\"},{\"name\":\"n\",\"image\":\"i\"}]"
 
@@ -363,6 +407,9 @@ int main(void)
     tcase_add_test(tcase, id_is_looked_up_before_a_call);
     tcase_add_test(tcase, task_without_containers_derives_nothing);
     tcase_add_test(tcase, wishes_are_raised_to_the_task);
+    tcase_add_test(tcase, kill_that_waits_goes_out_when_docker_is_back);
+    tcase_add_test(tcase, stop_of_what_never_started_is_a_look);
+    tcase_add_test(tcase, start_after_an_end_that_cannot_be_looked_up_is_not_forgotten);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
