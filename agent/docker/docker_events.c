@@ -181,29 +181,41 @@ static void on_body(void *arg, struct eca_view bytes)
     }
 }
 
-static void on_broken(void *arg)
+static void end_garbled(struct eca_events *events)
 {
-    struct eca_events *events = arg;
     eca_auto_buf struct eca_buf sentence = {0};
 
-    if (events->call != NULL) {
-        eca_http_cancel(events->docker->opts.http, eca_take(events->call));
-    }
     docker_not_understood(events->docker, "events", &events->err, &sentence);
     ECA_ERROR(events->docker->opts.log, module, ECA_NO_KV, "Event stream broken: %s",
               events->err.msg);
     retry_later(events);
 }
 
+static void on_broken(void *arg)
+{
+    struct eca_events *events = arg;
+
+    if (events->call != NULL) {
+        eca_http_cancel(events->docker->opts.http, eca_take(events->call));
+    }
+    end_garbled(events);
+}
+
 static void on_end(void *arg, const struct eca_http_end *end)
 {
     struct eca_events *events = arg;
-    eca_auto_buf struct eca_buf sentence = {0};
 
     events->call = NULL;
     eca_deferred_cancel(&events->broken);
     if (docker_outcome(end, events->status) == ECA_OUTCOME_BAD_ANSWER) {
-        docker_not_understood(events->docker, "events", &end->err, &sentence);
+        events->err = end->err;
+    } else if (end->err.code == ECA_OK && events->status == 200 && events->err.code == ECA_OK &&
+               !eca_json_splitter_idle(&events->splitter)) {
+        (void)eca_err_set(&events->err, ECA_E_INVALID, "unexpected EOF");
+    }
+    if (events->err.code != ECA_OK) { /* the end may come in the same read as the garbage */
+        end_garbled(events);
+        return;
     }
     if (events->status != 200) {
         ECA_LOG_AT(events->told ? ECA_LOG_DEBUG : ECA_LOG_ERROR, events->docker->opts.log, module,

@@ -86,8 +86,9 @@ static void on_end(void *arg, const struct eca_http_end *end)
     struct eca_err err = end->err;
 
     op->stream = NULL;
-    if (outcome == ECA_OUTCOME_BAD_ANSWER) {
-        end_garbled(op, &end->err);
+    if (outcome == ECA_OUTCOME_BAD_ANSWER || stream->err.code != ECA_OK) {
+        /* The end may come in the same read as the garbage. */
+        end_garbled(op, outcome == ECA_OUTCOME_BAD_ANSWER ? &end->err : &stream->err);
         return;
     }
     if (outcome == ECA_OUTCOME_NOT_FOUND) {

@@ -271,6 +271,19 @@ START_TEST(misshapen_events_are_left_out)
 }
 END_TEST
 
+/* An event that is cut off by the end of its stream is counted, and told as an error. */
+START_TEST(cut_event_is_counted)
+{
+    stream("{\"status\":\"start\",\"id\":\"a\",\"time\":5}{\"status\":\"di", false);
+    subscribe();
+    ck_assert_str_eq(eca_buf_str(&seen), "connected;start a;disconnected;");
+    ck_assert_uint_eq(eca_docker_bad_answers(docker), 1);
+    stream("", true);
+    manual_clock_advance_ms(&wheel, 1000);
+    ck_assert_uint_eq(script_http_count(http), 2);
+}
+END_TEST
+
 /* What cannot be read on is closed, counted, and begun anew: garbage, an event cut off by the next,
  * one beyond 1 MiB, an answer that is no HTTP. */
 START_TEST(unreadable_streams_are_closed)
@@ -316,6 +329,7 @@ int main(void)
     tcase_add_test(tcase, stream_of_a_closing_connection_is_read);
     tcase_add_test(tcase, burst_keeps_its_order);
     tcase_add_test(tcase, misshapen_events_are_left_out);
+    tcase_add_test(tcase, cut_event_is_counted);
     tcase_add_loop_test(tcase, unreadable_streams_are_closed, 0, 4);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);
