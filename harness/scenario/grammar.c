@@ -483,6 +483,7 @@ static const struct hns_member http_members[] = {
     {"status", HNS_T_INT, "expected; default 200", false, NULL, NULL},
     {"body", HNS_T_ANY, "expected: a map or list is compared as JSON, text by pattern", false, NULL,
      NULL},
+    {"lacks", HNS_T_TEXTS, "texts that are not in the answer", false, NULL, NULL},
     {"within", HNS_T_DURATION, "asked again until it fits; default 0s: once", false, NULL, NULL},
     {"capture", HNS_T_PAIRS, "variable: path in the JSON answer (Tasks.0.Arn)", false, NULL, NULL},
     {0},

@@ -272,6 +272,21 @@ static uint16_t http_port(const struct hns_args *args)
 }
 
 /* Why the answer does not fit; false when it does. */
+/* The first of the texts that must not be in the answer and is, or NULL. */
+static const char *http_has(struct hns_run *run, const struct hns_args *args, const char *answer)
+{
+    const struct hns_node *lacks = hns_arg_node(args, "lacks");
+
+    for (size_t i = 0; lacks != NULL && i < (lacks->kind == HNS_LIST ? lacks->count : 1); i++) {
+        const char *text = hns_run_text(run, lacks->kind == HNS_LIST ? lacks->items[i] : lacks);
+
+        if (strstr(answer, text) != NULL) {
+            return text;
+        }
+    }
+    return NULL;
+}
+
 static bool http_differs(struct hns_run *run, const struct hns_args *args,
                          const struct http_wait *wait, struct eca_buf *why)
 {
@@ -284,6 +299,10 @@ static bool http_differs(struct hns_run *run, const struct hns_args *args,
     if (wait->status != status) {
         eca_buf_addf(why, "status %d%s%s, not %d", wait->status, wait->error[0] == '\0' ? "" : ": ",
                      wait->error, status);
+        return true;
+    }
+    if (http_has(run, args, wait->body) != NULL) {
+        eca_buf_addf(why, "body %.600s has %s in it", wait->body, http_has(run, args, wait->body));
         return true;
     }
     if (body == NULL) {
