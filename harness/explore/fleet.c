@@ -128,7 +128,7 @@ static void print(const struct fleet *fleet)
         (unsigned long long)fleet->agents, (long long)fleet->back_s, step);
     for (size_t from = 0; from < seconds; from += step) {
         uint64_t here = peak(fleet, from, from + step);
-        int bar = (int)((here * BAR + most - 1) / most);
+        int bar = most == 0 ? 0 : (int)((here * BAR + most - 1) / most);
 
         (void)printf("%6zu s %6llu %.*s%s\n", from, (unsigned long long)here, bar,
                      "############################################################",

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A real forward proxy (tinyproxy), with and without authentication, and one whose answer to CONNECT dribbles:
-# the ECS API, ACS and telemetry go through it; metadata and Docker never do (API-103, API-F05, EC2-109, WS-120...125,
+# the ECS API, ACS and telemetry go through it; metadata and Docker never do (API-103, API-F05, EC2-109, L-11, WS-120, WS-121, WS-122, WS-124, WS-125,
 # WS-313).
 set -u
 . "$(dirname "$0")/lib.sh"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The websocket client against a server that is not ours: the npm package `ws` (Debian: node-ws), over TLS
-# (WS-110, WS-130...147, WS-313).
+# (WS-110, WS-130, WS-131, WS-140, WS-141, WS-143, WS-146, WS-147, WS-313).
 set -u
 . "$(dirname "$0")/lib.sh"
 needs node nodejs
