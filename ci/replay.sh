@@ -44,3 +44,30 @@ if build/harness replay "$work/planted.rec" >"$work/words"; then
 fi
 grep -q 'divergence at' "$work/words"
 echo "1 passed, 0 failed"
+
+# Recordings that are none, and what is said of them: one line each, by replay and by export alike.
+good=$(ls "$work"/live/demo*.rec)
+passed=0
+said() { # WHAT FILE
+    for command in replay export; do
+        build/harness $command "$2" >"$work/words" 2>&1 && { echo "replay: $command takes $2"; exit 1; }
+        grep -q -e "$1" "$work/words" && [ "$(grep -vc 'passed,' "$work/words")" -eq 1 ] ||
+            { echo "replay: $command should say: $1"; cat "$work/words"; exit 1; }
+        passed=$((passed + 1))
+    done
+}
+bad=$work/bad.rec
+{ sed -n 1,60p "$good"; sed -n 90,120p "$good"; sed -n 61,89p "$good"; } >"$bad"
+said 'bad.rec:[0-9]*: time goes back: lines out of order' "$bad"
+sed '1s/"format":[0-9]*/"format":99/' "$good" >"$bad"
+said 'bad.rec: recording of format 99; this program knows format' "$bad"
+sed '70s/.*/{"in":/' "$good" >"$bad"
+said 'bad.rec:70: JSON: byte 6' "$bad"
+sed 1d "$good" >"$bad"
+said 'bad.rec: not a recording' "$bad"
+: >"$bad"
+said 'bad.rec: not a recording' "$bad"
+said 'nowhere.rec: No such file or directory' "$work/nowhere.rec"
+head -c 20000 "$good" >"$bad"
+build/harness replay "$bad" | grep -q 'to the middle of a line where it is cut off' || { echo "replay: a cut is not told"; exit 1; }
+echo "$((passed + 1)) passed, 0 failed"

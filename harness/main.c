@@ -480,9 +480,10 @@ static int replay(struct hns_options *options)
             (void)printf("%s", eca_buf_str(&result.text));
             failed++;
         } else {
-            (void)printf("%s: no divergence in %zu lines, %.3f s%s\n", options->files[i],
+            (void)printf("%s: no divergence in %zu lines, %.3f s%s%s\n", options->files[i],
                          result.lines, (double)result.duration_ns / 1e9,
-                         result.ended ? ", to the agent's end" : "");
+                         result.ended ? ", to the agent's end" : "",
+                         result.cut ? ", to the middle of a line where it is cut off" : "");
         }
         hns_replay_result_clear(&result);
     }

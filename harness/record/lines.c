@@ -42,7 +42,8 @@ static void split(struct hns_recording *recording)
         size_t end = eca_view_find(text, "\n", 0);
 
         if (end == SIZE_MAX) {
-            return; /* cut: the last line was not written whole */
+            recording->cut = true; /* the last line was not written whole */
+            return;
         }
         if (recording->count == cap) {
             cap = cap == 0 ? 1024 : cap * 2;
@@ -75,6 +76,34 @@ static int check_head(struct hns_recording *recording, struct eca_err *err)
     return ECA_OK;
 }
 
+/* Without parsing: the time stands near the beginning of a line. */
+static int check_order(const struct hns_recording *recording, struct eca_err *err)
+{
+    static const char key[] = "\"at\":";
+    uint64_t last = 0;
+
+    for (size_t i = 0; i < recording->count; i++) {
+        struct eca_view line = recording->lines[i];
+        size_t at = eca_view_starts(line, "{\"in\":\"") ? eca_view_find(line, key, 0) : SIZE_MAX;
+        size_t end = at == SIZE_MAX ? SIZE_MAX : eca_view_find(line, ",", at);
+        uint64_t now;
+
+        if (end == SIZE_MAX) {
+            continue;
+        }
+        at += strlen(key);
+        if (eca_parse_u64(eca_view_sub(line, at, end - at), UINT64_MAX, &now, NULL) < 0) {
+            continue;
+        }
+        if (now < last) {
+            return eca_err_set(err, ECA_E_INVALID, "%s:%zu: time goes back: lines out of order",
+                               recording->file, i + 1);
+        }
+        last = now;
+    }
+    return ECA_OK;
+}
+
 int hns_recording_read(const char *file, struct hns_recording *ret_recording, struct eca_err *err)
 {
     int rc;
@@ -84,6 +113,7 @@ int hns_recording_read(const char *file, struct hns_recording *ret_recording, st
     if (rc == ECA_OK) {
         split(ret_recording);
         rc = check_head(ret_recording, err);
+        rc = rc == ECA_OK ? check_order(ret_recording, err) : rc;
     }
     if (rc < 0) {
         hns_recording_clear(ret_recording);

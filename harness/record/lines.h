@@ -13,10 +13,11 @@ struct hns_recording {
     struct eca_view *lines; /* a last line that was cut off is left out */
     size_t count;
     bool outside;
+    bool cut;
 };
 
-/* Negative: not a recording, or of a format that this program does not know; the sentence names
- * file and line. */
+/* Negative: not a recording, of a format that this program does not know, or its lines are not in
+ * the order of time; the sentence names file and line. */
 int hns_recording_read(const char *file, struct hns_recording *ret_recording, struct eca_err *err);
 void hns_recording_clear(struct hns_recording *recording);
 /* Line `index` as a JSON object. The sentence names file and line. */

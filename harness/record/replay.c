@@ -701,13 +701,6 @@ static void play(struct replay *replay, eca_json line)
         diverge(replay, "core:     did nothing more", ECA_VIEW_NONE);
         return;
     }
-    if ((uint64_t)hns_line_number(line, "at") < replay->mono_ns) {
-        replay->broken = true;
-        (void)eca_err_set(replay->err, ECA_E_INVALID,
-                          "%s:%zu: time goes back: lines are out of order", replay->recording.file,
-                          replay->at + 1);
-        return;
-    }
     replay->mono_ns = (uint64_t)hns_line_number(line, "at");
     replay->wall_ms = hns_line_number(line, "wall");
     replay->first_ns = replay->first_ns == 0 ? replay->mono_ns : replay->first_ns;
@@ -834,6 +827,7 @@ static void play_all(struct replay *replay, struct eca_agent_opts *opts)
         play(replay, line);
     }
     replay->result->ended = replay->agent_ended;
+    replay->result->cut = replay->recording.cut;
     replay->result->duration_ns = replay->mono_ns - replay->first_ns;
     replay->at = replay->recording.count; /* what the end closes is not compared */
     eca_agent_free(replay->agent);

@@ -268,6 +268,26 @@ static void unknown_field(struct hns_problems *problems, const struct hns_node *
     unknown(problems, key, "field", names, count);
 }
 
+/* "task RUNNING": the second word. */
+static void check_status(struct hns_problems *problems, const struct hns_node *node,
+                         const char *status)
+{
+    static const char *const words[] = {"CREATED", "RUNNING", "STOPPED"};
+    const char *near;
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(words); i++) {
+        if (strcmp(words[i], status) == 0) {
+            return;
+        }
+    }
+    near = hns_nearest(status, words, ECA_ARRAY_LEN(words));
+    if (strpbrk(status, "*?/$") == NULL) { /* patterns and variables are the run's business */
+        hns_problem(problems, node, "unknown status \"%.80s\"%s%s%s", status,
+                    near == NULL ? "" : ", did you mean \"", near == NULL ? "" : near,
+                    plural(near));
+    }
+}
+
 static void check_event(struct hns_problems *problems, const struct hns_node *node,
                         const char *name)
 {
@@ -290,6 +310,9 @@ static void check_event(struct hns_problems *problems, const struct hns_node *no
     if (def == NULL && strchr(pattern.name, '*') == NULL && strstr(pattern.name, "${") == NULL) {
         unknown_event(problems, hns_node_get(node, fake_lane_name(pattern.lane)), pattern.lane);
         return;
+    }
+    if (pattern.status != NULL) {
+        check_status(problems, hns_node_get(node, fake_lane_name(pattern.lane)), pattern.status);
     }
     for (size_t i = 0; i < node->count; i++) {
         const struct hns_node *key = node->keys[i];
