@@ -188,6 +188,21 @@ timeline:
     check("no divergence", look(same_page, "#run=0&other=1")[1].get("divergence"), "-1")
 
 
+def test_refusals():
+    run_line, event = '{"run":"x"}', '{"seq":1,"at":0.5,"lane":"acs","event":"ack","fields":{}}'
+    cases = {"no JSON": ("{", 1), "no run": (event, 1), "no lane": (f'{run_line}\n{{"at":1,"event":"x"}}', 2),
+             "unknown lane": (f'{run_line}\n{event.replace("acs", "mars")}', 2),
+             "no time": (f'{run_line}\n{event}\n{event.replace("0.5", "-1")}', 3),
+             "far time": (f'{run_line}\n{event.replace("0.5", "1e300")}', 2)}
+    for name, (text, line) in cases.items():
+        path = folder / "refused.jsonl"
+        path.write_text(text + "\n")
+        words = subprocess.run([harness, "report", "--html", folder / "refused.html", path], capture_output=True,
+                               text=True)
+        check(f"refused: {name}: code", words.returncode, 1)
+        check(f"refused: {name}: where ({words.stderr.strip()})", f"refused.jsonl:{line}: " in words.stderr)
+
+
 def write_many(path):
     with path.open("w") as out:
         out.write(json.dumps({"run": "a hundred thousand events"}) + "\n")
@@ -240,6 +255,7 @@ def main():
     test_hands(folder / "busy.html")
     test_failed_run()
     test_two_runs()
+    test_refusals()
     test_many_events()
     print(f"report: {counts['passed']} passed, {counts['failed']} failed")
     sys.exit(counts["failed"] > 0)

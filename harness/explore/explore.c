@@ -62,11 +62,13 @@ static void print_failure(const struct exploration *all, uint64_t seed,
                   played->kind);
     end = strstr(eca_buf_str(&text), "name:");
     (void)fprintf(out, "%.*s", (int)(end - eca_buf_str(&text)), eca_buf_str(&text));
-    (void)fprintf(out,
-                  "  again:  build/harness explore --from %llu --seeds 1\n"
-                  "  or:     build/harness run -v --seed %llu %s/seed-%llu.yaml\n"
-                  "  shrink: build/harness shrink --seed %llu %s/seed-%llu.yaml\n",
-                  n, n, all->folder, n, n, all->folder, n);
+    (void)fprintf(
+        out,
+        "  again:  build/harness explore --from %llu --seeds 1\n"
+        "  or:     build/harness run -v --seed %llu %s/seed-%llu.yaml\n"
+        "  page:   build/harness run --html %s/seed-%llu.html --seed %llu %s/seed-%llu.yaml\n"
+        "  shrink: build/harness shrink --seed %llu %s/seed-%llu.yaml\n",
+        n, n, all->folder, n, all->folder, n, n, all->folder, n, n, all->folder, n);
     (void)fflush(out);
 }
 

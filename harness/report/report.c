@@ -8,7 +8,8 @@
 #include "harness/report/html.h"
 #include "harness/report/timeline.h"
 
-#define RUNS_MAX 2 /* that are compared */
+#define RUNS_MAX 2   /* that are compared */
+#define AT_S_MAX 1e9 /* some thirty years */
 #define LINE_BYTES_MAX ((size_t)16 << 20)
 
 struct report {
@@ -60,12 +61,17 @@ static int show_event(struct report *report, eca_json root, struct eca_err *err)
     const char *lane = text_of(root, "lane"), *name = text_of(root, "event");
     eca_auto_buf struct eca_buf fields = {0};
     struct fake_event event = {.name = name};
+    eca_json at = eca_json_get(root, "at");
+    double at_s = eca_json_type(at) == ECA_JSON_NUMBER ? eca_json_double(at) : -1;
 
+    if (!(at_s >= 0 && at_s < AT_S_MAX)) {
+        return eca_err_set(err, ECA_E_INVALID, "at: want seconds");
+    }
     if (lane == NULL || name == NULL || !fake_lane_parse(eca_view_str(lane), &event.lane)) {
         return eca_err_set(err, ECA_E_INVALID, "no event of a run: want lane and event");
     }
     (void)eca_json_u64(eca_json_get(root, "seq"), &event.seq, NULL);
-    event.at_ns = (uint64_t)(eca_json_double(eca_json_get(root, "at")) * 1e9);
+    event.at_ns = (uint64_t)(at_s * 1e9);
     eca_json_print(eca_json_get(root, "fields"), &fields);
     event.fields = eca_buf_str(&fields);
     report_timeline_event(&report->timeline, &event);
