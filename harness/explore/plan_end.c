@@ -102,7 +102,8 @@ static void try_task(struct hns_plan *plan)
     hns_plan_step(plan, "expect: {ecs: task STOPPED, task: probe, within: 20s}");
     hns_plan_step(plan, "advance: 3s");
     hns_plan_step(plan, "credentials.check:");
-    hns_plan_step(plan, "http: {path: /metrics, body: \"*ecs_agent_submission_queues 0*\"}");
+    hns_plan_step(plan, "http: {path: /metrics, body: \"*ecs_agent_submission_queues 0*\", "
+                        "within: 30s}");
 }
 
 /* All is stopped: containers go after the wait (CLN-102), then the images nobody uses (IMG-202). */
