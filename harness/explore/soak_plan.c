@@ -102,6 +102,7 @@ static void disturb(struct plan *plan)
 static void hour(struct plan *plan, uint64_t tasks)
 {
     uint64_t left = tasks, pause_s = BUSY_S / STEPS_PER_HOUR;
+    unsigned long long pause;
 
     step(plan, "parallel:");
     eca_buf_add_str(plan->out, "    - [{advance: 58m}]\n    -\n");
@@ -117,7 +118,8 @@ static void hour(struct plan *plan, uint64_t tasks)
         if (below(plan, 3) == 0) {
             disturb(plan);
         }
-        step(plan, "advance: %llus", (unsigned long long)(1 + below(plan, 2 * pause_s)));
+        pause = 1 + below(plan, 2 * pause_s);
+        step(plan, "advance: %llus", pause);
     }
     step(plan, "fault.clear:");
     if (tasks > 0) {
@@ -133,6 +135,8 @@ static void hour(struct plan *plan, uint64_t tasks)
 
 static void world(struct plan *plan)
 {
+    unsigned long long hours = plan->opts->days * HOURS_PER_DAY * 2;
+
     eca_buf_addf(plan->out,
                  "name: Nothing grows in %llu days with %llu tasks\n"
                  "modes: [sim]\nreason: made by harness soak\n"
@@ -160,8 +164,8 @@ static void world(struct plan *plan)
                  "      - {container: \"pair-*/main\", exits_after: 40s}\n"
                  "      - {container: \"failing-*/main\", exits_after: 2s, exit_code: 1}\n"
                  "timeline:\n",
-                 (unsigned long long)plan->opts->days, (unsigned long long)plan->opts->tasks,
-                 (unsigned long long)(plan->opts->days * HOURS_PER_DAY * 2), EVENTS_MAX);
+                 (unsigned long long)plan->opts->days, (unsigned long long)plan->opts->tasks, hours,
+                 EVENTS_MAX);
 }
 
 void hns_soak_generate(const struct hns_soak_opts *opts, struct eca_buf *out)
