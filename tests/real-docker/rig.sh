@@ -109,9 +109,10 @@ fit_scenarios() {
 
 play() {
     "$harness" run --live --docker "real=$dir/daemon/docker.sock" --set "docker.dir=$dir/daemon" \
-        --set "tests=$here" "$@"
+        --set "tests=$here" --set "other=$other" "$@"
 }
 
+other=${REFERENCE_AGENT:-$(realpath "$here/../../build/ecs-agent")}
 harness=${HARNESS:-$here/../../build/harness}
 dir=$(mktemp -d /tmp/real-docker.XXXXXX)
 trap rig_stop EXIT
