@@ -111,6 +111,15 @@ static const char *copy_containers(eca_json list, struct eca_json_writer *w)
     return NULL;
 }
 
+static void put_text(struct eca_json_writer *w, eca_json from, const char *key, const char *as)
+{
+    eca_json value = eca_json_get(from, key);
+
+    if (eca_json_type(value) == ECA_JSON_STRING) {
+        eca_jw_str(w, as, eca_json_str(value));
+    }
+}
+
 static const char *copy_task(struct session *session, eca_json task, struct eca_json_writer *w,
                              struct eca_buf *names)
 {
@@ -134,6 +143,8 @@ static const char *copy_task(struct session *session, eca_json task, struct eca_
     eca_buf_addf(names, "%s%s", names->len > 0 ? " " : "", name);
     eca_jw_object(w, NULL);
     eca_jw_str(w, "task", name);
+    put_text(w, task, "taskDefinitionFamily", "family");
+    put_text(w, task, "taskDefinitionVersion", "version");
     eca_jw_raw(w, "containers", eca_buf_view(&containers));
     eca_jw_end_object(w);
     eca_free(eca_map_put(tcs->last_of, eca_json_str(arn), eca_xstrdup(eca_buf_str(&containers))));

@@ -384,11 +384,17 @@ static int listen_party(struct live *live, const char *party, const char *addres
     return ECA_OK;
 }
 
-static void set_endpoint_var(struct live *live, const char *name, const char *scheme, uint16_t port)
+/* ${acs.url} and, for another name in front of it, ${acs.port} */
+static void set_endpoint_vars(struct live *live, const char *party, const char *scheme,
+                              uint16_t port)
 {
+    eca_auto_free char *url_name = eca_xasprintf("%s.url", party);
     eca_auto_free char *url = eca_xasprintf("%s://localhost:%u/", scheme, port);
+    eca_auto_free char *port_name = eca_xasprintf("%s.port", party);
+    eca_auto_free char *number = eca_xasprintf("%u", port);
 
-    hns_vars_set(live->run, name, url);
+    hns_vars_set(live->run, url_name, url);
+    hns_vars_set(live->run, port_name, number);
 }
 
 static int open_sockets(struct live *live, struct eca_err *err)
@@ -398,7 +404,7 @@ static int open_sockets(struct live *live, struct eca_err *err)
     struct fake_certs_opts certs_opts = {.dir = live->dir,
                                          .wall_ms = eca_clock_wall_ms(live->clock)};
     struct fake_certs certs;
-    uint16_t ecs, acs, tcs, ecr, updates, silent, metadata;
+    uint16_t ecs, ecs_tls, acs, tcs, ecr, updates, silent, metadata;
     eca_auto_free char *agent = hns_beside_us("ecs-agent");
     eca_auto_free char *netkitten = hns_beside_us("netkitten");
     eca_auto_free char *backend = NULL, *metadata_url = NULL, *docker_host = NULL, *proxy = NULL,
@@ -407,6 +413,7 @@ static int open_sockets(struct live *live, struct eca_err *err)
     if (fake_certs_make(&certs_opts, &certs, err) < 0 ||
         fake_socket_use_certs(live->sockets, certs.cert_file, certs.key_file, err) < 0 ||
         listen_party(live, "ecs", NULL, 0, false, &ecs, err) < 0 ||
+        listen_party(live, "ecs", NULL, 0, true, &ecs_tls, err) < 0 ||
         listen_party(live, "acs", NULL, 0, true, &acs, err) < 0 ||
         listen_party(live, "tcs", NULL, 0, true, &tcs, err) < 0 ||
         listen_party(live, "ecr", NULL, 0, false, &ecr, err) < 0 ||
@@ -425,10 +432,11 @@ static int open_sockets(struct live *live, struct eca_err *err)
     set_env(live, "AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata_url);
     set_env(live, "DOCKER_HOST", docker_host);
     set_env(live, "SSL_CERT_FILE", certs.ca_file);
-    set_endpoint_var(live, "acs.url", "https", acs);
-    set_endpoint_var(live, "tcs.url", "https", tcs);
-    set_endpoint_var(live, "ecr.url", "http", ecr);
-    set_endpoint_var(live, "silent.url", "https", silent);
+    set_endpoint_vars(live, "ecs", "https", ecs_tls); /* ECS_BACKEND_HOST is without TLS */
+    set_endpoint_vars(live, "acs", "https", acs);
+    set_endpoint_vars(live, "tcs", "https", tcs);
+    set_endpoint_vars(live, "ecr", "http", ecr);
+    set_endpoint_vars(live, "silent", "https", silent);
     proxy = eca_xasprintf("http://127.0.0.1:%u", silent);
     hns_vars_set(live->run, "silent.proxy", proxy);
     updates_proxy = eca_xasprintf("http://127.0.0.1:%u", updates); /* stands in for S3 (WS-313) */
