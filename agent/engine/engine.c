@@ -71,7 +71,6 @@ static void fill_defaults(struct eca_engine_opts *opts)
     opts->stop_timeout_s = or_default(opts->stop_timeout_s, 30);
     opts->cleanup_wait_ms = or_default(opts->cleanup_wait_ms, 180 * MINUTE_MS);
     opts->image_interval_ms = or_default(opts->image_interval_ms, 30 * MINUTE_MS);
-    opts->image_minimum_age_ms = or_default(opts->image_minimum_age_ms, 60 * MINUTE_MS);
     opts->images_per_cycle = (uint32_t)or_default(opts->images_per_cycle, 5);
 }
 

@@ -50,7 +50,7 @@ struct eca_engine_opts {
     uint64_t cleanup_wait_ms; /* [10800000] CLN-101 */
     bool image_cleanup_disabled;
     uint64_t image_interval_ms;    /* [1800000] IMG-201 */
-    uint64_t image_minimum_age_ms; /* [3600000] */
+    uint64_t image_minimum_age_ms; /* 0 = none (CFG-325) */
     uint32_t images_per_cycle;     /* [5] */
     struct eca_engine_timing timing;
     struct eca_engine_limits limits;
