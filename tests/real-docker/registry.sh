@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # registry.sh start DIR | stop DIR: two image registries on the loopback (spec 07, A4).
+# registry.sh tag NAME OTHER: in the open one, OTHER:latest is from now on what NAME:latest is.
 #
 #   127.0.0.1:51670   open
 #   127.0.0.1:51671   Basic authentication, user "user", password "swordfish"
@@ -77,8 +78,34 @@ stop() {
     rm -f "$dir/htpasswd"
 }
 
+# request METHOD NAME [FILE]: the manifest NAME:latest of the open registry, without the answer's head
+readonly MANIFEST=application/vnd.docker.distribution.manifest.v2+json
+request() {
+    exec 3<>"/dev/tcp/127.0.0.1/$OPEN_PORT"
+    {
+        printf '%s /v2/%s/manifests/latest HTTP/1.0\r\nAccept: %s\r\nContent-Type: %s\r\n' "$1" "$2" $MANIFEST $MANIFEST
+        printf 'Content-Length: %s\r\n\r\n' "$([ -z "${3-}" ] && echo 0 || stat -c %s "$3")"
+        [ -z "${3-}" ] || cat "$3"
+    } >&3
+    cat <&3
+}
+
+if [ $# -eq 3 ] && [ "$1" = tag ]; then
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    request GET "$2" | sed '1,/^\r$/d' >"$work/manifest"
+    # The layers have to be known under the other name too: mount them from the first.
+    grep -o 'sha256:[0-9a-f]*' "$work/manifest" | sort -u | while read -r digest; do
+        exec 4<>"/dev/tcp/127.0.0.1/$OPEN_PORT"
+        printf 'POST /v2/%s/blobs/uploads/?mount=%s&from=%s HTTP/1.0\r\nContent-Length: 0\r\n\r\n' "$3" "$digest" "$2" >&4
+        head -n 1 <&4 | grep -q ' 201 ' || fail "the registry does not mount $digest"
+        exec 4>&-
+    done
+    request PUT "$3" "$work/manifest" | head -n 1 | grep -q ' 201 ' || fail "the registry does not take the manifest"
+    exit 0
+fi
 if [ $# -ne 2 ] || { [ "$1" != start ] && [ "$1" != stop ]; }; then
-    echo "usage: registry.sh start DIR | stop DIR" >&2
+    echo "usage: registry.sh start DIR | stop DIR | tag NAME OTHER" >&2
     exit 2
 fi
 mkdir -p "$2"

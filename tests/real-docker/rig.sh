@@ -88,6 +88,7 @@ rig_start() {
     MIRROR=http://$REGISTRY "$here/daemon.sh" start "$dir/daemon"
     "$here/registry.sh" start "$dir/registry"
     fill_registries
+    gcc -O2 -Wall -Wextra -Werror -shared -fPIC -o "$dir/fast_clock.so" "$here/fast_clock.c" -ldl
     if grep -q iptables=yes "$dir/daemon/features"; then lead_to_credentials; fi
 }
 
@@ -109,7 +110,8 @@ fit_scenarios() {
 
 play() {
     "$harness" run --live --docker "real=$dir/daemon/docker.sock" --set "docker.dir=$dir/daemon" \
-        --set "tests=$here" --set "other=$other" "$@"
+        --set "tests=$here" --set "other=$other" \
+        --set "fast_clock=$dir/fast_clock.so" "$@"
 }
 
 other=${REFERENCE_AGENT:-$(realpath "$here/../../build/ecs-agent")}
