@@ -100,10 +100,18 @@ static void watch_violation(struct hns_run *run, const struct fake_event *event)
     }
 }
 
+void hns_wake(struct hns_run *run)
+{
+    if (run->opts->mode == HNS_LIVE) {
+        eca_timer_start(&run->news_timer, 0);
+    }
+}
+
 static void on_event(void *arg, const struct fake_event *event)
 {
     struct hns_run *run = arg;
 
+    hns_wake(run);
     if (run->opts->watch != NULL) {
         run->opts->watch(run->opts->watch_arg, event);
     }
@@ -864,6 +872,7 @@ static void finish(struct hns_run *run, struct hns_result *result)
         fake_trace_unlisten(run->stage.base.trace, on_event, run);
         run->stage.ops->agent_kill(run->stage.impl);
         eca_timer_stop(&run->restart_timer);
+        eca_timer_stop(&run->news_timer);
         for (size_t i = 0; i < run->cursor_count; i++) {
             end_wait(run->cursors[i]);
         }
@@ -894,6 +903,7 @@ static void open_and_play(struct hns_run *run)
     }
     run->start_ns = eca_sched_now_ns(run->stage.base.sched);
     eca_timer_init(&run->restart_timer, run->stage.base.sched, nothing, NULL);
+    eca_timer_init(&run->news_timer, run->stage.base.sched, nothing, NULL);
     fake_trace_listen(run->stage.base.trace, on_event, run);
     if (hns_cast_open(run, &err) < 0) {
         hns_fail(run, NULL, "%s", err.msg);

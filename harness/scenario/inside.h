@@ -116,7 +116,8 @@ struct hns_run {
     uint64_t restart_at_ns;         /* an init system starts it again; 0 = no */
     struct eca_timer restart_timer; /* wakes the stage for that */
     struct hns_invariants *invariants;
-    uint64_t connect_ns[5]; /* the last attempts to reach ACS */
+    uint64_t connect_ns[5];      /* the last attempts to reach ACS */
+    struct eca_timer news_timer; /* hns_wake */
     size_t connects;
     char *secrets[HNS_SECRET_COUNT_MAX];
     size_t secret_count;
@@ -186,6 +187,11 @@ void hns_settled_differs(struct hns_run *run, struct eca_buf *why);
 
 /* director.c */
 uint64_t hns_now_ns(const struct hns_run *run); /* since the start of the run */
+/*
+ * Something came that a step may wait for: the stage must not sleep before the steps have looked.
+ * Live only: in virtual time nothing sleeps.
+ */
+void hns_wake(struct hns_run *run);
 void hns_wait_time(struct hns_run *run, struct hns_cursor *cursor, uint64_t ns);
 void hns_wait_poll(struct hns_run *run, struct hns_cursor *cursor, hns_poll_fn *poll, void *state,
                    uint64_t within_ns);

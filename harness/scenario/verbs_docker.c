@@ -32,6 +32,7 @@ static void on_ordered(void *arg, int status, struct eca_view text)
     struct order *order = arg;
 
     order->answered = true;
+    hns_wake(order->run);
     order->status = status;
     order->text = hns_keep(order->run, eca_xstrndup(text.at == NULL ? "" : text.at, text.len));
 }

@@ -253,6 +253,7 @@ static void on_http(void *arg, int status, struct eca_view body, const char *err
     struct http_wait *wait = arg;
 
     wait->answered = true;
+    hns_wake(wait->run);
     wait->status = status;
     wait->body = hns_keep(wait->run, eca_xstrndup(body.at == NULL ? "" : body.at, body.len));
     wait->error = hns_keep(wait->run, eca_xstrdup(error == NULL ? "" : error));

@@ -23,6 +23,7 @@ static void on_ended(void *arg, int code, struct eca_view output)
     struct eca_view trimmed = eca_view_trim(output);
 
     program->ended = true;
+    hns_wake(program->run);
     program->ended_ns = hns_now_ns(program->run);
     program->code = code;
     program->output =

@@ -1,7 +1,7 @@
 /*
- * fast_clock.so, for LD_PRELOAD: the monotonic clock of the process runs FACTOR times as fast, and its
- * timers with it, so that a real daemon can be watched over periods whose shortest setting is minutes. The
- * time of day stays what it is.
+ * fast_clock.so, for LD_PRELOAD: the monotonic clock of the process runs FACTOR times as fast, and
+ * its timers with it, so that a real daemon can be watched over periods whose shortest setting is
+ * minutes. The time of day stays what it is.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

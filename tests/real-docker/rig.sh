@@ -3,6 +3,7 @@
 #   rig_start        a daemon and both registries; the images below in the registries only, so that the
 #                    agent pulls them; DOCKER_HOST for docker, everything else below $dir
 #   play FILE...     these scenarios on it
+#   is_fit FILE      can they be played on this machine?
 # It all ends with the script.
 #
 #   busybox                                        through the mirror, as from the public registry
@@ -92,20 +93,18 @@ rig_start() {
     if grep -q iptables=yes "$dir/daemon/features"; then lead_to_credentials; fi
 }
 
-# fit_scenarios FOLDER: the files below that are fit for a real daemon, and for what this one can do
-fit_scenarios() {
-    local file
-    find "$1" -name '*.yaml' -print0 | sort -z | xargs -0 grep -lE '^real_docker: (true|only)' | while read -r file; do
-        if grep -q -i 'Privileged: true' "$file" && ! docker run --rm --privileged busybox true >/dev/null 2>&1; then
-            echo "SKIPPED $file: no privileged container is permitted on this machine" >&2
-        elif grep -q 'ports:\|links:' "$file" && grep -q bridge=no "$dir/daemon/features"; then
-            echo "SKIPPED $file: no bridge is possible on this machine" >&2
-        elif grep -q '169.254.170.2' "$file" && grep -q iptables=no "$dir/daemon/features"; then
-            echo "SKIPPED $file: no firewall rules are possible on this machine" >&2
-        else
-            echo "$file"
-        fi
-    done
+# is_fit FILE: can this machine's daemon do what the scenario needs? If not, one line says why.
+is_fit() {
+    if grep -q -i 'Privileged: true' "$1" && ! docker run --rm --privileged busybox true >/dev/null 2>&1; then
+        echo "SKIPPED $1: no privileged container is permitted on this machine"
+    elif grep -q 'ports:\|links:' "$1" && grep -q bridge=no "$dir/daemon/features"; then
+        echo "SKIPPED $1: no bridge is possible on this machine"
+    elif grep -q '169.254.170.2' "$1" && grep -q iptables=no "$dir/daemon/features"; then
+        echo "SKIPPED $1: no firewall rules are possible on this machine"
+    else
+        return 0
+    fi
+    return 1
 }
 
 play() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# test_scenarios.sh [FOLDER]: the scenarios below that are fit for it in front of a real Docker daemon: our
-# agent as a process of its own, the services faked. Default: all. Needs root.
+# test_scenarios.sh FILE... | --queue FILE: scenarios in front of a real Docker daemon: our agent as a process
+# of its own, the services faked. A queue is a file with one scenario a line, from which several of these
+# scripts side by side take the first. Needs root.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 if [ "${1-}" != inside ]; then
@@ -10,6 +11,26 @@ shift
 # shellcheck source=rig.sh
 . "$here/rig.sh"
 
+# take: the first line of the queue, which has one line less then; fails when it is empty
+take() {
+    (
+        flock 9
+        head -n 1 "$queue" | grep . && sed -i 1d "$queue"
+    ) 9>"$queue.lock"
+}
+
+status=0
+play_one() {
+    if is_fit "$1"; then
+        play "$1" || status=1
+    fi
+}
+
 rig_start
-mapfile -t files < <(fit_scenarios "$(realpath --relative-to=. "${1:-$here/../../scenarios}")")
-play "${files[@]}"
+if [ "${1-}" = --queue ]; then
+    queue=$2
+    while file=$(take); do play_one "$file"; done
+else
+    for file in "$@"; do play_one "$file"; done
+fi
+exit $status
