@@ -67,6 +67,8 @@ def main(folder):
     held = lambda mark, what: marks[mark]["fields"][what]
     running = [e["at"] for e in tasks
                if e["event"] == "SubmitTaskStateChange" and e["fields"]["status"] == "RUNNING"]
+    streams = {e["fields"]["mark"]: e["fields"] for e in events(folder / "stats") if e["event"] == "resources"}
+    full_ms = streams["streams-twenty-seconds-later"]["cpuMs"] - streams["streams"]["cpuMs"]
     stats_ms = held("tasks-1000-ten-seconds-later", "cpuMs") - held("tasks-1000", "cpuMs")
     runs = json.loads((folder / "simulated").read_text())
     virtual = sum(r["virtualNs"] for r in runs)
@@ -81,6 +83,8 @@ def main(folder):
         "descriptors": {m: held(m, "descriptors") for m in ("idle", "tasks-1000")},
         "threads": held("tasks-1000", "threads"),
         "cpu_with_1000_stats_streams_ms_per_s": stats_ms / 10,
+        "cpu_with_1000_stats_streams_of_full_length_ms_per_s": full_ms / 20,
+        "anonymous_memory_kib_with_1000_stats_streams_of_full_length": streams["streams"]["memoryKiB"],
         "restart_with_1000_tasks_to_acs_connected_ms": round(connects(tasks)[-1], 1),
         "launch_of_200_tasks": {"cpu_ms": launch(folder, "off"), "cpu_ms_recorded": launch(folder, "on")},
         "linear": {

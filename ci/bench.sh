@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 agent=(${BENCH_AGENT:+--agent "$BENCH_AGENT"})
-for name in start tasks death; do
+for name in start tasks stats death; do
     build/harness run --live "${agent[@]}" --trace "$work/$name" "tests/bench/$name.yaml" >"$work/words" ||
         { cat "$work/words" >&2; exit 1; }
 done

@@ -89,15 +89,30 @@ static int deliver(struct eca_json_splitter *splitter, struct eca_view part,
     return rc;
 }
 
+/* Behind the plain text of a string, or where it stands: half of a document is names and words. */
+static size_t skip_text(const struct eca_json_splitter *splitter, struct eca_view bytes, size_t at)
+{
+    if (splitter->started && splitter->in_string && !splitter->escaped) {
+        while (at < bytes.len && bytes.at[at] != '"' && bytes.at[at] != '\\' &&
+               bytes.at[at] != '\n') {
+            at++;
+        }
+    }
+    return at;
+}
+
 int eca_json_splitter_feed(struct eca_json_splitter *splitter, struct eca_view bytes,
                            eca_json_value_fn *on_value, void *arg, struct eca_err *err)
 {
     size_t from = 0; /* start of the current value's part in bytes */
 
     for (size_t i = 0; i < bytes.len; i++) {
-        char c = bytes.at[i];
+        size_t text_end = skip_text(splitter, bytes, i);
+        char c;
         int rc;
 
+        i = text_end > i ? text_end - 1 : i; /* its last byte is looked at as any other */
+        c = bytes.at[i];
         if (!splitter->started) {
             if (is_space(c)) {
                 continue;

@@ -7,7 +7,7 @@
 #include "agent/base/timefmt.h"
 
 #define DEPTH_MAX 32    /* Docker's own objects are five deep */
-#define TRACKED_DEPTH 4 /* no field of interest lies deeper */
+#define TRACKED_DEPTH 4 /* keys of the longest path below, and its end */
 
 /* The fields of STAT-301 by path. */
 enum field {
@@ -31,14 +31,15 @@ static const char *const field_paths[FIELDS][TRACKED_DEPTH] = {
     [FIELD_INACTIVE_FILE] = {"memory_stats", "stats", "inactive_file"},
 };
 
+#define ALL_FIELDS ((1U << FIELDS) - 1)
+
 struct scan {
     struct eca_view text;
     size_t at;
-    struct eca_view path[TRACKED_DEPTH]; /* keys of the enclosing objects */
-    size_t depth;                        /* of objects and arrays */
-    size_t keys;                         /* path elements in use; > TRACKED_DEPTH: too deep */
-    size_t arrays;                       /* open arrays: nothing of interest inside */
-    struct eca_view value[FIELDS];       /* raw text of the value, last one wins */
+    size_t depth;                  /* of objects and arrays */
+    size_t keys;                   /* of the objects around the current value */
+    unsigned candidates;           /* bit set: fields whose path begins with these keys */
+    struct eca_view value[FIELDS]; /* raw text of the value, last one wins */
     struct eca_err *err;
 };
 
@@ -47,10 +48,14 @@ static int bad(struct scan *scan, const char *what)
     return eca_err_set(scan->err, ECA_E_INVALID, "stats object: byte %zu: %s", scan->at, what);
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
 static void skip_space(struct scan *scan)
 {
-    while (scan->at < scan->text.len && strchr(" \t\r\n", scan->text.at[scan->at]) != NULL &&
-           scan->text.at[scan->at] != '\0') {
+    while (scan->at < scan->text.len && is_space(scan->text.at[scan->at])) {
         scan->at++;
     }
 }
@@ -73,20 +78,32 @@ static int scan_string(struct scan *scan, struct eca_view *ret_raw)
         return bad(scan, "want a string");
     }
     from = scan->at;
-    while (scan->at < scan->text.len) {
-        char c = scan->text.at[scan->at];
+    for (size_t at = from; at < scan->text.len; at++) {
+        char c = scan->text.at[at];
 
         if (c == '"') {
-            *ret_raw = eca_view_sub(scan->text, from, scan->at - from);
-            scan->at++;
+            *ret_raw = eca_view_of(scan->text.at + from, at - from);
+            scan->at = at + 1;
             return ECA_OK;
         }
         if ((unsigned char)c < 0x20) {
+            scan->at = at;
             return bad(scan, "control character in a string");
         }
-        scan->at += c == '\\' ? 2 : 1;
+        at += c == '\\';
     }
+    scan->at = scan->text.len;
     return bad(scan, "string without end");
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_number_mark(char c)
+{
+    return c == '-' || c == '.' || c == 'e' || c == 'E' || c == '+';
 }
 
 static int scan_scalar(struct scan *scan)
@@ -95,39 +112,43 @@ static int scan_scalar(struct scan *scan)
     struct eca_view rest = eca_view_sub(scan->text, scan->at, scan->text.len);
     size_t digits = 0, len = 0;
 
+    while (len < rest.len && (is_digit(rest.at[len]) || is_number_mark(rest.at[len]))) {
+        digits += is_digit(rest.at[len]);
+        len++;
+    }
+    if (digits > 0) {
+        scan->at += len;
+        return ECA_OK;
+    }
     for (size_t i = 0; i < ECA_ARRAY_LEN(words); i++) {
         if (eca_view_starts(rest, words[i])) {
             scan->at += strlen(words[i]);
             return ECA_OK;
         }
     }
-    while (len < rest.len && rest.at[len] != '\0' &&
-           strchr("+-.eE0123456789", rest.at[len]) != NULL) {
-        digits += rest.at[len] >= '0' && rest.at[len] <= '9';
-        len++;
-    }
-    if (digits == 0) {
-        return bad(scan, "want a value");
-    }
-    scan->at += len;
-    return ECA_OK;
+    return bad(scan, "want a value");
 }
 
-/* Which field of STAT-301 the current path names; FIELDS = none. */
-static enum field field_here(const struct scan *scan)
+/* The candidates that are left one key deeper. */
+static unsigned narrow(const struct scan *scan, struct eca_view key)
 {
-    if (scan->arrays > 0 || scan->keys > TRACKED_DEPTH) {
-        return FIELDS;
-    }
-    for (size_t f = 0; f < FIELDS; f++) {
-        size_t i = 0;
+    unsigned left = 0;
 
-        while (i < scan->keys && field_paths[f][i] != NULL &&
-               eca_view_eq_str(scan->path[i], field_paths[f][i])) {
-            i++;
+    for (size_t f = 0; scan->candidates >> f != 0; f++) {
+        if ((scan->candidates >> f & 1) != 0 && field_paths[f][scan->keys] != NULL &&
+            eca_view_eq_str(key, field_paths[f][scan->keys])) {
+            left |= 1U << f;
         }
-        if (i == scan->keys && (i == TRACKED_DEPTH || field_paths[f][i] == NULL)) {
-            return (enum field)f;
+    }
+    return left;
+}
+
+/* Which field of STAT-301 the current value is; FIELDS = none. */
+static size_t field_here(const struct scan *scan)
+{
+    for (size_t f = 0; scan->candidates >> f != 0; f++) {
+        if ((scan->candidates >> f & 1) != 0 && field_paths[f][scan->keys] == NULL) {
+            return f;
         }
     }
     return FIELDS;
@@ -138,6 +159,7 @@ static int scan_value(struct scan *scan);
 static int scan_member(struct scan *scan)
 {
     struct eca_view key;
+    unsigned around;
     int rc = scan_string(scan, &key);
 
     if (rc < 0) {
@@ -147,24 +169,27 @@ static int scan_member(struct scan *scan)
     if (!take(scan, ':')) {
         return bad(scan, "want ':'");
     }
-    if (scan->keys < TRACKED_DEPTH) {
-        scan->path[scan->keys] = key;
-    }
+    around = scan->candidates;
+    scan->candidates = narrow(scan, key);
     scan->keys++;
     rc = scan_value(scan);
     scan->keys--;
+    scan->candidates = around;
     return rc;
 }
 
 static int scan_nested(struct scan *scan, bool is_object)
 {
     char close = is_object ? '}' : ']';
+    unsigned around = scan->candidates;
     int rc = ECA_OK;
 
     if (++scan->depth > DEPTH_MAX) {
         return bad(scan, "nested too deep");
     }
-    scan->arrays += !is_object;
+    if (!is_object) {
+        scan->candidates = 0; /* nothing of interest inside */
+    }
     scan->at++;
     skip_space(scan);
     if (!take(scan, close)) {
@@ -183,15 +208,14 @@ static int scan_nested(struct scan *scan, bool is_object)
             }
         }
     }
-    scan->arrays -= !is_object;
+    scan->candidates = around;
     scan->depth--;
     return rc;
 }
 
 static int scan_value(struct scan *scan)
 {
-    enum field field;
-    size_t from;
+    size_t field, from;
     struct eca_view raw;
     int rc;
 
@@ -291,7 +315,7 @@ static int read_time(struct eca_view raw, int64_t *ret_ns, struct eca_err *err)
 int eca_stats_sample_parse(struct eca_view json, struct eca_stats_sample *ret_sample,
                            struct eca_err *err)
 {
-    struct scan scan = {.text = json, .err = err};
+    struct scan scan = {.text = json, .candidates = ALL_FIELDS, .err = err};
     struct eca_stats_sample sample = {0};
     int rc;
 

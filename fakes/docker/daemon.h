@@ -80,6 +80,7 @@ enum fake_docker_stats_shape {
     FAKE_DOCKER_STATS_NOT_JSON,
     FAKE_DOCKER_STATS_SILENT, /* header, then nothing */
     FAKE_DOCKER_STATS_ENDS,   /* header, then the end */
+    FAKE_DOCKER_STATS_FULL,   /* every member that a real daemon sends: 2.5 KB an object */
 };
 
 /* How a container behaves. Of several scripts that match the last one added counts. */

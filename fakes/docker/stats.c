@@ -8,6 +8,48 @@
 #define CPUS 2
 #define MEMORY_DEFAULT_BYTES 1048576
 
+/* What the agent has no use for, in the form of daemon 1.12 on four processors. */
+static const char full_memory[] =
+    "{\"active_anon\":0,\"active_file\":4096,\"dirty\":8192,\"hierarchical_memory_"
+    "limit\":12288,\"inactive_anon\":16384,\"mapped_file\":20480,\"pgfault\":24576"
+    ",\"pgmajfault\":28672,\"pgpgin\":32768,\"pgpgout\":36864,\"rss\":40960,\"rss_hu"
+    "ge\":45056,\"total_active_anon\":49152,\"total_active_file\":53248,\"total_c"
+    "ache\":57344,\"total_dirty\":61440,\"total_inactive_anon\":65536,\"total_map"
+    "ped_file\":69632,\"total_pgfault\":73728,\"total_pgmajfault\":77824,\"total_"
+    "pgpgin\":81920,\"total_pgpgout\":86016,\"total_rss\":90112,\"total_rss_huge\""
+    ":94208,\"total_unevictable\":98304,\"total_writeback\":102400,\"unevictable"
+    "\":106496,\"writeback\":110592}";
+static const char full_cpu[] =
+    "{\"cpu_usage\":{\"total_usage\":1428503503,\"percpu_usage\":[357125875,35712"
+    "5876,357125876,357125876],\"usage_in_kernelmode\":60000000,\"usage_in_use"
+    "rmode\":1300000000},\"system_cpu_usage\":3605880000000,\"throttling_data\":"
+    "{\"periods\":0,\"throttled_periods\":0,\"throttled_time\":0}}";
+static const char full_blkio[] =
+    "{\"io_service_bytes_recursive\":[{\"major\":202,\"minor\":0,\"op\":\"Read\",\"val"
+    "ue\":2502656},{\"major\":202,\"minor\":0,\"op\":\"Write\",\"value\":40960},{\"majo"
+    "r\":202,\"minor\":0,\"op\":\"Sync\",\"value\":40960},{\"major\":202,\"minor\":0,\"op"
+    "\":\"Async\",\"value\":2502656},{\"major\":202,\"minor\":0,\"op\":\"Total\",\"value\""
+    ":2543616}],\"io_serviced_recursive\":[{\"major\":202,\"minor\":0,\"op\":\"Read\""
+    ",\"value\":2502656},{\"major\":202,\"minor\":0,\"op\":\"Write\",\"value\":40960},{"
+    "\"major\":202,\"minor\":0,\"op\":\"Sync\",\"value\":40960},{\"major\":202,\"minor\":"
+    "0,\"op\":\"Async\",\"value\":2502656},{\"major\":202,\"minor\":0,\"op\":\"Total\",\"v"
+    "alue\":2543616}],\"io_queue_recursive\":[],\"io_service_time_recursive\":[]"
+    ",\"io_wait_time_recursive\":[],\"io_merged_recursive\":[],\"io_time_recursi"
+    "ve\":[],\"sectors_recursive\":[]}";
+static const char full_networks[] =
+    "{\"eth0\":{\"rx_bytes\":648,\"rx_packets\":8,\"rx_errors\":0,\"rx_dropped\":0,\"t"
+    "x_bytes\":648,\"tx_packets\":8,\"tx_errors\":0,\"tx_dropped\":0}}";
+
+static void put_rest(struct eca_json_writer *w)
+{
+    eca_jw_raw(w, "precpu_stats", eca_view_str(full_cpu));
+    eca_jw_raw(w, "blkio_stats", eca_view_str(full_blkio));
+    eca_jw_raw(w, "networks", eca_view_str(full_networks));
+    eca_jw_u64(w, "num_procs", 0);
+    eca_jw_raw(w, "storage_stats", eca_view_str("{}"));
+    eca_jw_raw(w, "pids_stats", eca_view_str("{\"current\":1}"));
+}
+
 static void put_cpu(const struct container *container, struct eca_json_writer *w)
 {
     enum fake_docker_stats_shape shape = container->script.stats;
@@ -49,11 +91,17 @@ static void put_memory(const struct container *container, struct eca_json_writer
     eca_jw_object(w, "memory_stats");
     if (script->stats != FAKE_DOCKER_STATS_ZERO) {
         eca_jw_u64(w, "usage", usage < 0 ? 0 : (uint64_t)usage);
-        eca_jw_object(w, "stats");
-        if (script->cache_bytes > 0) {
-            eca_jw_u64(w, "cache", script->cache_bytes);
+        if (script->stats == FAKE_DOCKER_STATS_FULL) {
+            eca_jw_raw(w, "stats", eca_view_str(full_memory));
+            eca_jw_u64(w, "failcnt", 0);
+            eca_jw_u64(w, "limit", UINT64_C(33554432));
+        } else {
+            eca_jw_object(w, "stats");
+            if (script->cache_bytes > 0) {
+                eca_jw_u64(w, "cache", script->cache_bytes);
+            }
+            eca_jw_end_object(w);
         }
-        eca_jw_end_object(w);
     }
     eca_jw_end_object(w);
 }
@@ -101,6 +149,9 @@ static void write_sample(struct op *op)
     eca_jw_str(&w, "read", eca_buf_str(&read));
     put_cpu(container, &w);
     put_memory(container, &w);
+    if (shape == FAKE_DOCKER_STATS_FULL) {
+        put_rest(&w);
+    }
     eca_jw_end_object(&w);
     eca_buf_add_char(&text, '\n');
     fake_exchange_write_event(op->exchange, "stats", eca_buf_view(&text));

@@ -8,10 +8,12 @@
  * what must always hold (TCS-604, TCS-605, numbers) and acknowledges.
  *
  * Trace, lane tcs:
- *   connect {session, cluster, containerInstance}   refused {status}   closed {session, code,
- * reason} metrics {session, cycle, idle, fin, taskCount, names, tasks:[{task,
- * containers:[{cpu:{...}, memory:{...}}]}]} sent {type}         but acks and heartbeats "cycle"
- * counts the messageIds of the run; "names" are the tasks, separated by blanks.
+ *   connect {session, cluster, containerInstance}   refused {status}
+ *   closed {session, code, reason}
+ *   metrics {session, cycle, idle, fin, taskCount, names,
+ *            tasks:[{task, containers:[{cpu:{...}, memory:{...}}]}]}
+ *   sent {type}         but acks and heartbeats
+ * "cycle" counts the messageIds of the run; "names" are the tasks, separated by blanks.
  */
 enum fake_tcs_acks {
     FAKE_TCS_ACK_ALL,

@@ -227,9 +227,9 @@ static void open_updates(struct hns_run *run)
 
 void hns_cast_behaviour(struct hns_run *run, const struct hns_args *args)
 {
-    static const char *const shapes[] = {"normal",    "online-cpus", "zero",
-                                         "backwards", "same-time",   "bad-types",
-                                         "not-json",  "silent",      "ends"};
+    static const char *const shapes[] = {"normal",    "online-cpus", "zero",     "backwards",
+                                         "same-time", "bad-types",   "not-json", "silent",
+                                         "ends",      "full"};
     eca_auto_buf struct eca_buf samples = {0};
     struct fake_docker_script script = {
         .container = hns_arg_text(args, "container", NULL),

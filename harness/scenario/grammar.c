@@ -18,7 +18,7 @@ static const char *const status_words[] = {"NONE", "CREATED", "RUNNING", "STOPPE
 static const char *const state_words[] = {"none", "created", "running", "paused", "exited", NULL};
 static const char *const stats_words[] = {"normal",    "online-cpus", "zero",     "backwards",
                                           "same-time", "bad-types",   "not-json", "silent",
-                                          "ends",      NULL};
+                                          "ends",      "full",        NULL};
 static const char *const ecr_words[] = {"one",        "none",      "two", "no-colon",
                                         "not-base64", "no-expiry", NULL};
 static const char *const acks_words[] = {"all", "none", "once", NULL};
