@@ -622,7 +622,7 @@ static void play(struct hns_run *run)
             (void)hns_agent_start(run);
         }
         check_limits(run);
-        if (run->failed || poll_cursors(run, false)) {
+        if (run->failed || poll_cursors(run, false) || run->failed) {
             continue;
         }
         if (++run->turns == run->opts->death_at_turn ||
