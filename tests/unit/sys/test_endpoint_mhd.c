@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/base/mem.h"
@@ -437,6 +439,34 @@ START_TEST(the_health_check_tells_200_from_the_rest)
 }
 END_TEST
 
+/* INTRO-123: an answer that trickles is none, and the whole has one limit. */
+START_TEST(the_health_check_has_one_limit)
+{
+    static const char answer[] = "HTTP/1.1 200 OK\r\n";
+    struct eca_clock clock = eca_clock_system();
+    uint64_t began = eca_clock_mono_ns(clock);
+    int server = bind_loopback(&port);
+    pid_t child;
+
+    ck_assert_int_eq(listen(server, 4), 0);
+    child = fork();
+    if (child == 0) {
+        int fd = accept(server, NULL, NULL);
+
+        for (size_t i = 0; i < sizeof(answer) - 1; i++) {
+            (void)!send(fd, &answer[i], 1, MSG_NOSIGNAL);
+            usleep(100000);
+        }
+        _exit(0);
+    }
+    ck_assert_int_eq(eca_healthcheck(port, 500), 1);
+    ck_assert_uint_lt(eca_clock_mono_ns(clock) - began, UINT64_C(900000000));
+    (void)kill(child, SIGKILL);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    (void)close(server);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sys/endpoint_mhd");
@@ -456,6 +486,7 @@ int main(void)
     tcase_add_test(tcase, the_bind_address_is_kept_to);
     tcase_add_test(tcase, remote_addresses_have_their_form);
     tcase_add_test(tcase, the_health_check_tells_200_from_the_rest);
+    tcase_add_test(tcase, the_health_check_has_one_limit);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
