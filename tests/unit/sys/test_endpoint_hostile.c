@@ -29,8 +29,12 @@
 #define QUESTIONS 60
 #define QUESTION_EVERY_US 20000
 #define SERVED_WITHIN_US 100000
-#define LATE_MAX 6 /* of QUESTIONS: the machine may have other work than ours */
+#define LATE_MAX 6          /* of QUESTIONS: the machine may have other work than ours */
+#ifdef __SANITIZE_ADDRESS__ /* what was freed stays for a while */
+#define MEMORY_MAX_BYTES ((uint64_t)400 << 20)
+#else
 #define MEMORY_MAX_BYTES ((uint64_t)24 << 20)
+#endif
 #define CONNECTIONS 10000
 #define HEAD_BYTES (1 << 20)
 #define TASKS 4000 /* an answer of some 800 KB */
@@ -384,6 +388,9 @@ START_TEST(under_attack_others_are_served)
         (unsigned long long)(report.sum_us / QUESTIONS), (unsigned long long)report.worst_us,
         report.late, report.failed, ((long long)after - (long long)before) / 1024);
     ck_assert_uint_eq(report.failed, 0);
+    if (getenv("VALGRIND") != NULL) { /* its memory and its pace say nothing of ours */
+        return;
+    }
     ck_assert_uint_le(report.late, LATE_MAX);
     ck_assert_msg(after < before + MEMORY_MAX_BYTES, "%llu bytes more",
                   (unsigned long long)(after - before));
