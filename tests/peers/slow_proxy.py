@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""slow_proxy.py ADDRESS PORT: a CONNECT proxy that says its answer byte by byte, then passes everything on."""
+"""slow_proxy.py ADDRESS PORT [CERT KEY]: a CONNECT proxy that says its answer byte by byte, then passes
+everything on. With a certificate it is one that is spoken to by TLS."""
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -31,7 +33,6 @@ def serve(client):
     print(line, file=sys.stderr, flush=True)
     host, port = line.split()[1].rsplit(":", 1)
     target = socket.create_connection((host, int(port)))
-    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for byte in b"HTTP/1.1 200 Connection established\r\nProxy-Agent: slow\r\n\r\n":
         client.sendall(bytes([byte]))
         time.sleep(0.002)
@@ -39,12 +40,24 @@ def serve(client):
     pump(client, target)
 
 
+def accept(client, tls):
+    try:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        serve(tls.wrap_socket(client, server_side=True) if tls else client)
+    except OSError as error:
+        print(f"lost: {error}", file=sys.stderr, flush=True)
+
+
 def main():
+    tls = None
+    if len(sys.argv) > 3:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(sys.argv[3], sys.argv[4])
     listener = socket.create_server((sys.argv[1], int(sys.argv[2])))
     print("ready", file=sys.stderr, flush=True)
     while True:
         client, _ = listener.accept()
-        threading.Thread(target=serve, args=(client,), daemon=True).start()
+        threading.Thread(target=accept, args=(client, tls), daemon=True).start()
 
 
 main()

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # A real forward proxy (tinyproxy), with and without authentication, and one whose answer to CONNECT dribbles:
-# the ECS API, ACS and telemetry go through it; metadata and Docker never do (API-103, API-F05, EC2-109, L-11, WS-120, WS-121, WS-122, WS-124, WS-125,
+# the ECS API, ACS and telemetry go through it; metadata and Docker never do (API-103, API-F05, EC2-109, L-11, WS-120, WS-121, WS-122, WS-123, WS-124, WS-125,
 # WS-313).
 set -u
 . "$(dirname "$0")/lib.sh"
 needs tinyproxy tinyproxy
 needs python3 python3
+needs openssl openssl
 
 proxy() { # PORT LINE...: a tinyproxy, its log in $work/proxy-PORT.log
     local port=$1
@@ -68,5 +69,22 @@ await "$work/slow.log" ready || exit 1
 agent_with "$work/slow-agent.log" HTTPS_PROXY=http://peers.test:3130
 check "an answer to CONNECT that comes byte by byte" all_three "$work/slow-agent.log"
 check "for both tunnels" test "$(grep -c CONNECT "$work/slow.log")" -ge 2
+stop "$agent_pid"
+
+# WS-123: a proxy that is spoken to by TLS: its certificate counts, and the servers' inside the tunnel.
+day() { date -u -d "$1" +%Y%m%d%H%M%SZ; }
+make_ca
+make_cert good peers.test "$(day '-2 days')" "$(day '+5 days')"
+python3 "$(dirname "$0")/slow_proxy.py" 10.9.8.7 3131 "$work/good.pem" "$work/good.key" 2>"$work/tls-proxy.log" &
+pids+=($!)
+await "$work/tls-proxy.log" ready || exit 1
+cat "$(sed -n 's/^# agent: SSL_CERT_FILE=//p' "$work/serve.out")" "$work/ca.pem" >"$work/both.pem"
+agent_with "$work/tls-agent.log" HTTPS_PROXY=https://peers.test:3131 "SSL_CERT_FILE=$work/both.pem"
+check "a proxy behind TLS" all_three "$work/tls-agent.log"
+check "for both tunnels, too" test "$(grep -c CONNECT "$work/tls-proxy.log")" -ge 2
+stop "$agent_pid"
+agent_with "$work/untrusted.log" HTTPS_PROXY=https://peers.test:3131
+check "whose certificate has to be trusted" await "$work/untrusted.log" \
+    'Error connecting to ACS: proxy: TLS: certificate: '
 stop "$agent_pid"
 finish
