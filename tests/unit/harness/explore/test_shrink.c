@@ -122,6 +122,28 @@ START_TEST(steps_that_mend_everything_stay)
 }
 END_TEST
 
+static void fails_at_a_check(void *arg, struct eca_view text, struct hns_played *ret_played)
+{
+    (void)arg;
+    set_kind(ret_played, has(text, "- check") ? HNS_NO_PROGRESS : HNS_FINE, "too late");
+}
+
+START_TEST(expectations_stay_as_strong_as_they_are)
+{
+    static const char text[] = "timeline:\n"
+                               "  - a: {task: t1}\n"
+                               "  - check: {settled: true, within: 30m}\n"
+                               "  - expect: {acs: connect, within: 5s}\n"
+                               "never:\n"
+                               "  - {ecs: task STOPPED, task: t1}\n";
+
+    ck_assert_str_eq(shrink(fails_at_a_check, text, 2), "timeline:\n"
+                                                        "  - check: {settled: true, within: 30m}\n"
+                                                        "never:\n"
+                                                        "  - {ecs: task STOPPED, task: t1}\n");
+}
+END_TEST
+
 /* Fails when at least 3 s pass. */
 static void needs_time(void *arg, struct eca_view text, struct hns_played *ret_played)
 {
@@ -225,6 +247,7 @@ int main(void)
     tcase_add_test(tcase, crash_is_a_failure_like_any_other);
     tcase_add_test(tcase, what_does_not_fail_is_left_alone);
     tcase_add_test(tcase, steps_that_mend_everything_stay);
+    tcase_add_test(tcase, expectations_stay_as_strong_as_they_are);
     tcase_add_test(tcase, times_become_round_and_short);
     tcase_add_test(tcase, every_number_is_played_once_and_a_crash_is_a_verdict);
     tcase_add_test(tcase, what_lies_below_the_lowest_end_is_played);
