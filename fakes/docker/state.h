@@ -99,6 +99,7 @@ struct fake_docker {
     struct fake_docker_observer *observer;
     struct eca_list images, scripts, containers;
     struct eca_map *by_id, *by_name; /* -> struct container */
+    struct eca_map *unkillable;      /* tasks of which a kill failed (FB-06.2) */
     struct eca_list ops;             /* waiting requests, event and stats streams */
     struct eca_list stats_ops;       /* of them the stats streams */
     struct eca_list events;          /* kept */

@@ -113,6 +113,7 @@ static void allow(struct hns_plan *plan)
          "what was signed before a step arrives after it"},
         {plan->weight[HNS_FAM_CLOCK] > 0, "TCS-902",
          "what was signed before a step arrives after it"},
+        {plan->weight[HNS_FAM_IMAGES] > 0, "IMG-202", "a name that moved on is another image's"},
         {plan->weight[HNS_FAM_OPERATOR] > 0, "FB-INV.3",
          "what an operator starts again may take its time to stop"},
     };

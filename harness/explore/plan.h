@@ -35,6 +35,7 @@ struct hns_plan {
     unsigned containers[HNS_TASKS_MAX]; /* of each task */
     bool role[HNS_TASKS_MAX];           /* it has role credentials */
     bool sent[HNS_TASKS_MAX], stopped[HNS_TASKS_MAX];
+    bool restarted[HNS_TASKS_MAX][HNS_CONTAINERS_MAX]; /* by an operator, once */
     uint32_t phase_ms, latency_us, jitter_us;
     unsigned weight[HNS_FAMILIES];
     bool crowded; /* nothing is broken, but all tasks come at once, and Docker is slow */

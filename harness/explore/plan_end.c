@@ -46,8 +46,9 @@ static void check_settled(struct hns_plan *plan)
     if (is_calm(plan) && !plan->serial_pulls) {
         eca_buf_addf(&within, "%llums", calm_ms);
     } else {
-        eca_buf_add_str(&within,
-                        plan->pulls_hang ? SETTLES_AFTER_HANGING_PULLS_WITHIN : SETTLES_WITHIN);
+        eca_buf_add_str(&within, plan->pulls_hang || plan->serial_pulls
+                                     ? SETTLES_AFTER_HANGING_PULLS_WITHIN
+                                     : SETTLES_WITHIN);
     }
     hns_plan_step(plan, "check: {settled: true, connected: true, agent: running, within: %s}",
                   eca_buf_str(&within));

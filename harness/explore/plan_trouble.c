@@ -303,9 +303,14 @@ static void operators(struct hns_plan *plan)
     /* Nobody stops what an operator starts again unseen. */
     unsigned count = plan->weight[HNS_FAM_EVENTS] > 0 || plan->docker_is_down ? 5 : 6;
     const char *verb = verbs[hns_plan_below(plan, count)];
+    unsigned container = (unsigned)hns_plan_below(plan, plan->containers[task]);
 
+    if (strcmp(verb, "restart") == 0) { /* what comes back twice is left alone (TASKM-161) */
+        verb = plan->restarted[task][container] ? "kill" : verb;
+        plan->restarted[task][container] = true;
+    }
     hns_plan_step(plan, "docker.%s: {container: t%u/c%u, maybe: true}", verb, task + 1,
-                  1 + (unsigned)hns_plan_below(plan, plan->containers[task]));
+                  container + 1);
 }
 
 static void clock_step(struct hns_plan *plan)
