@@ -115,6 +115,7 @@ struct hns_run {
     bool disk_broke;                /* commits have failed or lingered in this run */
     uint64_t restart_at_ns;         /* an init system starts it again; 0 = no */
     struct eca_timer restart_timer; /* wakes the stage for that */
+    struct eca_timer news_timer;    /* hns_wake */
     struct hns_invariants *invariants;
     uint64_t connect_ns[5];      /* the last attempts to reach ACS */
     struct eca_timer news_timer; /* hns_wake */
