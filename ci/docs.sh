@@ -14,6 +14,7 @@ sed '/^| variable | in the file/,$d' "$operations" >"$work/operations.md"
 if [ "${1-}" = --write ]; then
     cat "$work/guide.md" "$work/reference.md" >"$guide"
     cat "$work/operations.md" "$work/settings.md" >"$operations"
+    python3 tests/reference_tests.py --write
     exit 0
 fi
 if ! diff <(sed -n '/^## Reference$/,$p' "$guide") "$work/reference.md" >"$work/diff"; then
@@ -26,6 +27,7 @@ if ! diff <(sed -n '/^| variable | in the file/,$p' "$operations") "$work/settin
     echo "docs: the settings in $operations are not those of build/ecs-agent; run: make docs"
     exit 1
 fi
+python3 tests/reference_tests.py
 # The first YAML block of each document is a whole scenario.
 for document in README.md $guide; do
     awk '/^```yaml$/ && !seen {seen = inside = 1; next} /^```$/ {inside = 0} inside' "$document" \

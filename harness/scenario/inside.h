@@ -117,8 +117,7 @@ struct hns_run {
     struct eca_timer restart_timer; /* wakes the stage for that */
     struct eca_timer news_timer;    /* hns_wake */
     struct hns_invariants *invariants;
-    uint64_t connect_ns[5];      /* the last attempts to reach ACS */
-    struct eca_timer news_timer; /* hns_wake */
+    uint64_t connect_ns[5]; /* the last attempts to reach ACS */
     size_t connects;
     char *secrets[HNS_SECRET_COUNT_MAX];
     size_t secret_count;
