@@ -443,6 +443,9 @@ static void set_common(struct call *call, const struct eca_http_opts *opts)
 
     (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    /* A call that ends while its name is looked up leaves the thread to itself; without this the
+     * library waits for it, and all of us with it. */
+    (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_text);
     (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L); /* API-104 */

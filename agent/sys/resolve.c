@@ -1,6 +1,5 @@
 #include "agent/sys/resolve.h"
 
-#include <arpa/inet.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -17,8 +16,8 @@ struct question {
     int holders;
     int event_fd;
     char host[256];
-    char address[INET6_ADDRSTRLEN];
-    int failure; /* of getaddrinfo; 0 = address is set */
+    struct eca_addresses found;
+    int failure; /* of getaddrinfo; 0 = found is set */
 };
 
 struct eca_resolve {
@@ -26,7 +25,7 @@ struct eca_resolve {
     struct eca_loop *loop;
     struct eca_fd_watch *watch;
     struct eca_deferred numeric;
-    char address[INET6_ADDRSTRLEN];
+    struct eca_addresses found; /* of a numeric one */
     eca_resolve_fn *on_done;
     void *arg;
 };
@@ -45,33 +44,74 @@ static void question_drop(struct question *question)
     }
 }
 
+static bool is_of(const struct addrinfo *info, bool v6)
+{
+    return info->ai_family == (v6 ? AF_INET6 : AF_INET) &&
+           info->ai_addrlen <= sizeof(union eca_address);
+}
+
+static const struct addrinfo *next_of(const struct addrinfo *info, bool v6)
+{
+    while (info != NULL && !is_of(info, v6)) {
+        info = info->ai_next;
+    }
+    return info;
+}
+
+static void take_turns(const struct addrinfo *list, struct eca_addresses *ret)
+{
+    const struct addrinfo *left[2] = {next_of(list, false), next_of(list, true)};
+    size_t turn = list->ai_family == AF_INET6 ? 1 : 0;
+
+    while (ret->count < ECA_ADDRESSES_MAX && (left[0] != NULL || left[1] != NULL)) {
+        const struct addrinfo *info = left[turn];
+
+        if (info != NULL) {
+            memcpy(&ret->at[ret->count++], info->ai_addr, info->ai_addrlen);
+            left[turn] = next_of(info->ai_next, turn == 1);
+        }
+        turn = 1 - turn;
+    }
+}
+
+/* 0, or what getaddrinfo says. */
+static int look_up(const char *host, int flags, struct eca_addresses *ret)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags};
+    struct addrinfo *list = NULL;
+    int failure = getaddrinfo(host, NULL, &hints, &list);
+
+    if (failure == 0) {
+        take_turns(list, ret);
+        freeaddrinfo(list);
+        failure = ret->count == 0 ? EAI_FAMILY : 0;
+    }
+    return failure;
+}
+
 static void *thread_main(void *arg)
 {
     struct question *question = arg;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
     uint64_t one = 1;
 
-    question->failure = getaddrinfo(question->host, NULL, &hints, &found);
-    if (question->failure == 0) {
-        question->failure = getnameinfo(found->ai_addr, found->ai_addrlen, question->address,
-                                        sizeof(question->address), NULL, 0, NI_NUMERICHOST);
-        freeaddrinfo(found);
-    }
+    question->failure = look_up(question->host, 0, &question->found);
     (void)!write(question->event_fd, &one, sizeof(one));
     question_drop(question);
     return NULL;
 }
 
-static void finish(struct eca_resolve *resolve, const char *address, const struct eca_err *err)
+static void finish(struct eca_resolve *resolve, const struct eca_addresses *found,
+                   const struct eca_err *err)
 {
     eca_resolve_fn *on_done = resolve->on_done;
     void *arg = resolve->arg;
-    char copy[INET6_ADDRSTRLEN] = "";
+    struct eca_addresses copy = {0};
 
-    (void)snprintf(copy, sizeof(copy), "%s", address == NULL ? "" : address);
+    if (found != NULL) {
+        copy = *found;
+    }
     eca_resolve_cancel(resolve);
-    on_done(arg, address == NULL ? NULL : copy, err);
+    on_done(arg, found == NULL ? NULL : &copy, err);
 }
 
 static void on_event(void *arg, uint32_t events)
@@ -86,7 +126,7 @@ static void on_event(void *arg, uint32_t events)
                           gai_strerror(question->failure));
         finish(resolve, NULL, &err);
     } else {
-        finish(resolve, question->address, NULL);
+        finish(resolve, &question->found, NULL);
     }
 }
 
@@ -94,14 +134,7 @@ static void on_numeric(void *arg)
 {
     struct eca_resolve *resolve = arg;
 
-    finish(resolve, resolve->address, NULL);
-}
-
-static bool is_numeric(const char *host)
-{
-    unsigned char bytes[16];
-
-    return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
+    finish(resolve, &resolve->found, NULL);
 }
 
 struct eca_resolve *eca_resolve_start(struct eca_loop *loop, const char *host,
@@ -114,8 +147,7 @@ struct eca_resolve *eca_resolve_start(struct eca_loop *loop, const char *host,
 
     *resolve = (struct eca_resolve){.loop = loop, .on_done = on_done, .arg = arg};
     eca_deferred_init(&resolve->numeric, eca_loop_sched(loop), on_numeric, resolve);
-    if (is_numeric(host)) {
-        (void)snprintf(resolve->address, sizeof(resolve->address), "%s", host);
+    if (look_up(host, AI_NUMERICHOST, &resolve->found) == 0) {
         eca_deferred_queue(&resolve->numeric);
         return resolve;
     }

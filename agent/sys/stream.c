@@ -21,6 +21,7 @@
 /* What the peer's window does not admit stays with the caller, whose deadline sees it (WS-150); the
  * kernel would take megabytes. */
 #define UNSENT_BYTES_MAX 16384
+#define SILENT_MS 5000 /* for an address that does not answer, while there is another one */
 
 enum step {
     STEP_LOOKUP,
@@ -40,6 +41,10 @@ struct eca_stream {
     struct eca_proxy proxy;
     enum step step;
     struct eca_resolve *resolve;
+    struct eca_addresses addresses;
+    size_t dialled; /* of them, the one under way included */
+    struct eca_timer silent_timer;
+    int dial_sys; /* errno of the first that failed */
     int fd;
     struct eca_fd_watch *watch;
     uint32_t watched;
@@ -329,6 +334,31 @@ static void connected(struct eca_stream *stream)
     shake_hands(stream);
 }
 
+static void dial_next(struct eca_stream *stream);
+
+/* This address leads nowhere: on to the next one. */
+static void not_here(struct eca_stream *stream, int sys)
+{
+    eca_timer_stop(&stream->silent_timer);
+    eca_loop_unwatch(eca_take(stream->watch));
+    if (stream->fd >= 0) {
+        (void)close(stream->fd);
+        stream->fd = -1;
+    }
+    stream->dial_sys = stream->dial_sys == 0 ? sys : stream->dial_sys;
+    if (stream->dialled < stream->addresses.count) {
+        dial_next(stream);
+    } else {
+        fail(stream, ECA_E_TRANSIENT, stream->proxy.used ? "proxy: dial" : "dial",
+             strerror(stream->dial_sys));
+    }
+}
+
+static void on_silent(void *arg)
+{
+    not_here(arg, ETIMEDOUT);
+}
+
 static void on_dialled(struct eca_stream *stream)
 {
     int failure = 0;
@@ -336,10 +366,10 @@ static void on_dialled(struct eca_stream *stream)
 
     (void)getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &failure, &len);
     if (failure != 0) {
-        fail(stream, ECA_E_TRANSIENT, stream->proxy.used ? "proxy: dial" : "dial",
-             strerror(failure));
+        not_here(stream, failure);
         return;
     }
+    eca_timer_stop(&stream->silent_timer);
     watch_for(stream, EPOLLIN);
     connected(stream);
 }
@@ -372,46 +402,46 @@ static void on_ready(void *arg, uint32_t events)
     }
 }
 
-static void dial(struct eca_stream *stream, const char *address)
+static void dial_next(struct eca_stream *stream)
 {
+    union eca_address *address = &stream->addresses.at[stream->dialled++];
     uint16_t port = htons(stream->proxy.used ? stream->proxy.port : stream->opts.port);
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = port};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = port};
-    bool is_v4 = inet_pton(AF_INET, address, &v4.sin_addr) == 1;
-    int one = 1, unsent_bytes = UNSENT_BYTES_MAX, result;
+    bool v6 = address->any.sa_family == AF_INET6;
+    int one = 1, unsent_bytes = UNSENT_BYTES_MAX;
 
-    if (!is_v4) {
-        (void)inet_pton(AF_INET6, address, &v6.sin6_addr);
-    }
+    *(v6 ? &address->v6.sin6_port : &address->v4.sin_port) = port;
     stream->step = STEP_DIAL;
-    stream->fd = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    stream->fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (stream->fd < 0) {
-        fail(stream, ECA_E_TRANSIENT, "dial", strerror(errno));
+        not_here(stream, errno);
         return;
     }
     (void)setsockopt(stream->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     (void)setsockopt(stream->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes,
                      sizeof(unsent_bytes));
-    result = is_v4 ? connect(stream->fd, (struct sockaddr *)&v4, sizeof(v4))
-                   : connect(stream->fd, (struct sockaddr *)&v6, sizeof(v6));
-    if (result < 0 && errno != EINPROGRESS) {
-        fail(stream, ECA_E_TRANSIENT, stream->proxy.used ? "proxy: dial" : "dial", strerror(errno));
+    if (connect(stream->fd, &address->any, v6 ? sizeof(address->v6) : sizeof(address->v4)) < 0 &&
+        errno != EINPROGRESS) {
+        not_here(stream, errno);
         return;
     }
     stream->watched = EPOLLOUT;
     stream->watch = eca_loop_watch(stream->opts.loop, stream->fd, EPOLLOUT, on_ready, stream);
+    if (stream->dialled < stream->addresses.count) {
+        eca_timer_start_ms(&stream->silent_timer, SILENT_MS);
+    }
 }
 
-static void on_resolved(void *arg, const char *address, const struct eca_err *err)
+static void on_resolved(void *arg, const struct eca_addresses *found, const struct eca_err *err)
 {
     struct eca_stream *stream = arg;
 
     stream->resolve = NULL;
-    if (address == NULL) {
+    if (found == NULL) {
         fail(stream, ECA_E_TRANSIENT, stream->proxy.used ? "proxy" : "dial", err->msg);
         return;
     }
-    dial(stream, address);
+    stream->addresses = *found;
+    dial_next(stream);
 }
 
 /* ---- the object ----------------------------------------------------------------------------- */
@@ -429,6 +459,7 @@ struct eca_stream *eca_stream_open(const struct eca_stream_opts *opts,
     stream->fd = -1;
     stream->opts.host = NULL;
     stream->opts.proxy = NULL;
+    eca_timer_init(&stream->silent_timer, eca_loop_sched(opts->loop), on_silent, stream);
     stream->resolve = eca_resolve_start(
         opts->loop, stream->proxy.used ? stream->proxy.host : stream->host, on_resolved, stream);
     return stream;
@@ -537,6 +568,7 @@ void eca_stream_free(struct eca_stream *stream)
         return;
     }
     eca_resolve_cancel(stream->resolve);
+    eca_timer_stop(&stream->silent_timer);
     eca_loop_unwatch(stream->watch);
     SSL_free(stream->proxy_ssl);
     if (stream->fd >= 0) {

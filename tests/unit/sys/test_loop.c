@@ -1,4 +1,5 @@
 #include <check.h>
+#include <netdb.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,14 +171,16 @@ struct answer {
     char why[ECA_ERR_MSG_BYTES];
 };
 
-static void on_resolved(void *arg, const char *address, const struct eca_err *err)
+static void on_resolved(void *arg, const struct eca_addresses *found, const struct eca_err *err)
 {
     struct answer *answer = arg;
 
     ck_assert(!answer->done);
     answer->done = true;
-    if (address != NULL) {
-        memcpy(answer->address, address, strnlen(address, sizeof(answer->address) - 1));
+    if (found != NULL) {
+        ck_assert_int_eq(getnameinfo(&found->at[0].any, sizeof(found->at[0]), answer->address,
+                                     sizeof(answer->address), NULL, 0, NI_NUMERICHOST),
+                         0);
     } else {
         memcpy(answer->why, err->msg, sizeof(answer->why));
     }
