@@ -373,7 +373,13 @@ static int set_proxy(struct call *call, const struct eca_http_opts *opts, struct
         (void)curl_easy_setopt(call->easy, CURLOPT_PROXY, "");
         return ECA_OK;
     }
-    (void)curl_easy_setopt(call->easy, CURLOPT_PROXY, proxy.host);
+    if (strchr(proxy.host, ':') != NULL) { /* an address of IPv6 */
+        eca_auto_free char *host = eca_xasprintf("[%s]", proxy.host);
+
+        (void)curl_easy_setopt(call->easy, CURLOPT_PROXY, host);
+    } else {
+        (void)curl_easy_setopt(call->easy, CURLOPT_PROXY, proxy.host);
+    }
     (void)curl_easy_setopt(call->easy, CURLOPT_PROXYPORT, (long)proxy.port);
     (void)curl_easy_setopt(call->easy, CURLOPT_PROXYTYPE,
                            (long)(proxy.tls ? CURLPROXY_HTTPS : CURLPROXY_HTTP));
@@ -398,6 +404,12 @@ static void set_tls(struct call *call, const struct eca_http_opts *opts)
     (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, opts->insecure ? 0L : 2L);
     (void)curl_easy_setopt(easy, CURLOPT_CAINFO, file);
     (void)curl_easy_setopt(easy, CURLOPT_CAPATH, opts->tls_ca_file != NULL ? NULL : trust->dir);
+    /* An https:// proxy (WS-123) is trusted as any server. */
+    (void)curl_easy_setopt(easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    (void)curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYPEER, opts->insecure ? 0L : 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, opts->insecure ? 0L : 2L);
+    (void)curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, trust->file);
+    (void)curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, trust->dir);
     if (opts->tls_cert_file != NULL) {
         (void)curl_easy_setopt(easy, CURLOPT_SSLCERT, opts->tls_cert_file);
         (void)curl_easy_setopt(easy, CURLOPT_SSLKEY, opts->tls_key_file);

@@ -135,6 +135,76 @@ START_TEST(a_refusals_body_may_come_in_pieces)
 }
 END_TEST
 
+static void on_end(void *arg, const struct eca_http_end *end)
+{
+    *(struct eca_http_end *)arg = *end;
+}
+
+/* One exchange through the proxy of the environment. */
+static struct eca_http_end get(const char *url, bool insecure)
+{
+    static const struct eca_http_events events = {.on_end = on_end};
+    struct eca_http_opts opts = {.method = "GET",
+                                 .url = url,
+                                 .total_ms = 5000,
+                                 .insecure = insecure,
+                                 .proxy = ECA_HTTP_PROXY_ENVIRONMENT,
+                                 .party = "word"};
+    struct eca_http_end end = {.err = {.code = ECA_E_INTERNAL}};
+    struct eca_http_call *call;
+
+    ck_assert_int_eq(eca_http_start(contract.stage.http, &opts, &events, &end, &call, &end.err), 0);
+    contract_advance_ms(6000);
+    return end;
+}
+
+/* WS-123, API-105: the TLS of an https:// proxy is trusted by the same store as everything, and not
+ * at all under -k. */
+START_TEST(an_https_proxy_is_trusted_as_a_server_is)
+{
+    static const struct {
+        const char *address;
+        bool insecure, reached;
+    } rows[] = {{"127.0.0.1", false, true},
+                {"127.0.0.1", true, true},
+                {"127.0.0.2", false, false}, /* its certificate names others */
+                {"127.0.0.2", true, true}};
+    uint16_t port = rig_sockets_listen(
+        &(struct fake_socket_listen){.party = "word", .address = "127.0.0.2", .tls = true});
+    char value[64];
+
+    rig_sockets.env[0][0] = "HTTP_PROXY";
+    rig_sockets.env[0][1] = value;
+    for (size_t i = 0; i < ECA_ARRAY_LEN(rows); i++) {
+        struct eca_http_end end;
+
+        (void)snprintf(value, sizeof(value), "https://%s:%u", rows[i].address,
+                       (unsigned)(i < 2 ? rig_sockets.tls_port : port));
+        contract.requests = 0;
+        end = get("http://agent.test/word", rows[i].insecure);
+        ck_assert_msg(end.err.code == (rows[i].reached ? ECA_OK : ECA_E_TRANSIENT), "row %zu: %s",
+                      i, end.err.msg);
+        ck_assert_msg(contract.requests == (rows[i].reached ? 1u : 0u), "row %zu", i);
+    }
+}
+END_TEST
+
+/* WS-120, API-103: a proxy may be an IPv6 address. Nobody listens there, and that is what is said.
+ */
+START_TEST(a_proxy_may_be_an_address_of_ipv6)
+{
+    struct eca_http_end end;
+    char value[64];
+
+    (void)snprintf(value, sizeof(value), "http://[::1]:%u", raw.port);
+    rig_sockets.env[0][0] = "HTTPS_PROXY";
+    rig_sockets.env[0][1] = value;
+    end = get("https://agent.test/word", false);
+    ck_assert_int_eq(end.err.code, ECA_E_TRANSIENT);
+    ck_assert_msg(strstr(end.err.msg, "Failed to connect to ::1 ") != NULL, "%s", end.err.msg);
+}
+END_TEST
+
 /* A header value cannot smuggle a line into the request. */
 START_TEST(headers_with_line_ends_are_refused)
 {
@@ -164,6 +234,8 @@ int main(void)
     tcase_add_test(tcase, each_dial_says_where_to);
     tcase_add_test(tcase, a_proxys_answer_may_come_in_pieces);
     tcase_add_test(tcase, a_refusals_body_may_come_in_pieces);
+    tcase_add_test(tcase, an_https_proxy_is_trusted_as_a_server_is);
+    tcase_add_test(tcase, a_proxy_may_be_an_address_of_ipv6);
     tcase_add_test(tcase, headers_with_line_ends_are_refused);
     suite_add_tcase(suite, tcase);
     return contract_main(&rig_sockets_contract, suite);
