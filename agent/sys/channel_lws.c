@@ -10,13 +10,14 @@
 #include "agent/base/list.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "agent/sys/clock.h"
 #include "agent/sys/relay.h"
 
 #define BACKSTOP_S 300 /* the library's own limits; ours are timers, and shorter (WS-105) */
 #define RX_BYTES 65536
 #define CLOSE_MS 1000        /* a close never waits longer (STYLE 6, SIG-103) */
 #define REFUSAL_WAIT_MS 10   /* for a body in a later segment; the loop stands meanwhile, */
-#define REFUSAL_WAITS 30     /* so often at most */
+#define REFUSAL_MS 300       /* so long at most, however the body comes */
 #define LIBRARY_BYTES 16384  /* in its socket: what waits longer is seen by the write deadline */
 #define REASON_BYTES_MAX 123 /* of a close frame */
 
@@ -285,10 +286,17 @@ static int add_headers(struct eca_channel_conn *conn, unsigned char **at, unsign
     return 0;
 }
 
+/* The loop's clock stands while the loop does. */
+static uint64_t real_ns(void)
+{
+    return eca_clock_mono_ns(eca_clock_system());
+}
+
 /* Status and body of a refusal exist only inside this one callback. Its pieces come through the
  * relay, which stands still with the loop: it is told to copy. */
 static void read_refusal(struct eca_channel_conn *conn, struct lws *wsi)
 {
+    uint64_t until_ns = real_ns() + REFUSAL_MS * UINT64_C(1000000);
     char bytes[LWS_PRE + 4096];
 
     conn->status = (int)lws_http_client_http_response(wsi);
@@ -298,7 +306,7 @@ static void read_refusal(struct eca_channel_conn *conn, struct lws *wsi)
     set_how(conn, ECA_CHANNEL_REFUSED, ECA_E_DENIED, "");
     (void)snprintf(conn->err.msg, sizeof(conn->err.msg), "refused with status %d", conn->status);
     conn->body.bytes_max = ECA_CHANNEL_REFUSAL_BYTES_MAX;
-    for (int waits = 0; waits < REFUSAL_WAITS && !conn->body.full;) {
+    while (real_ns() < until_ns && !conn->body.full) {
         char *at = bytes + LWS_PRE;
         int len = (int)sizeof(bytes) - LWS_PRE;
         size_t before = conn->body.len;
@@ -306,8 +314,8 @@ static void read_refusal(struct eca_channel_conn *conn, struct lws *wsi)
         if (lws_http_client_read(wsi, &at, &len) < 0) {
             return;
         }
-        if (conn->body.len == before && !eca_relay_await(conn->relay, REFUSAL_WAIT_MS)) {
-            waits++;
+        if (conn->body.len == before) {
+            eca_relay_await(conn->relay, REFUSAL_WAIT_MS);
         }
     }
 }

@@ -250,15 +250,13 @@ struct eca_relay *eca_relay_open(const struct eca_stream_opts *opts, struct eca_
     return relay;
 }
 
-bool eca_relay_await(struct eca_relay *relay, int wait_ms)
+void eca_relay_await(struct eca_relay *relay, int wait_ms)
 {
     struct pollfd ready = {.fd = eca_stream_fd(relay->stream), .events = POLLIN};
 
-    if (relay->server_ended || poll(&ready, 1, wait_ms) <= 0) {
-        return false;
+    if (!relay->server_ended && poll(&ready, 1, wait_ms) > 0) {
+        copy(relay);
     }
-    copy(relay);
-    return true;
 }
 
 void eca_relay_leave(struct eca_relay *relay)

@@ -22,8 +22,8 @@ struct eca_relay_events { /* run from the loop; one of the two comes first, once
 struct eca_relay *eca_relay_open(const struct eca_stream_opts *opts, struct eca_list *list,
                                  const struct eca_relay_events *events, void *arg);
 /* For a caller inside a callback of the library: wait for the server, in real time, and copy what
- * comes. False: nothing came. */
-bool eca_relay_await(struct eca_relay *relay, int wait_ms);
+ * comes. */
+void eca_relay_await(struct eca_relay *relay, int wait_ms);
 /* The library's end is closed or will be: what it wrote still goes out, for a second at most. No
  * event any more; the relay frees itself. NULL ok. */
 void eca_relay_leave(struct eca_relay *relay);

@@ -1,6 +1,12 @@
+#include <arpa/inet.h>
 #include <check.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "agent/base/mem.h"
 #include "tests/unit/sys/raw_server.h"
@@ -135,6 +141,59 @@ START_TEST(a_refusals_body_may_come_in_pieces)
 }
 END_TEST
 
+#define DRIBBLED_BYTES 2000
+#define DRIBBLE_GAP_US 5000
+
+struct dribble {
+    int listen_fd;
+    atomic_bool done;
+};
+
+/* A server of its own thread, since the loop stands: a refusal whose body comes byte by byte. */
+static void *dribble(void *arg)
+{
+    static const char head[] = "HTTP/1.1 400 no\r\nContent-Length: 5000\r\n\r\n";
+    const struct timespec gap = {.tv_nsec = DRIBBLE_GAP_US * 1000L};
+    struct dribble *server = arg;
+    char request[4096];
+    int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    bool sent = fd >= 0 && recv(fd, request, sizeof(request), 0) > 0 &&
+                send(fd, head, sizeof(head) - 1, MSG_NOSIGNAL) > 0;
+
+    for (int i = 0; sent && i < DRIBBLED_BYTES; i++) {
+        sent = send(fd, "x", 1, MSG_NOSIGNAL) == 1;
+        (void)nanosleep(&gap, NULL);
+    }
+    atomic_store(&server->done, true);
+    (void)close(fd);
+    return NULL;
+}
+
+/* WS-131: the loop stands while a refusal's body is read; whoever sends it byte by byte does not
+ * hold it longer than who sends nothing. */
+START_TEST(a_refusals_body_does_not_hold_the_loop)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    struct dribble server = {.listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    pthread_t thread;
+    char url[64];
+
+    ck_assert_int_eq(bind(server.listen_fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    ck_assert_int_eq(listen(server.listen_fd, 1), 0);
+    ck_assert_int_eq(getsockname(server.listen_fd, (struct sockaddr *)&address, &len), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, dribble, &server), 0);
+    (void)snprintf(url, sizeof(url), "ws://127.0.0.1:%u/ws", ntohs(address.sin_port));
+    dial(url, ECA_HTTP_PROXY_NEVER, false);
+    ck_assert_msg(wire.ended && wire.how == ECA_CHANNEL_REFUSED, "%d %s", (int)wire.how, wire.why);
+    ck_assert_msg(!atomic_load(&server.done), "the loop stood until the last byte");
+    ck_assert_int_eq(eca_buf_str(&wire.body)[0], 'x');
+    contract_advance_ms(2000); /* the connection goes */
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    (void)close(server.listen_fd);
+}
+END_TEST
+
 static void on_end(void *arg, const struct eca_http_end *end)
 {
     *(struct eca_http_end *)arg = *end;
@@ -234,6 +293,7 @@ int main(void)
     tcase_add_test(tcase, each_dial_says_where_to);
     tcase_add_test(tcase, a_proxys_answer_may_come_in_pieces);
     tcase_add_test(tcase, a_refusals_body_may_come_in_pieces);
+    tcase_add_test(tcase, a_refusals_body_does_not_hold_the_loop);
     tcase_add_test(tcase, an_https_proxy_is_trusted_as_a_server_is);
     tcase_add_test(tcase, a_proxy_may_be_an_address_of_ipv6);
     tcase_add_test(tcase, headers_with_line_ends_are_refused);
