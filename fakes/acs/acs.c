@@ -7,8 +7,8 @@
 #include "agent/base/map.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "fakes/carry/door.h"
 
-#define HELD_UPGRADES_MAX 16
 #define OVERLAP_MS 1000 /* how long an old session may stand beside a new one */
 
 /* A message that wants an acknowledgement. */
@@ -35,7 +35,8 @@ struct session {
 
 struct fake_acs {
     struct fake_acs_opts opts;
-    char *party, *region, *cluster_arn, *instance_arn;
+    struct fake_door *door;
+    char *cluster_arn, *instance_arn;
     struct session *session; /* the latest that stands */
     uint64_t sessions;
     struct eca_timer heartbeat;
@@ -46,15 +47,6 @@ struct fake_acs {
     struct eca_map *roles; /* task arn -> struct role */
     uint64_t next_payload, next_credentials, next_update;
     int64_t next_seq;
-    struct {
-        bool on;
-        uint32_t left; /* 0 = for ever */
-        int status;
-        char *type, *body;
-    } refusal;
-    bool holding;
-    struct fake_exchange *held[HELD_UPGRADES_MAX]; /* NULL: its client has gone */
-    size_t held_count;
     int close_at_once;
     char *close_at_once_reason;
 };
@@ -589,8 +581,9 @@ static void run_overlap(void *arg)
               "a second session while the first one stands");
 }
 
-static void welcome(struct fake_acs *acs, struct fake_exchange *exchange)
+static void welcome(void *arg, struct fake_exchange *exchange)
 {
+    struct fake_acs *acs = arg;
     static const struct fake_ws_events events = {
         .on_text = on_text, .on_closed = on_closed, .on_pong = on_pong};
     const struct fake_request *request = fake_exchange_request(exchange);
@@ -625,40 +618,13 @@ static void welcome(struct fake_acs *acs, struct fake_exchange *exchange)
     }
 }
 
-static void refuse_now(struct fake_acs *acs, struct fake_exchange *exchange, int status,
-                       const char *type, const char *body)
-{
-    eca_auto_buf struct eca_buf fields = {0};
-    struct eca_json_writer w = eca_json_writer_to(&fields);
-
-    eca_jw_object(&w, NULL);
-    eca_jw_i64(&w, "status", status);
-    eca_jw_end_object(&w);
-    (void)fake_trace_add(trace_of(acs), FAKE_LANE_ACS, "refused", eca_buf_str(&fields));
-    if (status == 301 || status == 302) {
-        fake_exchange_header(exchange, "location", "https://elsewhere.example.test/ws");
-    }
-    fake_exchange_reply(exchange, status, type, eca_view_str(body));
-}
-
-/* What must be in the upgrade request (WS-110, ACS-203); NULL = all is well. */
-static const char *upgrade_flaw(const struct fake_request *request)
+/* ACS-203 */
+static const char *query_flaw(const struct fake_request *request)
 {
     static const char *const params[] = {"agentHash",       "agentVersion",
                                          "clusterArn",      "containerInstanceArn",
                                          "sendCredentials", "seqNum"};
-    const char *version = fake_request_header(request, "sec-websocket-version");
-    size_t len = strlen(request->path);
 
-    if (len < 3 || strcmp(request->path + len - 3, "/ws") != 0) {
-        return "the path does not end in /ws";
-    }
-    if (version == NULL || strcmp(version, "13") != 0) {
-        return "Sec-WebSocket-Version is not 13";
-    }
-    if (fake_request_header(request, "sec-websocket-protocol") != NULL) {
-        return "a sub-protocol is offered";
-    }
     for (size_t i = 0; i < ECA_ARRAY_LEN(params); i++) {
         eca_auto_buf struct eca_buf value = {0};
         if (!fake_request_param(request, params[i], &value) || value.len == 0) {
@@ -668,60 +634,13 @@ static const char *upgrade_flaw(const struct fake_request *request)
     return NULL;
 }
 
-static void held_is_gone(void *arg)
+static void describe(const struct fake_auth_refusal *refusal, struct eca_buf *out)
 {
-    *(struct fake_exchange **)arg = NULL;
-}
+    struct eca_json_writer w = eca_json_writer_to(out);
 
-static void on_upgrade(void *arg, struct fake_exchange *exchange)
-{
-    struct fake_acs *acs = arg;
-    const struct fake_request *request = fake_exchange_request(exchange);
-    const char *flaw = upgrade_flaw(request);
-    struct fake_auth_refusal refusal;
-
-    if (flaw != NULL) {
-        violation(acs, "WS-110", flaw);
-        refuse_now(acs, exchange, 400, "text/plain", flaw);
-        return;
-    }
-    if (acs->opts.auth != NULL &&
-        !fake_auth_check(acs->opts.auth, request, "ecs", acs->region, &refusal)) {
-        eca_auto_buf struct eca_buf body = {0};
-        struct eca_json_writer w = eca_json_writer_to(&body);
-        if (strcmp(refusal.type, "ExpiredTokenException") != 0) {
-            violation(acs, "WS-303", refusal.err.msg);
-        }
-        eca_jw_object(&w, NULL);
-        eca_jw_str(&w, "AccessDeniedException", refusal.err.msg);
-        eca_jw_end_object(&w);
-        refuse_now(acs, exchange, 403, "application/json", eca_buf_str(&body));
-        return;
-    }
-    if (acs->refusal.on) {
-        refuse_now(acs, exchange, acs->refusal.status, acs->refusal.type, acs->refusal.body);
-        acs->refusal.on = acs->refusal.left == 0 || --acs->refusal.left > 0;
-        return;
-    }
-    if (acs->holding && acs->held_count < HELD_UPGRADES_MAX) {
-        fake_exchange_on_gone(exchange, held_is_gone, &acs->held[acs->held_count]);
-        acs->held[acs->held_count++] = exchange;
-        return;
-    }
-    welcome(acs, exchange);
-}
-
-static void on_request(void *arg, struct fake_exchange *exchange)
-{
-    violation(arg, "WS-301", "a plain request instead of an upgrade");
-    fake_exchange_reply(exchange, 400, "text/plain", eca_view_str("websocket upgrade expected"));
-}
-
-static const char *name_request(void *arg, const struct fake_request *request)
-{
-    (void)arg;
-    (void)request;
-    return "connect";
+    eca_jw_object(&w, NULL);
+    eca_jw_str(&w, "AccessDeniedException", refusal->err.msg);
+    eca_jw_end_object(&w);
 }
 
 /* ---- ends and refusals ----------------------------------------------------------------------- */
@@ -772,13 +691,7 @@ void fake_acs_set_reading(struct fake_acs *acs, bool reading)
 void fake_acs_refuse(struct fake_acs *acs, uint32_t times, int status, const char *content_type,
                      const char *body)
 {
-    eca_free(acs->refusal.type);
-    eca_free(acs->refusal.body);
-    acs->refusal.on = true;
-    acs->refusal.left = times;
-    acs->refusal.status = status;
-    acs->refusal.type = eca_xstrdup(content_type);
-    acs->refusal.body = eca_xstrdup(body == NULL ? "" : body);
+    fake_door_refuse(acs->door, times, status, content_type, body);
 }
 
 bool fake_acs_refuse_preset(struct fake_acs *acs, uint32_t times, const char *preset)
@@ -820,17 +733,7 @@ bool fake_acs_refuse_preset(struct fake_acs *acs, uint32_t times, const char *pr
 
 void fake_acs_accept(struct fake_acs *acs, bool hold)
 {
-    acs->refusal.on = false;
-    acs->holding = hold;
-    for (size_t i = 0; !hold && i < acs->held_count; i++) {
-        struct fake_exchange *exchange = eca_take(acs->held[i]);
-
-        if (exchange != NULL) {
-            fake_exchange_on_gone(exchange, NULL, NULL);
-            welcome(acs, exchange);
-        }
-    }
-    acs->held_count = hold ? acs->held_count : 0;
+    fake_door_accept(acs->door, hold);
 }
 
 void fake_acs_close_at_once(struct fake_acs *acs, int code, const char *reason)
@@ -878,11 +781,8 @@ uint64_t fake_acs_sessions(const struct fake_acs *acs)
 struct fake_acs *fake_acs_new(const struct fake_acs_opts *opts)
 {
     struct fake_acs *acs = eca_xalloc(sizeof(*acs));
-    struct fake_service service = {.on_request = on_request, .on_upgrade = on_upgrade, .arg = acs};
 
     acs->opts = *opts;
-    acs->party = eca_xstrdup(opts->party == NULL ? "acs" : opts->party);
-    acs->region = eca_xstrdup(opts->region == NULL ? "us-west-2" : opts->region);
     acs->cluster_arn = eca_xstrdup(opts->cluster_arn);
     acs->instance_arn = eca_xstrdup(opts->instance_arn);
     if (acs->opts.heartbeat_ms == 0) {
@@ -894,9 +794,18 @@ struct fake_acs *fake_acs_new(const struct fake_acs_opts *opts)
     eca_list_init(&acs->letters);
     eca_list_init(&acs->all_sessions);
     eca_timer_init(&acs->heartbeat, opts->base.sched, run_heartbeat, acs);
-    service.party = acs->party;
-    fake_hub_add(opts->base.hub, &service);
-    fake_hub_set_namer(opts->base.hub, acs->party, name_request, acs);
+    acs->door = fake_door_new(&(struct fake_door_opts){
+        .base = opts->base,
+        .lane = FAKE_LANE_ACS,
+        .party = opts->party == NULL ? "acs" : opts->party,
+        .region = opts->region == NULL ? "us-west-2" : opts->region,
+        .auth = opts->auth,
+        .rules = {.form = "WS-110", .signature = "WS-303", .plain = "WS-301"},
+        .query_flaw = query_flaw,
+        .describe = describe,
+        .welcome = welcome,
+        .arg = acs,
+    });
     return acs;
 }
 
@@ -909,7 +818,7 @@ void fake_acs_free(struct fake_acs *acs)
     if (acs == NULL) {
         return;
     }
-    fake_hub_remove(acs->opts.base.hub, acs->party);
+    fake_door_free(acs->door);
     eca_timer_stop(&acs->heartbeat);
     ECA_LIST_FOREACH(it, &acs->letters)
     {
@@ -926,12 +835,8 @@ void fake_acs_free(struct fake_acs *acs)
     eca_map_free(acs->by_id);
     eca_map_free(acs->roles);
     eca_map_free(acs->acks);
-    eca_free(acs->party);
-    eca_free(acs->region);
     eca_free(acs->cluster_arn);
     eca_free(acs->instance_arn);
-    eca_free(acs->refusal.type);
-    eca_free(acs->refusal.body);
     eca_free(acs->close_at_once_reason);
     eca_free(acs);
 }

@@ -7,11 +7,11 @@
 #include "agent/base/map.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "fakes/carry/door.h"
 
 #define TASKS_PER_MESSAGE_MAX 10 /* TCS-605 */
 #define CPU_PERCENT_MAX 105.0    /* FB-34.2; beyond 100 for the error of the clocks */
-#define HELD_UPGRADES_MAX 16
-#define OVERLAP_MS 1000 /* how long an old session may stand beside a new one */
+#define OVERLAP_MS 1000          /* how long an old session may stand beside a new one */
 
 struct session {
     struct eca_list_node node;
@@ -27,23 +27,14 @@ struct session {
 
 struct fake_tcs {
     struct fake_tcs_opts opts;
-    char *party, *region;
+    struct fake_door *door;
     struct session *session;
     struct eca_list all_sessions;
     uint64_t sessions, messages, cycles;
-    struct eca_map *last_of;                       /* task ARN -> owned JSON of its containers */
-    struct fake_exchange *held[HELD_UPGRADES_MAX]; /* NULL: its client has gone */
-    size_t held_count;
-    bool holding;
+    struct eca_map *last_of; /* task ARN -> owned JSON of its containers */
     struct eca_timer heartbeat, ack;
     uint32_t acks_due;
     char *last;
-    struct {
-        bool on;
-        uint32_t left;
-        int status;
-        char *body;
-    } refusal;
     uint32_t close_after;
     int close_code;
     char *close_reason;
@@ -285,7 +276,7 @@ static bool read_message(struct session *session, struct eca_view text, struct e
     }
     if (tcs->opts.auth != NULL &&
         !fake_auth_check_message(tcs->opts.auth, session->path, session->query, headers, count,
-                                 *ret_json, tcs->region, &refusal)) {
+                                 *ret_json, fake_door_region(tcs->door), &refusal)) {
         violation(tcs, "TCS-402", refusal.err.msg);
         return false;
     }
@@ -393,8 +384,9 @@ static void put_param(const struct fake_request *request, const char *name,
     eca_jw_str(w, name, eca_buf_str(&value));
 }
 
-static void welcome(struct fake_tcs *tcs, struct fake_exchange *exchange)
+static void welcome(void *arg, struct fake_exchange *exchange)
 {
+    struct fake_tcs *tcs = arg;
     static const struct fake_ws_events events = {.on_text = on_text, .on_closed = on_closed};
     const struct fake_request *request = fake_exchange_request(exchange);
     struct session *session = eca_xalloc(sizeof(*session));
@@ -422,110 +414,28 @@ static void welcome(struct fake_tcs *tcs, struct fake_exchange *exchange)
     arm_heartbeat(tcs);
 }
 
-static void refuse_now(struct fake_tcs *tcs, struct fake_exchange *exchange, int status,
-                       const char *body)
-{
-    eca_auto_buf struct eca_buf fields = {0};
-    struct eca_json_writer w = eca_json_writer_to(&fields);
-
-    eca_jw_object(&w, NULL);
-    eca_jw_i64(&w, "status", status);
-    eca_jw_end_object(&w);
-    (void)fake_trace_add(trace_of(tcs), FAKE_LANE_TCS, "refused", eca_buf_str(&fields));
-    fake_exchange_reply(exchange, status, body[0] == '{' ? "application/json" : "text/plain",
-                        eca_view_str(body));
-}
-
-static bool header_is(const struct fake_request *request, const char *name, const char *value)
-{
-    const char *have = fake_request_header(request, name);
-
-    return value == NULL ? have == NULL : have != NULL && strcmp(have, value) == 0;
-}
-
-/* The two parameters, in this order, encoded as signatures are, and nothing else. */
-static bool is_exact_query(const struct fake_request *request)
+/* TCS-902: the two parameters, in this order, encoded as signatures are, and nothing else. */
+static const char *query_flaw(const struct fake_request *request)
 {
     static const char *const params[] = {"cluster", "containerInstance"};
+    static const char flaw[] = "the query is not cluster=...&containerInstance=...";
     eca_auto_buf struct eca_buf want = {0};
 
     for (size_t i = 0; i < ECA_ARRAY_LEN(params); i++) {
         eca_auto_buf struct eca_buf value = {0};
 
         if (!fake_request_param(request, params[i], &value) || value.len == 0) {
-            return false;
+            return flaw;
         }
         eca_sigv4_query_add(&want, params[i], eca_buf_str(&value));
     }
-    return strcmp(request->query, eca_buf_str(&want)) == 0;
+    return strcmp(request->query, eca_buf_str(&want)) == 0 ? NULL : flaw;
 }
 
-/* TCS-301, TCS-305, TCS-902 */
-static const char *upgrade_flaw(const struct fake_request *request)
+static void describe(const struct fake_auth_refusal *refusal, struct eca_buf *out)
 {
-    size_t len = strlen(request->path);
-
-    if (strcmp(request->method, "GET") != 0) {
-        return "the method is not GET";
-    }
-    if (len < 3 || strcmp(request->path + len - 3, "/ws") != 0) {
-        return "the path does not end in /ws";
-    }
-    if (!header_is(request, "sec-websocket-protocol", NULL)) {
-        return "a sub-protocol is offered";
-    }
-    if (!header_is(request, "sec-websocket-extensions", NULL)) {
-        return "an extension is offered";
-    }
-    if (!header_is(request, "sec-websocket-version", "13")) {
-        return "the version is not 13";
-    }
-    return is_exact_query(request) ? NULL : "the query is not cluster=...&containerInstance=...";
-}
-
-static void held_is_gone(void *arg)
-{
-    *(struct fake_exchange **)arg = NULL;
-}
-
-static void on_upgrade(void *arg, struct fake_exchange *exchange)
-{
-    struct fake_tcs *tcs = arg;
-    const struct fake_request *request = fake_exchange_request(exchange);
-    const char *flaw = upgrade_flaw(request);
-    struct fake_auth_refusal refusal;
-
-    if (flaw != NULL) {
-        violation(tcs, "TCS-902", flaw);
-        refuse_now(tcs, exchange, 400, flaw);
-    } else if (tcs->opts.auth != NULL &&
-               !fake_auth_check(tcs->opts.auth, request, "ecs", tcs->region, &refusal)) {
-        if (strcmp(refusal.type, "ExpiredTokenException") != 0) {
-            violation(tcs, "TCS-902", refusal.err.msg);
-        }
-        refuse_now(tcs, exchange, 403, "{\"InvalidParameterException\":\"signature\"}");
-    } else if (tcs->refusal.on) {
-        refuse_now(tcs, exchange, tcs->refusal.status, tcs->refusal.body);
-        tcs->refusal.on = tcs->refusal.left == 0 || --tcs->refusal.left > 0;
-    } else if (tcs->holding && tcs->held_count < HELD_UPGRADES_MAX) {
-        fake_exchange_on_gone(exchange, held_is_gone, &tcs->held[tcs->held_count]);
-        tcs->held[tcs->held_count++] = exchange;
-    } else {
-        welcome(tcs, exchange);
-    }
-}
-
-static void on_request(void *arg, struct fake_exchange *exchange)
-{
-    violation(arg, "TCS-901", "a plain request instead of an upgrade");
-    fake_exchange_reply(exchange, 400, "text/plain", eca_view_str("websocket upgrade expected"));
-}
-
-static const char *name_request(void *arg, const struct fake_request *request)
-{
-    (void)arg;
-    (void)request;
-    return "connect";
+    (void)refusal;
+    eca_buf_add_str(out, "{\"InvalidParameterException\":\"signature\"}");
 }
 
 /* ---- knobs ----------------------------------------------------------------------------------- */
@@ -615,26 +525,14 @@ void fake_tcs_set_reading(struct fake_tcs *tcs, bool reading)
 
 void fake_tcs_refuse(struct fake_tcs *tcs, uint32_t times, int status, const char *body)
 {
-    eca_free(tcs->refusal.body);
-    tcs->refusal.on = true;
-    tcs->refusal.left = times;
-    tcs->refusal.status = status;
-    tcs->refusal.body = eca_xstrdup(body == NULL ? "" : body);
+    bool json = body != NULL && body[0] == '{';
+
+    fake_door_refuse(tcs->door, times, status, json ? "application/json" : "text/plain", body);
 }
 
 void fake_tcs_accept(struct fake_tcs *tcs, bool hold)
 {
-    tcs->refusal.on = false;
-    tcs->holding = hold;
-    for (size_t i = 0; !hold && i < tcs->held_count; i++) {
-        struct fake_exchange *exchange = eca_take(tcs->held[i]);
-
-        if (exchange != NULL) {
-            fake_exchange_on_gone(exchange, NULL, NULL);
-            welcome(tcs, exchange);
-        }
-    }
-    tcs->held_count = hold ? tcs->held_count : 0;
+    fake_door_accept(tcs->door, hold);
 }
 
 void fake_tcs_close_after(struct fake_tcs *tcs, uint32_t messages, int code, const char *reason)
@@ -648,18 +546,24 @@ void fake_tcs_close_after(struct fake_tcs *tcs, uint32_t messages, int code, con
 struct fake_tcs *fake_tcs_new(const struct fake_tcs_opts *opts)
 {
     struct fake_tcs *tcs = eca_xalloc(sizeof(*tcs));
-    struct fake_service service = {.on_request = on_request, .on_upgrade = on_upgrade, .arg = tcs};
 
     tcs->opts = *opts;
-    tcs->party = eca_xstrdup(opts->party == NULL ? "tcs" : opts->party);
-    tcs->region = eca_xstrdup(opts->region == NULL ? "us-west-2" : opts->region);
     tcs->last_of = eca_map_new();
     eca_list_init(&tcs->all_sessions);
     eca_timer_init(&tcs->heartbeat, opts->base.sched, run_heartbeat, tcs);
     eca_timer_init(&tcs->ack, opts->base.sched, run_ack, tcs);
-    service.party = tcs->party;
-    fake_hub_add(opts->base.hub, &service);
-    fake_hub_set_namer(opts->base.hub, tcs->party, name_request, tcs);
+    tcs->door = fake_door_new(&(struct fake_door_opts){
+        .base = opts->base,
+        .lane = FAKE_LANE_TCS,
+        .party = opts->party == NULL ? "tcs" : opts->party,
+        .region = opts->region == NULL ? "us-west-2" : opts->region,
+        .auth = opts->auth,
+        .rules = {.form = "TCS-902", .signature = "TCS-902", .plain = "TCS-901"},
+        .query_flaw = query_flaw,
+        .describe = describe,
+        .welcome = welcome,
+        .arg = tcs,
+    });
     return tcs;
 }
 
@@ -671,7 +575,7 @@ void fake_tcs_free(struct fake_tcs *tcs)
     if (tcs == NULL) {
         return;
     }
-    fake_hub_remove(tcs->opts.base.hub, tcs->party);
+    fake_door_free(tcs->door);
     eca_timer_stop(&tcs->heartbeat);
     eca_timer_stop(&tcs->ack);
     ECA_LIST_FOREACH(it, &tcs->all_sessions)
@@ -682,10 +586,7 @@ void fake_tcs_free(struct fake_tcs *tcs)
         eca_free(json);
     }
     eca_map_free(tcs->last_of);
-    eca_free(tcs->party);
-    eca_free(tcs->region);
     eca_free(tcs->last);
-    eca_free(tcs->refusal.body);
     eca_free(tcs->close_reason);
     eca_free(tcs);
 }
