@@ -158,7 +158,7 @@ static int scan_value(struct scan *scan);
 
 static int scan_member(struct scan *scan)
 {
-    struct eca_view key;
+    struct eca_view key = ECA_VIEW_NONE;
     unsigned around;
     int rc = scan_string(scan, &key);
 
