@@ -8,77 +8,112 @@
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "harness/explore/fleet.h"
+#include "harness/scenario/grammar.h"
 #include "harness/serve/serve.h"
 
 #define FILES_MAX 10000
 
-void hns_usage(FILE *to)
+/* What each command does and takes; also the list of the commands there are. */
+static const struct {
+    const char *command, *text;
+} manual[] = {
+    {"run", "harness run [OPTIONS] FILE-OR-FOLDER...   play scenarios\n"
+            "    (default)            simulated: agent in process, virtual time\n"
+            "    --wire               agent in process, its production adapters, real sockets,\n"
+            "                         virtual time\n"
+            "    --live               spawn an agent binary, real sockets, real time\n"
+            "    --agent PATH         the binary to spawn; default ecs-agent beside this program\n"
+            "    --docker real=SOCKET in front of a real daemon instead of the fake one\n"
+            "    --allow ID,ID        rules that may be broken in every run\n"
+            "    --set NAME=VALUE     a variable of the scenarios, ${NAME}; several times\n"
+            "    --seed N             default 1; same seed, same trace\n"
+            "    --twice              run each twice and compare the trace hashes\n"
+            "    --keep               leave temporary files of live runs\n"
+            "    -v                   show each run's timeline\n"
+            "    --log FILE           the agent's whole log, each line with the time of the run\n"
+            "    --trace FILE         every event, as JSON lines\n"
+            "    --record FOLDER      flight recordings of each run's agent, a segment per life\n"
+            "    --record-kib N       size of a segment (not --live)\n"
+            "    --html FILE          every event, as a page with a lane for each party\n"
+            "    --junit FILE, --json FILE   the results, for machines\n"},
+    {"explore",
+     "harness explore [OPTIONS]   scenarios made from seeds: faults, deaths, then all must "
+     "settle;\n"
+     "                            failing ones are kept in build/explore\n"
+     "    --seeds N            how many; default 1000\n"
+     "    --from N             the first one; default 1\n"
+     "    --minutes N          as many as that takes\n"
+     "    --workers N          processes; default one per processor\n"
+     "    -v                   how often each rare situation was reached\n"
+     "    ends with 0, or 1 wrong result, 3 no progress, 4 crash, 5 a rare situation never came\n"},
+    {"mutations",
+     "harness mutations [--seeds N] [--from N]   plant one defect after the other in the agent:\n"
+     "                            how many seeds until exploration finds it\n"},
+    {"soak",
+     "harness soak [OPTIONS]      weeks of an instance; what the agent holds must not grow\n"
+     "    --days N, --tasks N  default 7 and 20000\n"
+     "    --seed N, --trace FILE, --html FILE\n"},
+    {"deaths",
+     "harness deaths [--seed N] [--every N] FILE...   simulate each once for every moment at\n"
+     "                            which the agent can be killed, and kill it there\n"},
+    {"fleet",
+     "harness fleet [--agents N] [--peak PERCENT] [--seed N] FILE...   N agents lose ACS at once:\n"
+     "                            what the service sees per second\n"},
+    {"shrink",
+     "harness shrink [--seed N] FILE...   leave out what a failing scenario does not need\n"},
+    {"report",
+     "harness report [--html FILE] TRACE...   a run that --trace wrote, as a timeline and as a\n"
+     "                            page (default TRACE.html); of two runs, where they part\n"},
+    {"check", "harness check FILE...       is it a scenario? errors with line and column\n"},
+    {"demo", "harness demo [OPTIONS] [FILE]   a task lives and dies on a timeline\n"},
+    {"serve",
+     "harness serve [OPTIONS]    the fakes as a control plane for the AWS CLI, with an agent\n"
+     "    --port N             of the ECS API; default 4566, 0 = any\n"
+     "    --address ADDRESS    to listen at; default 127.0.0.1\n"
+     "    --host NAME          of that address for clients and certificates; default localhost\n"
+     "    --docker real=SOCKET run the tasks for real\n"
+     "    --acs URL            send the agent to this ACS instead of the fake one\n"
+     "    --no-agent           start one yourself, with the environment that is printed\n"
+     "    -v, --log FILE, --trace FILE, --keep   as those of run\n"},
+    {"replay",
+     "harness replay FILE...      a flight recording through the same core; first divergence\n"},
+    {"record", "harness record --agent PATH --out FILE [OPTIONS] [-- AGENT-OPTIONS]\n"
+               "                            stand between any agent and its peers and write down "
+               "what passes\n"
+               "    --docker real=SOCKET the daemon; default that of DOCKER_HOST\n"
+               "    --names HOST,HOST    TLS peers beside AWS's own\n"},
+    {"export", "harness export FILE         a recording as a scenario, to be edited\n"},
+    {"reference", "harness reference           the scenario language, as Markdown\n"},
+    {"schema", "harness schema              the same as a JSON Schema\n"},
+    {"version", "harness version\n"},
+};
+
+void hns_usage(FILE *to, const char *command)
 {
-    (void)fputs(
-        "harness run [OPTIONS] FILE-OR-FOLDER...   play scenarios\n"
-        "    (default)            simulated: agent in process, virtual time\n"
-        "    --wire               agent in process, its production adapters, real sockets,\n"
-        "                         virtual time\n"
-        "    --live               spawn an agent binary, real sockets, real time\n"
-        "    --agent PATH         the binary to spawn; default ecs-agent beside this program\n"
-        "    --docker real=SOCKET in front of a real daemon instead of the fake one\n"
-        "    --allow ID,ID        rules that may be broken in every run\n"
-        "    --set NAME=VALUE     a variable of the scenarios, ${NAME}; several times\n"
-        "    --seed N             default 1; same seed, same trace\n"
-        "    --twice              run each twice and compare the trace hashes\n"
-        "    --keep               leave temporary files of live runs\n"
-        "    -v                   show each run's timeline\n"
-        "    --log FILE           the agent's whole log, each line with the time of the run\n"
-        "    --trace FILE         every event, as JSON lines\n"
-        "    --record FOLDER      flight recordings of each run's agent, a segment per life\n"
-        "    --record-kib N       size of a segment (not --live)\n"
-        "    --html FILE          every event, as a page with a lane for each party\n"
-        "    --junit FILE, --json FILE\n"
-        "harness explore [OPTIONS]   scenarios made from seeds: faults, deaths, then all must "
-        "settle;\n"
-        "                            failing ones are kept in build/explore\n"
-        "    --seeds N            how many; default 1000\n"
-        "    --from N             the first one; default 1\n"
-        "    --minutes N          as many as that takes\n"
-        "    --workers N          processes; default one per processor\n"
-        "    -v                   how often each rare situation was reached\n"
-        "    ends with 0, or 1 wrong result, 3 no progress, 4 crash, 5 a rare situation never "
-        "came\n"
-        "harness mutations [--seeds N] [--from N]   plant one defect after the other in the "
-        "agent:\n"
-        "                            how many seeds until exploration finds it\n"
-        "harness soak [OPTIONS]      weeks of an instance; what the agent holds must not grow\n"
-        "    --days N, --tasks N  default 7 and 20000\n"
-        "    --seed N, --trace FILE, --html FILE\n"
-        "harness deaths [--seed N] [--every N] FILE...   simulate each once for every moment at\n"
-        "                            which the agent can be killed, and kill it there\n"
-        "harness fleet [--agents N] [--peak PERCENT] [--seed N] FILE...   N agents lose ACS at "
-        "once:\n"
-        "                            what the service sees per second\n"
-        "harness shrink [--seed N] FILE...   leave out what a failing scenario does not need\n"
-        "harness report [--html FILE] TRACE...   a run that --trace wrote, as a timeline and as a\n"
-        "                            page (default TRACE.html); of two runs, where they part\n"
-        "harness check FILE...       is it a scenario? errors with line and column\n"
-        "harness demo [OPTIONS] [FILE]   a task lives and dies on a timeline\n"
-        "harness serve [OPTIONS]    the fakes as a control plane for the AWS CLI, with an agent\n"
-        "    --port N             of the ECS API; default 4566, 0 = any\n"
-        "    --address ADDRESS    to listen at; default 127.0.0.1\n"
-        "    --host NAME          of that address for clients and certificates; default localhost\n"
-        "    --docker real=SOCKET run the tasks for real\n"
-        "    --acs URL            send the agent to this ACS instead of the fake one\n"
-        "    --no-agent           start one yourself, with the environment that is printed\n"
-        "    -v, --log FILE, --trace FILE, --keep   as above\n"
-        "harness replay FILE...      a flight recording through the same core; first divergence\n"
-        "harness record --agent PATH --out FILE [OPTIONS] [-- AGENT-OPTIONS]\n"
-        "                            stand between any agent and its peers and write down what "
-        "passes\n"
-        "    --docker real=SOCKET the daemon; default that of DOCKER_HOST\n"
-        "    --names HOST,HOST    TLS peers beside AWS's own\n"
-        "harness export FILE         a recording as a scenario, to be edited\n"
-        "harness reference           the scenario language, as Markdown\n"
-        "harness schema              the same as a JSON Schema\n"
-        "harness version\n",
-        to);
+    for (size_t i = 0; i < ECA_ARRAY_LEN(manual); i++) {
+        if (command == NULL || strcmp(command, manual[i].command) == 0) {
+            (void)fputs(manual[i].text, to);
+        }
+    }
+    if (command == NULL) {
+        (void)fputs("harness COMMAND --help      the part of this about one command\n", to);
+    }
+}
+
+static int check_command(const char *word, struct eca_err *err)
+{
+    const char *names[ECA_ARRAY_LEN(manual)], *near;
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(manual); i++) {
+        names[i] = manual[i].command;
+        if (strcmp(word, names[i]) == 0) {
+            return ECA_OK;
+        }
+    }
+    near = hns_nearest(word, names, ECA_ARRAY_LEN(names));
+    return eca_err_set(err, ECA_E_INVALID, "unknown command \"%.40s\"%s%s%s", word,
+                       near == NULL ? "" : ", did you mean \"", near == NULL ? "" : near,
+                       near == NULL ? "" : "\"?");
 }
 
 /* ---- files ---------------------------------------------------------------------------------- */
@@ -135,37 +170,38 @@ static void add_path(struct hns_options *options, const char *path)
 
 /* ---- options -------------------------------------------------------------------------------- */
 
-static bool set_docker(struct hns_options *options, const char *value)
+static int set_docker(struct hns_options *options, const char *value, struct eca_err *err)
 {
     if (strncmp(value, "real", 4) != 0 || (value[4] != '\0' && value[4] != '=')) {
-        (void)fprintf(stderr, "--docker takes real or real=SOCKET\n");
-        return false;
+        return eca_err_set(err, ECA_E_INVALID, "--docker takes real or real=SOCKET, not \"%.80s\"",
+                           value);
     }
     options->real_docker = value[4] == '=' ? value + 5 : "/var/run/docker.sock";
-    return true;
+    return ECA_OK;
 }
 
-static bool add_set(struct hns_options *options, const char *value)
+static int add_set(struct hns_options *options, const char *value, struct eca_err *err)
 {
     if (options->set_count == HNS_SETS_MAX || strchr(value, '=') == NULL) {
-        (void)fprintf(stderr, "--set takes NAME=VALUE, at most %d times, not \"%s\"\n",
-                      HNS_SETS_MAX, value);
-        return false;
+        return eca_err_set(err, ECA_E_INVALID,
+                           "--set takes NAME=VALUE, at most %d times, not \"%.80s\"", HNS_SETS_MAX,
+                           value);
     }
     options->sets[options->set_count++] = value;
-    return true;
+    return ECA_OK;
 }
 
-static bool set_number(const char *word, const char *value, uint64_t *ret_number)
+static int set_number(const char *word, const char *value, uint64_t *ret_number,
+                      struct eca_err *err)
 {
-    if (eca_parse_u64(eca_view_str(value), UINT64_MAX, ret_number, NULL) < 0) {
-        (void)fprintf(stderr, "%s takes a number, not \"%s\"\n", word, value);
-        return false;
-    }
-    return true;
+    return eca_parse_u64(eca_view_str(value), UINT64_MAX, ret_number, NULL) < 0
+               ? eca_err_set(err, ECA_E_INVALID, "%s takes a number, not \"%.80s\"", word, value)
+               : ECA_OK;
 }
 
-static bool parse_valued(struct hns_options *options, const char *word, const char *value)
+/* An option with a value; `value` is NULL when nothing follows. */
+static int parse_valued(struct hns_options *options, const char *word, const char *value,
+                        struct eca_err *err)
 {
     const struct {
         const char *word, **to;
@@ -197,29 +233,30 @@ static bool parse_valued(struct hns_options *options, const char *word, const ch
         {"--peak", &options->peak},
     };
 
-    if (value == NULL) {
-        (void)fprintf(stderr, "%s: unknown, or its value is missing\n", word);
-        return false;
-    }
+    const char **text = NULL;
+    uint64_t *number = NULL;
+    bool docker = strcmp(word, "--docker") == 0, set = strcmp(word, "--set") == 0;
+
     for (size_t i = 0; i < ECA_ARRAY_LEN(texts); i++) {
-        if (strcmp(word, texts[i].word) == 0) {
-            *texts[i].to = value;
-            return true;
-        }
-    }
-    if (strcmp(word, "--docker") == 0) {
-        return set_docker(options, value);
-    }
-    if (strcmp(word, "--set") == 0) {
-        return add_set(options, value);
+        text = strcmp(word, texts[i].word) == 0 ? texts[i].to : text;
     }
     for (size_t i = 0; i < ECA_ARRAY_LEN(numbers); i++) {
-        if (strcmp(word, numbers[i].word) == 0) {
-            return set_number(word, value, numbers[i].to);
-        }
+        number = strcmp(word, numbers[i].word) == 0 ? numbers[i].to : number;
     }
-    (void)fprintf(stderr, "unknown option %s\n", word);
-    return false;
+    if (text == NULL && number == NULL && !docker && !set) {
+        return eca_err_set(err, ECA_E_INVALID, "unknown option %.80s", word);
+    }
+    if (value == NULL) {
+        return eca_err_set(err, ECA_E_INVALID, "%s needs a value", word);
+    }
+    if (text != NULL) {
+        *text = value;
+        return ECA_OK;
+    }
+    if (number != NULL) {
+        return set_number(word, value, number, err);
+    }
+    return docker ? set_docker(options, value, err) : add_set(options, value, err);
 }
 
 /* False: not one of the options without a value. */
@@ -228,10 +265,9 @@ static bool parse_switch(struct hns_options *options, const char *word)
     const struct {
         const char *word;
         bool *to;
-    } switches[] = {{"-v", &options->verbose},
-                    {"--twice", &options->twice},
-                    {"--keep", &options->keep},
-                    {"--no-agent", &options->no_agent}};
+    } switches[] = {{"-v", &options->verbose},  {"--twice", &options->twice},
+                    {"--keep", &options->keep}, {"--no-agent", &options->no_agent},
+                    {"--help", &options->help}, {"-h", &options->help}};
 
     for (size_t i = 0; i < ECA_ARRAY_LEN(switches); i++) {
         if (strcmp(word, switches[i].word) == 0) {
@@ -246,7 +282,26 @@ static bool parse_switch(struct hns_options *options, const char *word)
     return false;
 }
 
-bool hns_options_parse(struct hns_options *options, int argc, char **argv)
+static int parse_words(struct hns_options *options, int argc, char **argv, struct eca_err *err)
+{
+    for (int i = 2; i < argc && !options->help; i++) {
+        if (strcmp(argv[i], "--") == 0) {
+            options->arguments = (const char *const *)argv + i + 1;
+            break;
+        }
+        if (argv[i][0] != '-') {
+            add_path(options, argv[i]);
+        } else if (!parse_switch(options, argv[i])) {
+            if (parse_valued(options, argv[i], i + 1 < argc ? argv[i + 1] : NULL, err) < 0) {
+                return ECA_E_INVALID;
+            }
+            i++;
+        }
+    }
+    return ECA_OK;
+}
+
+int hns_options_parse(struct hns_options *options, int argc, char **argv, struct eca_err *err)
 {
     options->seed = options->from = 1;
     options->seeds = 1000;
@@ -256,30 +311,71 @@ bool hns_options_parse(struct hns_options *options, int argc, char **argv)
     options->port = HNS_SERVE_PORT;
     options->agents = 1000;
     options->peak = HNS_FLEET_PEAK_PERCENT;
-    if (argc < 2) {
-        return false;
-    }
     options->argv = argv;
     options->arguments = (const char *const *)argv + argc; /* none */
-    options->command = argv[1];
-    for (int i = 2; i < argc; i++) {
-        if (strcmp(argv[i], "--") == 0) {
-            options->arguments = (const char *const *)argv + i + 1;
-            break;
-        }
-        if (argv[i][0] != '-') {
-            add_path(options, argv[i]);
-        } else if (!parse_switch(options, argv[i])) {
-            if (!parse_valued(options, argv[i], i + 1 < argc ? argv[i + 1] : NULL)) {
-                return false;
-            }
-            i++;
-        }
+    if (argc < 2) {
+        return eca_err_set(err, ECA_E_INVALID, "want a command");
+    }
+    options->help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+                    strcmp(argv[1], "help") == 0;
+    if (options->help && argc == 2) {
+        return ECA_OK;
+    }
+    if (check_command(argv[options->help ? 2 : 1], err) < 0) {
+        return ECA_E_INVALID;
+    }
+    options->command = argv[options->help ? 2 : 1];
+    if (parse_words(options, argc, argv, err) < 0) {
+        return ECA_E_INVALID;
     }
     if (options->file_count > 1) {
         qsort(options->files, options->file_count, sizeof(*options->files), compare_paths);
     }
-    return true;
+    return ECA_OK;
+}
+
+/* For a shell: what is more than a plain word stands in single quotes. */
+static void add_word(struct eca_buf *out, const char *option, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "-_=./,:+@%";
+
+    eca_buf_addf(out, " %s ", option);
+    if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
+        eca_buf_add_str(out, word);
+        return;
+    }
+    eca_buf_add_char(out, '\'');
+    for (; *word != '\0'; word++) {
+        if (*word == '\'') {
+            eca_buf_add_str(out, "'\\''");
+        } else {
+            eca_buf_add_char(out, *word);
+        }
+    }
+    eca_buf_add_char(out, '\'');
+}
+
+void hns_options_command(const struct hns_options *options, struct eca_buf *out)
+{
+    static const char *const modes[] = {
+        [HNS_SIM] = "", [HNS_WIRE] = " --wire", [HNS_LIVE] = " --live"};
+
+    eca_buf_addf(out, "%s run%s", options->argv[0], modes[options->mode]);
+    if (options->agent_path != NULL) {
+        add_word(out, "--agent", options->agent_path);
+    }
+    if (options->real_docker != NULL) {
+        eca_auto_free char *docker = eca_xasprintf("real=%s", options->real_docker);
+
+        add_word(out, "--docker", docker);
+    }
+    if (options->allow != NULL) {
+        add_word(out, "--allow", options->allow);
+    }
+    for (size_t i = 0; i < options->set_count; i++) {
+        add_word(out, "--set", options->sets[i]);
+    }
 }
 
 void hns_options_clear(struct hns_options *options)

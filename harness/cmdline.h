@@ -12,8 +12,8 @@
 
 /* The command line of the harness. */
 struct hns_options {
-    const char *command;
-    char **argv; /* borrowed */
+    const char *command; /* NULL: none was given */
+    char **argv;         /* borrowed */
     enum hns_mode mode;
     uint64_t seed;
     uint64_t seeds, from, minutes, workers; /* explore */
@@ -24,7 +24,7 @@ struct hns_options {
     size_t set_count;
     uint64_t agents, peak; /* fleet; peak: percent of them within one second */
     uint64_t port;         /* serve; 0 = any */
-    bool verbose, twice, keep, no_agent;
+    bool verbose, twice, keep, no_agent, help;
     const char *agent_path, *real_docker;
     const char *address, *host, *acs_url;          /* serve, or NULL */
     const char *junit, *json, *log, *trace, *html; /* files to write, or NULL */
@@ -37,10 +37,20 @@ struct hns_options {
     size_t file_count;
 };
 
-/* False: what is wrong went to stderr, or nothing when there is no command. */
-bool hns_options_parse(struct hns_options *options, int argc, char **argv);
+/*
+ * Fills the options, with their defaults. `harness --help`, `harness help COMMAND` and `harness
+ * COMMAND
+ * --help` set `help`; the command is NULL when none was named.
+ *
+ * errors    INVALID: no command, an unknown word, a bad value. hns_options_clear() either way.
+ */
+int hns_options_parse(struct hns_options *options, int argc, char **argv, struct eca_err *err);
 void hns_options_add_file(struct hns_options *options, const char *path);
 void hns_options_clear(struct hns_options *options);
-void hns_usage(FILE *to);
+/* What the command does and takes; NULL: all commands. */
+void hns_usage(FILE *to, const char *command);
+/* The words that play a scenario under these options again, without seed and file, fit for a shell.
+ */
+void hns_options_command(const struct hns_options *options, struct eca_buf *out);
 
 #endif

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -148,8 +149,6 @@ static void play(const struct hns_options *options, struct outputs *outputs,
 {
     static hns_stage_open_fn *const stages[] = {
         [HNS_SIM] = hns_sim_open, [HNS_WIRE] = hns_wire_open, [HNS_LIVE] = hns_live_open};
-    static const char *const mode_options[] = {
-        [HNS_SIM] = "", [HNS_WIRE] = " --wire", [HNS_LIVE] = " --live"};
     eca_auto_buf struct eca_buf command = {0};
     eca_auto_free char *record = NULL;
     struct hns_run_opts opts = {
@@ -169,9 +168,7 @@ static void play(const struct hns_options *options, struct outputs *outputs,
         .watch_arg = outputs,
     };
 
-    eca_buf_addf(&command, "build/harness run%s%s%s", mode_options[options->mode],
-                 options->agent_path != NULL ? " --agent " : "",
-                 options->agent_path != NULL ? options->agent_path : "");
+    hns_options_command(options, &command);
     opts.command = eca_buf_str(&command);
     report_timeline_init(&outputs->timeline, stdout);
     report_files_run(&outputs->files, scenario->name);
@@ -522,6 +519,17 @@ static int export_recording(struct hns_options *options)
     return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* One sentence, and where the rest stands. */
+static int refuse(const struct hns_options *options, const char *why)
+{
+    const char *command = options->command == NULL ? "" : options->command;
+    const char *blank = command[0] == '\0' ? "" : " ";
+
+    (void)fprintf(stderr, "harness%s%s: %s\nharness%s%s --help says what it takes\n", blank,
+                  command, why, blank, command);
+    return EXIT_USAGE;
+}
+
 #define NAMES_MAX 32
 
 static int record(struct hns_options *options)
@@ -536,8 +544,7 @@ static int record(struct hns_options *options)
     char *rest = names;
 
     if (opts.agent == NULL || opts.out == NULL) {
-        hns_usage(stderr);
-        return EXIT_USAGE;
+        return refuse(options, "want --agent PATH and --out FILE");
     }
     while (rest != NULL && rest[0] != '\0' && opts.name_count < NAMES_MAX) {
         list[opts.name_count++] = strsep(&rest, ",");
@@ -569,21 +576,31 @@ static const struct command {
     {"mutations", mutations, false},
 };
 
+static int run_command(struct hns_options *options)
+{
+    const struct command *command = NULL;
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(commands); i++) {
+        command = strcmp(options->command, commands[i].name) == 0 ? &commands[i] : command;
+    }
+    assert(command != NULL); /* the parser knows the same ones */
+    return command->needs_files && options->file_count == 0
+               ? refuse(options, "want one file at least")
+               : command->run(options);
+}
+
 int main(int argc, char **argv)
 {
     struct hns_options options = {0};
-    const struct command *command = NULL;
-    int code = EXIT_USAGE;
+    struct eca_err err = {0};
+    int code = EXIT_SUCCESS;
 
-    if (hns_options_parse(&options, argc, argv)) {
-        for (size_t i = 0; i < ECA_ARRAY_LEN(commands); i++) {
-            command = strcmp(options.command, commands[i].name) == 0 ? &commands[i] : command;
-        }
-    }
-    if (command == NULL || (command->needs_files && options.file_count == 0)) {
-        hns_usage(stderr);
+    if (hns_options_parse(&options, argc, argv, &err) < 0) {
+        code = refuse(&options, err.msg);
+    } else if (options.help) {
+        hns_usage(stdout, options.command);
     } else {
-        code = command->run(&options);
+        code = run_command(&options);
     }
     hns_options_clear(&options);
     return code;

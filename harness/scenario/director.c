@@ -52,7 +52,7 @@ static void watch_never(struct hns_run *run, const struct fake_event *event)
         struct hns_never *never = &run->never[i];
 
         if (never->armed && run->never_hit == NULL && hns_match_event(&never->match, event, NULL)) {
-            run->never_hit = never->node;
+            run->never_hit = never;
             run->never_seq = event->seq;
         }
         if (never->has_until && hns_match_event(&never->until, event, NULL)) {
@@ -576,11 +576,12 @@ static bool poll_cursors(struct hns_run *run, bool stuck)
 static void check_limits(struct hns_run *run)
 {
     if (run->never_hit != NULL) {
-        eca_auto_buf struct eca_buf text = {0};
+        eca_auto_buf struct eca_buf never = {0}, event = {0};
 
-        hns_event_line(fake_trace_at(run->stage.base.trace, (size_t)run->never_seq - 1), &text);
-        hns_fail(run, run->never_hit, "this must never happen, and did:\n    %s",
-                 eca_buf_str(&text));
+        hns_match_print(&run->never_hit->match, &never);
+        hns_event_line(fake_trace_at(run->stage.base.trace, (size_t)run->never_seq - 1), &event);
+        hns_fail(run, run->never_hit->node, "this must never happen, and did: %s\n    %s",
+                 eca_buf_str(&never), eca_buf_str(&event));
     }
     if (hns_now_ns(run) > run->scenario->time_ns_max) {
         hns_fail(run, NULL, "limits.time is over");

@@ -44,7 +44,7 @@ static int refuse_yaml(struct reader *reader)
     const yaml_parser_t *yaml = &reader->yaml;
     yaml_mark_t at = yaml->problem_mark;
     size_t line = 0, from = 0;
-    char what[160];
+    char what[200], opened[80] = "";
     struct eca_view rest;
 
     if (yaml->error == YAML_READER_ERROR) {
@@ -56,7 +56,12 @@ static int refuse_yaml(struct reader *reader)
     }
     rest = eca_view_sub(reader->text, from, reader->text.len);
     rest = eca_view_sub(rest, 0, eca_view_find(rest, "\n", 0));
-    (void)snprintf(what, sizeof what, "%s%s", yaml->problem == NULL ? "bad YAML" : yaml->problem,
+    if (yaml->context != NULL) { /* what is not closed, or not indented as its beginning */
+        (void)snprintf(opened, sizeof opened, " %s that begins at %zu:%zu", yaml->context,
+                       yaml->context_mark.line + 1, yaml->context_mark.column + 1);
+    }
+    (void)snprintf(what, sizeof what, "%s%s%s", yaml->problem == NULL ? "bad YAML" : yaml->problem,
+                   opened,
                    eca_view_find(rest, "${", 0) != SIZE_MAX
                        ? "; inside {...} or [...] a variable needs quotes: \"${name}\""
                        : "");

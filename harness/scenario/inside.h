@@ -104,7 +104,7 @@ struct hns_run {
     struct hns_never *never;
     size_t never_count;
     struct hns_match *kill_at;
-    const struct hns_node *never_hit;
+    const struct hns_never *never_hit; /* of the list above, or NULL */
     uint64_t never_seq;
     bool kill_now;
     struct hns_log_line *lines;

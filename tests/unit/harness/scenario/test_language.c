@@ -40,7 +40,8 @@ static const struct {
     {HEAD "  - repeat: {times: many, steps: []}\n", "t.yaml:3:21: "},
     {HEAD "  - include: _nowhere.yaml\n", "t.yaml:3:14: "},
     {"name: x\n", "t.yaml:1:1: "}, /* no timeline */
-    {"name: [x\n", "t.yaml:2:1: did not find expected ',' or ']'"},
+    {"name: [x\n", "t.yaml:2:1: did not find expected ',' or ']' while parsing a flow sequence "
+                   "that begins at 1:7"},
     {"", "t.yaml:1:1: the file is empty"},
 };
 
@@ -112,6 +113,25 @@ START_TEST(a_failed_expectation_tells_all_that_is_needed)
 }
 END_TEST
 
+START_TEST(what_never_may_happen_is_named_with_its_event)
+{
+    static const char said[] =
+        "t.yaml:7:5: this must never happen, and did: docker exited {container: web/main}\n    #";
+    struct hns_result result = {0};
+
+    play("name: x\ntimeline:\n  - acs.send: {task: web, containers: [{name: main}]}\n"
+         "  - expect: {ecs: task RUNNING, task: web}\n  - docker.exit: {container: web/main, code: "
+         "4}\n"
+         "never:\n  - {docker: exited, container: web/main}\n",
+         &result);
+    ck_assert_int_eq(result.outcome, HNS_FAILED);
+    ck_assert_msg(strncmp(eca_buf_str(&result.text), said, strlen(said)) == 0, "%s",
+                  eca_buf_str(&result.text));
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&result.text), "\"exitCode\":4"));
+    hns_result_clear(&result);
+}
+END_TEST
+
 /* Matrix and variables, of ARNs too; a text for a shell keeps its own ${...}. */
 START_TEST(variables_are_replaced_and_dollars_can_be_kept)
 {
@@ -152,6 +172,7 @@ int main(void)
 
     tcase_add_test(tcase, mistakes_have_line_column_and_the_nearest_word);
     tcase_add_test(tcase, a_failed_expectation_tells_all_that_is_needed);
+    tcase_add_test(tcase, what_never_may_happen_is_named_with_its_event);
     tcase_add_test(tcase, variables_are_replaced_and_dollars_can_be_kept);
     tcase_add_test(tcase, the_schema_is_json_and_knows_the_verbs);
     suite_add_tcase(suite, tcase);
