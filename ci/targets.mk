@@ -33,7 +33,7 @@ format-check:
 	@clang-format --dry-run -Werror $(FORMATTED) && echo "format: clean"
 
 scenarios: all
-	@$(OUT)/harness run scenarios && $(OUT)/harness run --wire scenarios && $(OUT)/harness run --live scenarios
+	@bash ci/scenarios.sh
 
 # What agent v1.13.1 did with recorded payloads, against ours: bodies member by member (unit), then
 # everything that is said and asked, by the whole agent.

@@ -163,6 +163,11 @@ void fake_hub_on_arrive(struct fake_hub *hub, const char *party, fake_arrive_fn 
  * websockets. Order at the end of a run: agent, carriers, fakes, hub, trace.
  */
 void fake_hub_remove(struct fake_hub *hub, const char *party);
+/*
+ * A pulled cable: what is open to a party falls silent in both directions, without any end (half
+ * open); new connections work. The client finds out by its own limits. Returns how many.
+ */
+size_t fake_hub_freeze(struct fake_hub *hub, const char *party);
 /* Exchanges and websockets that are open: what costs the agent descriptors. */
 size_t fake_hub_open(const struct fake_hub *hub);
 /* "hang-answer", ...; false when unknown. */

@@ -77,6 +77,87 @@ struct fake_hub *fake_hub_new(struct eca_sched *sched, struct eca_entropy entrop
     return hub;
 }
 
+/* ---- pulled cables ----------------------------------------------------------------------------
+ */
+
+static void no_begin(void *link, int status, const struct eca_http_header *headers, size_t count,
+                     size_t content_length)
+{
+    (void)link;
+    (void)status;
+    (void)headers;
+    (void)count;
+    (void)content_length;
+}
+
+static void no_bytes(void *link, struct eca_view bytes)
+{
+    (void)link;
+    (void)bytes;
+}
+
+static void no_end(void *link)
+{
+    (void)link;
+}
+
+static void no_accept(void *link, struct fake_ws *ws)
+{
+    (void)link;
+    (void)ws;
+}
+
+static void no_close(void *link, int code, const char *reason)
+{
+    (void)link;
+    (void)code;
+    (void)reason;
+}
+
+static void no_reading(void *link, bool reading)
+{
+    (void)link;
+    (void)reading;
+}
+
+size_t fake_hub_freeze(struct fake_hub *hub, const char *party)
+{
+    static const struct fake_link_ops silent = {.begin = no_begin,
+                                                .write = no_bytes,
+                                                .end = no_end,
+                                                .reset = no_end,
+                                                .refuse = no_end,
+                                                .accept = no_accept,
+                                                .ws_text = no_bytes,
+                                                .ws_ping = no_bytes,
+                                                .ws_close = no_close,
+                                                .ws_cut = no_end,
+                                                .ws_reading = no_reading,
+                                                .ws_raw = no_bytes};
+    size_t count = 0;
+
+    ECA_LIST_FOREACH(it, &hub->exchanges)
+    {
+        struct fake_exchange *exchange = eca_list_entry(it, struct fake_exchange, node);
+
+        if (exchange->ops != NULL && strcmp(exchange->party->name, party) == 0) {
+            exchange->ops = &silent;
+            count++;
+        }
+    }
+    ECA_LIST_FOREACH(it, &hub->sockets)
+    {
+        struct fake_ws *ws = eca_list_entry(it, struct fake_ws, node);
+
+        if (ws->ops != NULL && strcmp(ws->party->name, party) == 0) {
+            ws->ops = &silent;
+            ws->frozen = true;
+            count++;
+        }
+    }
+    return count;
+}
+
 size_t fake_hub_open(const struct fake_hub *hub)
 {
     return hub->exchanges.count + hub->sockets.count;

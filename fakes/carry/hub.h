@@ -108,7 +108,8 @@ struct fake_ws {
     void *link;
     struct fake_ws_events events;
     void *arg;
-    bool ended; /* cut or closed by the service: nothing is sent any more */
+    bool ended;  /* cut or closed by the service: nothing is sent any more */
+    bool frozen; /* nothing arrives any more */
     struct eca_list delayed;
     struct eca_deferred lost; /* the client had left before it was accepted */
 };

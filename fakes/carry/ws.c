@@ -174,12 +174,14 @@ void fake_ws_send_raw(struct fake_ws *ws, struct eca_view bytes)
 
 void fake_hub_ws_text(struct fake_ws *ws, struct eca_view message)
 {
-    pass(ws, false, message);
+    if (!ws->frozen) {
+        pass(ws, false, message);
+    }
 }
 
 void fake_hub_ws_pong(struct fake_ws *ws, struct eca_view payload)
 {
-    if (ws->events.on_pong != NULL) {
+    if (ws->events.on_pong != NULL && !ws->frozen) {
         ws->events.on_pong(ws->arg, payload);
     }
 }

@@ -91,8 +91,8 @@ void hns_story_call_free(struct story *story, struct call *call);
 
 /* export_docker.c: what containers and images did */
 struct container *hns_story_container(struct story *story, const char *id_or_name);
-struct image *hns_story_image(struct story *story, const struct call *pull); /* made when new */
-int hns_story_event(void *story, struct eca_view value, struct eca_err *err);
+struct image *hns_story_image(struct story *story, const struct call *call); /* made when new */
+int hns_story_event(void *arg, struct eca_view value, struct eca_err *err);
 void hns_story_created(struct story *story, const struct call *call);
 void hns_story_inspected(struct story *story, const char *id, const struct call *call);
 void hns_story_pulled(struct story *story, const struct call *call, bool went_well);

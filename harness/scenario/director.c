@@ -874,6 +874,7 @@ static void finish(struct hns_run *run, struct hns_result *result)
         run->stage.ops->agent_kill(run->stage.impl);
         eca_timer_stop(&run->restart_timer);
         eca_timer_stop(&run->news_timer);
+        eca_timer_stop(&run->drift_timer);
         for (size_t i = 0; i < run->cursor_count; i++) {
             end_wait(run->cursors[i]);
         }

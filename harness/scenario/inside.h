@@ -118,6 +118,8 @@ struct hns_run {
     struct eca_timer news_timer;    /* hns_wake */
     struct hns_invariants *invariants;
     uint64_t connect_ns[5]; /* the last attempts to reach ACS */
+    int64_t drift_ms;       /* of the time of day, each minute */
+    struct eca_timer drift_timer;
     size_t connects;
     char *secrets[HNS_SECRET_COUNT_MAX];
     size_t secret_count;

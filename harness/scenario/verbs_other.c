@@ -218,6 +218,47 @@ static int verb_clock_step(struct hns_run *run, struct hns_cursor *cursor,
     return ECA_OK;
 }
 
+static int verb_freeze(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
+{
+    (void)cursor;
+    (void)fake_hub_freeze(run->stage.base.hub, hns_run_text(run, args->node));
+    return ECA_OK;
+}
+
+/* ---- drift ------------------------------------------------------------------------------------
+ */
+
+#define DRIFT_EVERY_MS 60000
+#define DRIFTS_PER_HOUR 60
+
+static void drift(void *arg)
+{
+    struct hns_run *run = arg;
+
+    run->stage.ops->clock_step(run->stage.impl, run->drift_ms);
+    fake_auth_clock_stepped(run->cast.auth, run->drift_ms);
+    eca_timer_start_ms(&run->drift_timer, DRIFT_EVERY_MS);
+}
+
+static int verb_clock_drift(struct hns_run *run, struct hns_cursor *cursor,
+                            const struct hns_args *args)
+{
+    int64_t ns = hns_node_duration(run, args->node);
+
+    if (run->stage.ops->clock_step == NULL) {
+        hns_fail(run, cursor->step,
+                 "\"clock.drift\" needs virtual time: give the step `modes: [sim, wire]`");
+        return ECA_E_INVALID;
+    }
+    run->drift_ms = ns / 1000000 / DRIFTS_PER_HOUR;
+    eca_timer_stop(&run->drift_timer);
+    if (run->drift_ms != 0) {
+        eca_timer_init(&run->drift_timer, run->stage.base.sched, drift, run);
+        eca_timer_start_ms(&run->drift_timer, DRIFT_EVERY_MS);
+    }
+    return ECA_OK;
+}
+
 const struct hns_verb_entry hns_verbs_other[] = {
     {"ecs.fail", verb_fail},
     {"ecs.deactivate", verb_deactivate},
@@ -235,5 +276,7 @@ const struct hns_verb_entry hns_verbs_other[] = {
     {"fault.clear", verb_fault_clear},
     {"disk", verb_disk},
     {"clock.step", verb_clock_step},
+    {"clock.drift", verb_clock_drift},
+    {"freeze", verb_freeze},
     {0},
 };
