@@ -649,6 +649,11 @@ void agent_begin_end(struct eca_agent *agent, int code)
     eca_journal_after(agent->journal, &agent->waiter, on_saved, agent);
 }
 
+bool eca_agent_is_ending(const struct eca_agent *agent)
+{
+    return agent->phase >= AGENT_ENDING;
+}
+
 void eca_agent_terminate(struct eca_agent *agent)
 {
     if (agent->phase < AGENT_ENDING) {

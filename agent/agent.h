@@ -72,6 +72,8 @@ void eca_agent_dump(struct eca_agent *agent);
  * accepted and all changes on disk. What a new agent on the same state would not notice.
  */
 bool eca_agent_is_quiet(struct eca_agent *agent);
+/* It was told to end, or ends by itself, and waits for the last of its work. */
+bool eca_agent_is_ending(const struct eca_agent *agent);
 /* Release everything at any moment without a word to anybody: also what a crash does. NULL ok. */
 void eca_agent_free(struct eca_agent *agent);
 

@@ -137,6 +137,12 @@ void eca_flight_terminate(struct eca_flight *flight)
 
 /* ---- changes -------------------------------------------------------------------------------- */
 
+/* Never of an agent that ends: the next one would not know that it was to. */
+static bool may_replace(const struct eca_flight *flight)
+{
+    return !flight->ended && !eca_agent_is_ending(flight->agent);
+}
+
 static void replace_core(struct eca_flight *flight)
 {
     eca_timer_stop(&flight->look);
@@ -150,7 +156,7 @@ static void end_full(struct eca_flight *flight)
 {
     uint64_t from = flight->core_ns + ECA_FLIGHT_PAUSE_NS;
 
-    if (eca_sched_now_ns(flight->opts.agent.ports.sched) >= from) {
+    if (may_replace(flight) && eca_sched_now_ns(flight->opts.agent.ports.sched) >= from) {
         replace_core(flight);
         return;
     }
@@ -181,7 +187,7 @@ static void look(void *arg)
     uint64_t from = flight->core_ns + ECA_FLIGHT_PAUSE_NS;
     bool must;
 
-    if (flight->ended || !flight->wanted) {
+    if (!may_replace(flight) || !flight->wanted) {
         return;
     }
     if (flight->switched_ns == 0 && now_ns < from) {
