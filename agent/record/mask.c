@@ -34,7 +34,8 @@ static const char *const secret_headers[] = {"authorization", "x-amz-security-to
                                              "x-registry-auth", "x-aws-ec2-metadata-token",
                                              "proxy-authorization"};
 
-static const char *const secret_variables[] = {"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"};
+static const char *const secret_variables[] = {"AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY",
+                                               "AWS_SESSION_TOKEN"};
 
 void eca_mask_init(struct eca_mask *mask)
 {
@@ -206,17 +207,21 @@ static bool find_header(struct eca_view text, size_t at, size_t *ret_from, size_
     return false;
 }
 
-/* aws_secret_access_key = value */
+/* aws_secret_access_key = value, blanks anywhere: as the reader of such files, agent/aws/ */
 static bool find_line(struct eca_view text, size_t at, size_t *ret_from, size_t *ret_to)
 {
-    for (size_t i = 0; i < ECA_ARRAY_LEN(secret_lines); i++) {
-        size_t equals = skip(text, at + strlen(secret_lines[i]), " \t");
+    size_t begin = skip(text, at, " \t\v\f\r");
 
-        if (stands_at(text, at, secret_lines[i]) && equals < text.len && text.at[equals] == '=') {
-            *ret_from = *ret_to = skip(text, equals + 1, " \t");
-            while (*ret_to < text.len && strchr(" \t\r\n", text.at[*ret_to]) == NULL) {
-                (*ret_to)++;
-            }
+    for (size_t i = 0; i < ECA_ARRAY_LEN(secret_lines); i++) {
+        size_t equals = skip(text, begin + strlen(secret_lines[i]), " \t\v\f\r"), end;
+        struct eca_view value;
+
+        if (stands_at(text, begin, secret_lines[i]) && equals < text.len &&
+            text.at[equals] == '=') {
+            end = eca_view_find(text, "\n", equals);
+            value = eca_view_trim(eca_view_sub(text, equals + 1, end - equals - 1));
+            *ret_from = value.len == 0 ? equals + 1 : (size_t)(value.at - text.at);
+            *ret_to = *ret_from + value.len;
             return true;
         }
     }

@@ -1031,8 +1031,10 @@ static const char *host_env_at(void *impl, size_t index)
         eca_auto_free char *name =
             equals == NULL ? eca_xstrdup(pair) : eca_xstrndup(pair, (size_t)(equals - pair));
 
+        /* The core wants the names. Among the values are a proxy's password, and whatever else
+         * somebody gave to his agent. */
         eca_jw_str(&line.w, "name", name);
-        put_variable(&line, "value", name, equals == NULL ? NULL : equals + 1);
+        put_text(&line, "value", equals == NULL ? NULL : "");
     }
     line_close(&line);
     return pair;

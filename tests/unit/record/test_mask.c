@@ -18,6 +18,8 @@ static const struct {
     {"{\"token\":null,\"secretAccessKey\":\"\"}", "{\"token\":null,\"secretAccessKey\":\"\"}"},
     {"[default]\naws_secret_access_key = s3cr3t/+=\nregion = x\n",
      "[default]\naws_secret_access_key = masked-1\nregion = x\n"},
+    {"  aws_secret_access_key = two words \r\n\taws_session_token=x\n",
+     "  aws_secret_access_key = masked-5 \r\n\taws_session_token=masked-6\n"},
     {"Authorization: AWS4 Signature=abc\r\nHost: h\r\n\r\n{}",
      "Authorization: masked\r\nHost: h\r\n\r\n{}"},
     {"{\"environment\":{\"TOKEN\":\"of the user\"}}",
@@ -75,6 +77,7 @@ START_TEST(headers_and_variables)
     ck_assert(eca_mask_is_secret_header("x-registry-AUTH"));
     ck_assert(!eca_mask_is_secret_header("X-Amz-Date"));
     ck_assert(eca_mask_is_secret_variable("AWS_SECRET_ACCESS_KEY"));
+    ck_assert(eca_mask_is_secret_variable("AWS_SECRET_KEY"));
     ck_assert(!eca_mask_is_secret_variable("AWS_ACCESS_KEY_ID"));
 }
 END_TEST
