@@ -8,7 +8,7 @@
 
 struct eca_flight {
     struct eca_flight_opts opts;
-    struct eca_mask mask;          /* of all segments: a secret of an earlier one may be repeated */
+    struct eca_mask mask;          /* of all segments: a secret of the last one may be repeated */
     struct eca_recorder *recorder; /* NULL: nothing was recorded since the core's start */
     struct eca_agent *agent;
     bool wanted, recording, ended;
@@ -71,6 +71,7 @@ static void begin_segment(struct eca_flight *flight, struct eca_agent_opts *agen
 
     flight->bytes = 0;
     flight->full = false;
+    eca_mask_next_segment(&flight->mask);
     if (segments.ops != NULL && segments.ops->begin(segments.impl, &err) < 0) {
         flight->wanted = false;
         ECA_ERROR(flight->opts.agent.ports.log, NULL, ECA_NO_KV, "Nothing is recorded: %s",

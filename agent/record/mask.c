@@ -37,9 +37,14 @@ static const char *const secret_headers[] = {"authorization", "x-amz-security-to
 static const char *const secret_variables[] = {"AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY",
                                                "AWS_SESSION_TOKEN"};
 
+struct name {
+    unsigned segment; /* of its last use */
+    char text[];
+};
+
 void eca_mask_init(struct eca_mask *mask)
 {
-    mask->names = eca_map_new();
+    *mask = (struct eca_mask){.names = eca_map_new()};
 }
 
 void eca_mask_clear(struct eca_mask *mask)
@@ -53,22 +58,40 @@ void eca_mask_clear(struct eca_mask *mask)
     eca_map_free(eca_take(mask->names));
 }
 
+void eca_mask_next_segment(struct eca_mask *mask)
+{
+    size_t cursor = 0;
+    const char *secret;
+    void *found;
+
+    while (eca_map_next(mask->names, &cursor, &secret, &found)) {
+        if (((struct name *)found)->segment != mask->segment) {
+            (void)eca_map_remove(mask->names, secret);
+            eca_free(found);
+        }
+    }
+    mask->segment++;
+}
+
 const char *eca_mask_secret(struct eca_mask *mask, struct eca_view secret)
 {
     eca_auto_free char *text = eca_xstrndup(secret.at, secret.len);
-    char *name;
+    struct name *name;
 
     if (secret.len == 0) {
         return "";
     }
     name = eca_map_get(mask->names, text);
     if (name == NULL) {
-        name = strncmp(text, MASK, strlen(MASK)) == 0
-                   ? eca_xstrdup(text)
-                   : eca_xasprintf(MASK "%zu", eca_map_count(mask->names) + 1);
+        eca_auto_free char *made = eca_xasprintf(MASK "%zu", ++mask->made);
+        const char *mine = strncmp(text, MASK, strlen(MASK)) == 0 ? text : made;
+
+        name = eca_xalloc(sizeof(*name) + strlen(mine) + 1);
+        memcpy(name->text, mine, strlen(mine) + 1);
         (void)eca_map_put(mask->names, text, name);
     }
-    return name;
+    name->segment = mask->segment;
+    return name->text;
 }
 
 static bool is_masked(struct eca_view text)
@@ -236,12 +259,13 @@ static void replace_echoes(const struct eca_mask *mask, size_t start, struct eca
 {
     size_t cursor = 0;
     const char *secret;
-    void *name;
+    void *found;
 
-    while (eca_map_next(mask->names, &cursor, &secret, &name)) {
+    while (eca_map_next(mask->names, &cursor, &secret, &found)) {
+        struct name *name = found;
         size_t len = strlen(secret);
         struct eca_view view = eca_view_sub(eca_buf_view(text), start, SIZE_MAX);
-        size_t at = len < ECHO_BYTES_MIN || strcmp(secret, name) == 0
+        size_t at = len < ECHO_BYTES_MIN || strcmp(secret, name->text) == 0
                         ? SIZE_MAX
                         : eca_view_find(view, secret, 0);
         eca_auto_buf struct eca_buf out = {0};
@@ -252,10 +276,11 @@ static void replace_echoes(const struct eca_mask *mask, size_t start, struct eca
         }
         for (; at != SIZE_MAX; at = eca_view_find(view, secret, copied)) {
             eca_buf_add(&out, view.at + copied, at - copied);
-            eca_buf_add_str(&out, name);
+            eca_buf_add_str(&out, name->text);
             copied = at + len;
         }
         eca_buf_add(&out, view.at + copied, view.len - copied);
+        name->segment = mask->segment;
         text->len = start;
         eca_buf_add(text, eca_buf_str(&out), out.len);
     }

@@ -10,12 +10,16 @@
  * it is: a replay records what a recording made it say.
  */
 struct eca_mask {
-    struct eca_map *names; /* secret -> owned mask */
+    struct eca_map *names; /* secret -> owned mask and when it was last used */
+    size_t made;
+    unsigned segment;
 };
 
 void eca_mask_init(struct eca_mask *mask);
 void eca_mask_clear(struct eca_mask *mask);
-/* The mask of one secret; borrowed until eca_mask_clear. "" stays "". */
+/* A recording's next segment begins: forget what did not come up in the one before. */
+void eca_mask_next_segment(struct eca_mask *mask);
+/* The mask of one secret; borrowed until eca_mask_next_segment. "" stays "". */
 const char *eca_mask_secret(struct eca_mask *mask, struct eca_view secret);
 /*
  * Text with the values of secret members masked: JSON, JSON inside JSON strings, and the lines of

@@ -82,6 +82,33 @@ START_TEST(headers_and_variables)
 }
 END_TEST
 
+/* FB-INV.5: role credentials change by the hour; a recording that goes on for weeks does not keep
+ * all that there ever were. What was met in the segment before is still known. */
+START_TEST(secrets_of_old_segments_are_forgotten)
+{
+    eca_auto_buf struct eca_buf out = {0};
+    struct eca_mask mask;
+
+    eca_mask_init(&mask);
+    for (int segment = 0; segment < 100; segment++) {
+        for (int i = 0; i < 50; i++) {
+            eca_auto_free char *secret = eca_xasprintf("secret-%d-%d", segment, i);
+
+            (void)eca_mask_secret(&mask, eca_view_str(secret));
+        }
+        ck_assert_str_eq(eca_mask_secret(&mask, eca_view_str("stays-for-ever")), "masked-51");
+        eca_mask_next_segment(&mask);
+    }
+    ck_assert_uint_eq(eca_map_count(mask.names), 51);
+    eca_mask_text(&mask, eca_view_str("denied for secret-99-7"), &out);
+    ck_assert_str_eq(eca_buf_str(&out), "denied for masked-4959");
+    ck_assert_str_eq(eca_mask_secret(&mask, eca_view_str("new")), "masked-5002");
+    eca_mask_next_segment(&mask); /* the echo counted as a use */
+    ck_assert_uint_eq(eca_map_count(mask.names), 2);
+    eca_mask_clear(&mask);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("record/mask");
@@ -92,6 +119,7 @@ int main(void)
     tcase_add_test(tcase, text_is_masked);
     tcase_add_test(tcase, base64_stays_base64);
     tcase_add_test(tcase, headers_and_variables);
+    tcase_add_test(tcase, secrets_of_old_segments_are_forgotten);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
