@@ -165,13 +165,24 @@ static bool is_ourselves(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.pid == getpid();
 }
 
+static void stop_listening(struct eca_relay *relay)
+{
+    eca_loop_unwatch(eca_take(relay->listen_watch));
+    (void)close(relay->listen_fd);
+    relay->listen_fd = -1;
+}
+
 static void on_library(void *arg, uint32_t events)
 {
     struct eca_relay *relay = arg;
     int fd = accept4(relay->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     (void)events;
-    if (fd < 0) {
+    if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)) {
+        return;
+    }
+    if (fd < 0) { /* no descriptor: the library, which waits there, sees its connection end */
+        stop_listening(relay);
         return;
     }
     if (!is_ourselves(fd)) {
@@ -179,9 +190,7 @@ static void on_library(void *arg, uint32_t events)
         return;
     }
     relay->fd = fd;
-    eca_loop_unwatch(eca_take(relay->listen_watch));
-    (void)close(relay->listen_fd);
-    relay->listen_fd = -1;
+    stop_listening(relay);
     relay->watched = EPOLLIN;
     relay->watch = eca_loop_watch(relay->loop, fd, EPOLLIN, on_library_io, relay);
     copy(relay);

@@ -1,5 +1,6 @@
 #include "agent/sys/resolve.h"
 
+#include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -24,8 +25,9 @@ struct eca_resolve {
     struct question *question; /* NULL: numeric */
     struct eca_loop *loop;
     struct eca_fd_watch *watch;
-    struct eca_deferred numeric;
-    struct eca_addresses found; /* of a numeric one */
+    struct eca_deferred known;  /* without a thread: */
+    struct eca_addresses found; /* a numeric one, or */
+    struct eca_err failure;
     eca_resolve_fn *on_done;
     void *arg;
 };
@@ -130,11 +132,12 @@ static void on_event(void *arg, uint32_t events)
     }
 }
 
-static void on_numeric(void *arg)
+static void on_known(void *arg)
 {
     struct eca_resolve *resolve = arg;
+    struct eca_err failure = resolve->failure;
 
-    finish(resolve, &resolve->found, NULL);
+    finish(resolve, failure.code == ECA_OK ? &resolve->found : NULL, &failure);
 }
 
 struct eca_resolve *eca_resolve_start(struct eca_loop *loop, const char *host,
@@ -144,17 +147,24 @@ struct eca_resolve *eca_resolve_start(struct eca_loop *loop, const char *host,
     struct question *question;
     pthread_attr_t detached;
     pthread_t thread;
+    int event_fd;
 
     *resolve = (struct eca_resolve){.loop = loop, .on_done = on_done, .arg = arg};
-    eca_deferred_init(&resolve->numeric, eca_loop_sched(loop), on_numeric, resolve);
+    eca_deferred_init(&resolve->known, eca_loop_sched(loop), on_known, resolve);
     if (look_up(host, AI_NUMERICHOST, &resolve->found) == 0) {
-        eca_deferred_queue(&resolve->numeric);
+        eca_deferred_queue(&resolve->known);
+        return resolve;
+    }
+    event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (event_fd < 0) {
+        (void)eca_err_set_sys(&resolve->failure, ECA_E_TRANSIENT, errno, "lookup %s", host);
+        eca_deferred_queue(&resolve->known);
         return resolve;
     }
     question = eca_xalloc(sizeof(*question));
     (void)pthread_mutex_init(&question->lock, NULL);
     question->holders = 2;
-    question->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    question->event_fd = event_fd;
     (void)snprintf(question->host, sizeof(question->host), "%s", host);
     resolve->question = question;
     eca_loop_work_begin(loop);
@@ -177,7 +187,7 @@ void eca_resolve_cancel(struct eca_resolve *resolve)
     if (resolve == NULL) {
         return;
     }
-    eca_deferred_cancel(&resolve->numeric);
+    eca_deferred_cancel(&resolve->known);
     eca_loop_unwatch(resolve->watch);
     if (resolve->question != NULL) {
         eca_loop_work_end(resolve->loop);

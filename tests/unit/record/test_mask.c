@@ -82,7 +82,7 @@ START_TEST(headers_and_variables)
 }
 END_TEST
 
-/* FB-INV.5: role credentials change by the hour; a recording that goes on for weeks does not keep
+/* Role credentials change by the hour; a recording that goes on for weeks does not keep
  * all that there ever were. What was met in the segment before is still known. */
 START_TEST(secrets_of_old_segments_are_forgotten)
 {
