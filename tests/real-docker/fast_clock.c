@@ -4,6 +4,7 @@
  * minutes. The time of day stays what it is.
  */
 #define _GNU_SOURCE
+#include <assert.h>
 #include <dlfcn.h>
 #include <stdint.h>
 #include <string.h>
@@ -41,6 +42,7 @@ static int64_t base_ns(int64_t now_ns)
     return base;
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc's names are reserved */
 int clock_gettime(clockid_t clock, struct timespec *ret_time)
 {
     static gettime_fn *real;
@@ -50,6 +52,7 @@ int clock_gettime(clockid_t clock, struct timespec *ret_time)
     if (symbol != NULL) {
         memcpy(&real, &symbol, sizeof(real));
     }
+    assert(real != NULL);
     rc = real(clock, ret_time);
     if (rc == 0 && clock == CLOCK_MONOTONIC) {
         int64_t now_ns = to_ns(ret_time), base = base_ns(now_ns);
@@ -59,6 +62,7 @@ int clock_gettime(clockid_t clock, struct timespec *ret_time)
     return rc;
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int timerfd_settime(int fd, int flags, const struct itimerspec *value, struct itimerspec *ret_old)
 {
     static settime_fn *real;
@@ -69,6 +73,7 @@ int timerfd_settime(int fd, int flags, const struct itimerspec *value, struct it
     if (symbol != NULL) {
         memcpy(&real, &symbol, sizeof(real));
     }
+    assert(real != NULL);
     if (when_ns > 0) { /* rounded up: too early would be asked again at once */
         int64_t wait_ns = (flags & TFD_TIMER_ABSTIME) != 0 ? when_ns - base : when_ns;
 

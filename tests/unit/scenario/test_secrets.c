@@ -1,4 +1,5 @@
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,14 +10,13 @@
 
 static const char *find(const char *text)
 {
-    static char found[200];
+    static char found[200] = "";
     struct hns_secret_forms forms;
     const char *form;
 
     hns_secret_forms_init(&forms, "swordfish");
     form = hns_secret_found(&forms, eca_view_str(text));
-    found[0] = '\0';
-    (void)strncat(found, form == NULL ? "" : form, sizeof found - 1);
+    (void)snprintf(found, sizeof found, "%s", form == NULL ? "" : form);
     hns_secret_forms_clear(&forms);
     return form == NULL ? NULL : found;
 }
