@@ -67,7 +67,8 @@ export_trip() {
         python3 ci/export.py --live -- scenarios/demo.yaml
 }
 fleet() { build/harness fleet --agents 1000 scenarios/control/31-fleet.yaml; }
-deaths() { build/harness deaths scenarios/deaths; }
+# Every second moment; all of them: the same without --every.
+deaths() { build/harness deaths --every 2 scenarios/deaths; }
 live_deaths() { ci/live-deaths.sh 20; }
 soak() { build/harness soak --days 1 --tasks 2857; }
 # The soak once more: what the agent has lost the pointer to shows here only.
