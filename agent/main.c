@@ -338,6 +338,17 @@ static int print_settings(void)
     return ECA_EXIT_SUCCESS;
 }
 
+static int check_health(void)
+{
+    struct eca_err err = {0};
+
+    if (eca_healthcheck(ECA_INTROSPECTION_PORT, HEALTHCHECK_MS, &err) < 0) {
+        (void)fprintf(stderr, "unhealthy: %s\n", err.msg);
+        return ECA_EXIT_ERROR;
+    }
+    return ECA_EXIT_SUCCESS;
+}
+
 static int write_text(const char *path, const struct eca_buf *text, struct eca_err *err)
 {
     FILE *file = stdout;
@@ -378,7 +389,8 @@ static int look_at_state(const struct eca_cmdline *cmdline)
         rc = write_text(cmdline->state_file, &text, &err);
     }
     if (rc < 0) {
-        (void)fprintf(stderr, "state: %s\n", err.msg);
+        (void)fprintf(stderr, "state: %s%s\n", err.msg,
+                      err.code == ECA_E_NOT_FOUND ? " (the folder is that of ECS_DATADIR)" : "");
     }
     eca_store_reader_close(store);
     eca_config_free(config);
@@ -416,7 +428,7 @@ int main(int argc, char **argv)
     case ECA_ACTION_PRINT_SETTINGS:
         return print_settings();
     case ECA_ACTION_HEALTHCHECK:
-        return eca_healthcheck(ECA_INTROSPECTION_PORT, HEALTHCHECK_MS);
+        return check_health();
     case ECA_ACTION_STATE_SHOW:
     case ECA_ACTION_STATE_CHECK:
     case ECA_ACTION_STATE_EXPORT:

@@ -201,6 +201,7 @@ def test_refusals():
                                text=True)
         check(f"refused: {name}: code", words.returncode, 1)
         check(f"refused: {name}: where ({words.stderr.strip()})", f"refused.jsonl:{line}: " in words.stderr)
+        check(f"refused: {name}: what it should be", "harness run --trace" in words.stderr, name in ("no JSON", "no run"))
 
 
 def write_many(path):

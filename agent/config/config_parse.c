@@ -90,14 +90,17 @@ static int list_from_text(const struct eca_setting *setting, struct eca_view tex
 static int choice_from_text(const struct eca_setting *setting, struct eca_view text, bool *ret_set,
                             struct eca_setting_value *value, struct eca_err *err)
 {
+    eca_auto_buf struct eca_buf known = {0};
+
     for (size_t i = 0; setting->choices[i] != NULL; i++) {
+        eca_buf_addf(&known, "%s%s", i == 0 ? "" : ", ", setting->choices[i]);
         if (eca_view_eq_str(text, setting->choices[i])) {
             value->number = (int64_t)i;
             *ret_set = true;
             return ECA_OK;
         }
     }
-    return eca_err_set(err, ECA_E_INVALID, "not one of the known choices");
+    return eca_err_set(err, ECA_E_INVALID, "want one of %s", eca_buf_str(&known));
 }
 
 static int text_from_view(struct eca_view text, bool *ret_set, struct eca_setting_value *value)

@@ -78,13 +78,16 @@ static int show_event(struct report *report, eca_json root, struct eca_err *err)
     return ECA_OK;
 }
 
+static const char no_trace[] =
+    "no trace, which begins with {\"run\": NAME}: harness run --trace writes one";
+
 static int take_line(struct report *report, const struct eca_buf *line, struct eca_err *err)
 {
     eca_auto_json struct eca_json_doc *doc = NULL;
     eca_json root;
 
     if (eca_json_parse(eca_buf_view(line), &doc, err) < 0) {
-        return ECA_E_INVALID;
+        return report->runs == 0 ? eca_err_set(err, ECA_E_INVALID, "%s", no_trace) : ECA_E_INVALID;
     }
     root = eca_json_root(doc);
     report_html_line(report->html, eca_buf_view(line));
@@ -95,7 +98,7 @@ static int take_line(struct report *report, const struct eca_buf *line, struct e
         return ECA_OK;
     }
     if (report->runs == 0) {
-        return eca_err_set(err, ECA_E_INVALID, "want {\"run\": NAME} first: written by --trace");
+        return eca_err_set(err, ECA_E_INVALID, "%s", no_trace);
     }
     if (text_of(root, "result") != NULL) {
         const char *why = text_of(root, "text");

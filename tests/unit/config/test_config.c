@@ -306,6 +306,18 @@ START_TEST(a_bad_value_in_the_environment_is_discarded)
 }
 END_TEST
 
+START_TEST(a_bad_choice_names_the_good_ones)
+{
+    struct eca_config *config;
+
+    env("ECS_IMAGE_PULL_BEHAVIOR", "never");
+    config = load();
+    ck_assert(
+        has_message(config, ECA_LOG_WARN, "want one of default, always, once, prefer-cached"));
+    eca_config_free(config);
+}
+END_TEST
+
 /* CFG-205: the element is named */
 START_TEST(the_bad_port_is_named)
 {
@@ -649,6 +661,7 @@ int main(void)
     tcase_add_test(tcase, region_comes_from_metadata_last);
     tcase_add_loop_test(tcase, a_bad_value_in_the_environment_is_discarded, 0,
                         (int)ECA_ARRAY_LEN(bad));
+    tcase_add_test(tcase, a_bad_choice_names_the_good_ones);
     tcase_add_test(tcase, the_bad_port_is_named);
     tcase_add_test(tcase, a_value_below_its_minimum_is_replaced);
     tcase_add_test(tcase, every_fatal_error_is_reported);

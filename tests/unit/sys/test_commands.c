@@ -131,6 +131,7 @@ START_TEST(what_cannot_be_used_is_found)
     ck_assert_int_eq(unlink(output), 0);
     ck_assert_int_eq(run("state check", output), 1);
     ck_assert_msg(strstr(output, ECA_STORE_FILE) != NULL, "%s", output);
+    ck_assert_msg(strstr(output, "ECS_DATADIR") != NULL, "%s", output);
     (void)snprintf(output, 96, "%s/" ECA_STORE_FILE, dir);
     ck_assert_int_ne(access(output, F_OK), 0); /* looking makes nothing */
 }
@@ -186,6 +187,7 @@ START_TEST(the_health_check_has_an_exit_code)
     ck_assert_int_eq(check_health(503), 1);
     static char output[OUTPUT_BYTES_MAX];
     ck_assert_int_eq(run("-healthcheck", output), 1); /* nobody listens any more */
+    ck_assert_msg(strncmp(output, "unhealthy: no agent at 127.0.0.1:51678", 38) == 0, "%s", output);
 }
 END_TEST
 

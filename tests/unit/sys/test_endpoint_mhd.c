@@ -403,22 +403,29 @@ END_TEST
 START_TEST(the_health_check_tells_200_from_the_rest)
 {
     static const struct {
-        int status, result;
-    } rows[] = {{200, 0}, {503, 1}, {404, 1}};
+        int status, rc;
+        const char *message;
+    } rows[] = {{200, ECA_OK, ""},
+                {503, ECA_E_CONFLICT, "status 503: /v1/health on port "},
+                {404, ECA_E_CONFLICT, "status 404: "}};
+    struct eca_err err = {0};
 
     start(&(struct eca_endpoint_opts){0});
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         int pipes[2];
         pid_t child;
-        char result = 9;
+        struct {
+            int rc;
+            struct eca_err err;
+        } result = {9, {0}};
 
         status = rows[i].status;
         ck_assert_int_eq(pipe(pipes), 0);
         child = fork();
         ck_assert_int_ge(child, 0);
         if (child == 0) {
-            result = (char)eca_healthcheck(port, 5000);
-            _exit(write(pipes[1], &result, 1) == 1 ? 0 : 1);
+            result.rc = eca_healthcheck(port, 5000, &result.err);
+            _exit(write(pipes[1], &result, sizeof(result)) == sizeof(result) ? 0 : 1);
         }
         (void)close(pipes[1]);
         for (int k = 0; k < STEPS_MAX; k++) {
@@ -426,16 +433,19 @@ START_TEST(the_health_check_tells_200_from_the_rest)
 
             (void)eca_loop_step(loop, false);
             if (poll(&ready, 1, 1) == 1) {
-                ck_assert_int_eq(read(pipes[0], &result, 1), 1);
+                ck_assert_int_eq(read(pipes[0], &result, sizeof(result)), sizeof(result));
                 break;
             }
         }
         (void)close(pipes[0]);
-        ck_assert_int_eq(result, rows[i].result);
+        ck_assert_int_eq(result.rc, rows[i].rc);
+        ck_assert_msg(strncmp(result.err.msg, rows[i].message, strlen(rows[i].message)) == 0, "%s",
+                      result.err.msg);
         ck_assert_ptr_nonnull(strstr(eca_buf_str(&seen), "GET /v1/health"));
     }
     eca_endpoint_close(eca_endpoint_mhd_port(mhd), listener);
-    ck_assert_int_eq(eca_healthcheck(port, 1000), 1); /* nobody there */
+    ck_assert_int_eq(eca_healthcheck(port, 1000, &err), ECA_E_NOT_FOUND);
+    ck_assert_msg(strstr(err.msg, "no agent at 127.0.0.1:") != NULL, "%s", err.msg);
 }
 END_TEST
 
@@ -446,6 +456,7 @@ START_TEST(the_health_check_has_one_limit)
     struct eca_clock clock = eca_clock_system();
     uint64_t began = eca_clock_mono_ns(clock);
     int server = bind_loopback(&port);
+    struct eca_err err = {0};
     pid_t child;
 
     ck_assert_int_eq(listen(server, 4), 0);
@@ -459,7 +470,8 @@ START_TEST(the_health_check_has_one_limit)
         }
         _exit(0);
     }
-    ck_assert_int_eq(eca_healthcheck(port, 500), 1);
+    ck_assert_int_eq(eca_healthcheck(port, 500, &err), ECA_E_TIMEOUT);
+    ck_assert_msg(strstr(err.msg, "within 500 ms") != NULL, "%s", err.msg);
     ck_assert_uint_lt(eca_clock_mono_ns(clock) - began, UINT64_C(900000000));
     (void)kill(child, SIGKILL);
     ck_assert_int_eq(waitpid(child, NULL, 0), child);
