@@ -404,6 +404,9 @@ static void open_audit(struct eca_agent *agent)
     agent->credentials_endpoint.audit_arg = agent;
 }
 
+/* INTRO-130. Two servers of them, beside 200 streams, stay below 400 descriptors (FB-35.1). */
+#define LOOPBACK_CLIENTS_MAX 64
+
 static struct eca_listener *listen_on(struct eca_agent *agent, const char *name, const char *bind,
                                       uint16_t port, eca_endpoint_fn *handler, void *arg)
 {
@@ -412,7 +415,7 @@ static struct eca_listener *listen_on(struct eca_agent *agent, const char *name,
                                      .port = port,
                                      .connections_max = 256,
                                      .connections_per_remote_max = 32,
-                                     .connections_loopback_max = 128,
+                                     .connections_loopback_max = LOOPBACK_CLIENTS_MAX,
                                      .idle_ms = 5000};
     struct eca_listener *listener = NULL;
     struct eca_err err = {0};

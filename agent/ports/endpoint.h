@@ -32,7 +32,7 @@ struct eca_endpoint_opts {
     uint16_t port;
     uint32_t connections_max;            /* 256 */
     uint32_t connections_per_remote_max; /* 32 */
-    uint32_t connections_loopback_max;   /* the same for an address of loopback: 128 */
+    uint32_t connections_loopback_max;   /* the same for an address of loopback: 64 */
     uint64_t idle_ms; /* 5 s: between requests, for a head, and from the head to the last byte of
                          the answer */
 };

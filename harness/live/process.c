@@ -156,15 +156,24 @@ int hns_idle_open(struct hns_idle_clients *clients, uint16_t port, size_t count,
     return ECA_OK;
 }
 
+/* What the server says (503, to a client too many) is read away: only its end counts. */
+static bool is_open(int fd)
+{
+    char scratch[256];
+    ssize_t got;
+
+    do {
+        got = recv(fd, scratch, sizeof(scratch), 0);
+    } while (got > 0);
+    return got < 0 && (errno == EAGAIN || errno == ENOTCONN);
+}
+
 size_t hns_idle_still_open(struct hns_idle_clients *clients)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < clients->count; i++) {
-        char byte;
-        ssize_t got = recv(clients->fds[i], &byte, 1, MSG_PEEK);
-
-        if (got > 0 || (got < 0 && (errno == EAGAIN || errno == ENOTCONN))) {
+        if (is_open(clients->fds[i])) {
             clients->fds[kept++] = clients->fds[i];
         } else {
             (void)close(clients->fds[i]);

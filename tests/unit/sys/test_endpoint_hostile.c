@@ -146,7 +146,7 @@ static void setup(void)
                                                             .port = ports[i],
                                                             .connections_max = 256,
                                                             .connections_per_remote_max = 32,
-                                                            .connections_loopback_max = 128,
+                                                            .connections_loopback_max = 64,
                                                             .idle_ms = 5000},
                                 handlers[i], args[i], &listener, &err),
             0);
