@@ -158,17 +158,26 @@ static int copy_to(sqlite3 *db, const char *path, struct eca_err *err)
     return rc == SQLITE_OK ? ECA_OK : ECA_E_TRANSIENT;
 }
 
+/* By a connection of its own: the thread may be using the store's. */
 static int keep_copy(void *impl, const char *why, char *ret_path, struct eca_err *err)
 {
     struct store *store = impl;
+    eca_auto_free char *from = eca_xasprintf("%s/%s", store->dir, ECA_STORE_FILE);
     eca_auto_free char *path = eca_store_files_copy_name(
         store->dir, why, eca_sched_wall_ms(eca_loop_sched(store->owner->loop)));
+    sqlite3 *db = NULL;
+    int rc;
 
-    if (copy_to(store->db, path, err) < 0) {
-        return ECA_E_TRANSIENT;
+    if (sqlite3_open_v2(from, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK) {
+        rc = copy_to(db, path, err);
+    } else {
+        rc = eca_err_set(err, ECA_E_TRANSIENT, "%s: %s", from, sqlite3_errmsg(db));
     }
-    (void)snprintf(ret_path, ECA_STORE_PATH_BYTES, "%s", path);
-    return ECA_OK;
+    (void)sqlite3_close(db);
+    if (rc == ECA_OK) {
+        (void)snprintf(ret_path, ECA_STORE_PATH_BYTES, "%s", path);
+    }
+    return rc;
 }
 
 /* ECA_E_DENIED: schema newer than ours (STATE-124). ECA_E_INVALID: no database. */

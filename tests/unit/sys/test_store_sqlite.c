@@ -361,6 +361,37 @@ START_TEST(copies_are_whole_and_do_not_replace_each_other)
 }
 END_TEST
 
+#define BATCH 20000
+
+/* STATE-127: a copy made while the thread commits is of one moment: before or after. */
+START_TEST(a_copy_is_made_beside_a_commit_under_way)
+{
+    static char keys[BATCH][16];
+    static struct eca_record batch[BATCH];
+    char copy[ECA_STORE_PATH_BYTES];
+    struct eca_err err = {0};
+    bool done = false;
+
+    keep("a", "1");
+    for (size_t i = 0; i < BATCH; i++) {
+        (void)snprintf(keys[i], sizeof(keys[i]), "key-%zu", i);
+        batch[i] = (struct eca_record){ECA_RECORD_TASK, keys[i], eca_view_str("some text")};
+    }
+    ck_assert_int_eq(eca_store_commit(store, batch, BATCH, on_done, &done, NULL), 0);
+    for (int i = 0; i < 20; i++) {
+        size_t rows;
+
+        ck_assert_msg(eca_store_keep_copy(store, "why", copy, &err) == 0, "copy %d: %s", i,
+                      err.msg);
+        rows = rows_of(copy);
+        ck_assert_msg(rows == 1 || rows == BATCH + 1, "copy %d: %zu rows", i, rows);
+    }
+    while (!done) {
+        (void)eca_loop_step(loop, true);
+    }
+}
+END_TEST
+
 /* STATE-101, STATE-106, FB-13.6 */
 START_TEST(leftovers_of_broken_saves_are_removed)
 {
@@ -608,6 +639,7 @@ int main(void)
     contract_store_add(suite, &rig);
     tcase_add_checked_fixture(tcase, open_sqlite, close_sqlite);
     tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, a_copy_is_made_beside_a_commit_under_way);
     tcase_add_test(tcase, a_reader_beside_a_running_agent_sees_one_moment);
     tcase_add_test(tcase, a_reader_refuses_what_it_cannot_read);
     tcase_add_test(tcase, what_was_committed_is_there_after_a_restart);
