@@ -67,13 +67,17 @@ static void dispatch(struct eca_loop *loop)
 static int on_loop_file(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                         size_t len)
 {
-    (void)user;
-    (void)in;
-    (void)len;
+    const struct lws_protocols *own;
+
     if (reason == LWS_CALLBACK_RAW_RX_FILE) {
         dispatch(lws_context_user(lws_get_context(wsi)));
+        return 0;
     }
-    return 0;
+    /* This question the library puts to the first protocol that there is, whoever's it is. */
+    own = reason == LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION ? lws_get_protocol(wsi)
+                                                                          : NULL;
+    return own == NULL || own->callback == on_loop_file ? 0
+                                                        : own->callback(wsi, reason, user, in, len);
 }
 
 /* The library's log hook is process-wide and has no argument. */

@@ -478,25 +478,33 @@ void fake_socket_on_ready(void *carrier, uint32_t epoll_events)
 
 static int bind_tcp(struct listener *listener, struct eca_err *err)
 {
-    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(listener->port)};
-    socklen_t len = sizeof(in);
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } at = {.v6 = {.sin6_family = AF_INET6, .sin6_port = htons(listener->port)}};
+    socklen_t len = sizeof(at.v6);
     int one = 1, bytes = RECEIVE_BUFFER_BYTES;
 
-    if (inet_pton(AF_INET, listener->address, &in.sin_addr) != 1) {
-        return eca_err_set(err, ECA_E_INVALID, "not an IPv4 address: %s", listener->address);
+    if (inet_pton(AF_INET6, listener->address, &at.v6.sin6_addr) != 1) {
+        at.v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(listener->port)};
+        len = sizeof(at.v4);
+        if (inet_pton(AF_INET, listener->address, &at.v4.sin_addr) != 1) {
+            return eca_err_set(err, ECA_E_INVALID, "not an address: %s", listener->address);
+        }
     }
-    listener->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    listener->fd = socket(at.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (listener->fd < 0) {
         return eca_err_set_sys(err, ECA_E_INTERNAL, errno, "socket");
     }
     (void)setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
     (void)setsockopt(listener->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
-    if (bind(listener->fd, (struct sockaddr *)&in, sizeof(in)) < 0) {
+    if (bind(listener->fd, &at.any, len) < 0) {
         return eca_err_set_sys(err, ECA_E_CONFLICT, errno, "bind %s:%u", listener->address,
                                listener->port);
     }
-    if (getsockname(listener->fd, (struct sockaddr *)&in, &len) == 0) {
-        listener->port = ntohs(in.sin_port);
+    if (getsockname(listener->fd, &at.any, &len) == 0) {
+        listener->port = ntohs(at.v4.sin_port); /* in the same place in both */
     }
     return ECA_OK;
 }

@@ -206,6 +206,41 @@ START_TEST(only_a_trusted_certificate_with_the_right_name_will_do)
 }
 END_TEST
 
+/* WS-103, WS-104: an address of IPv6 is compared with the certificate's addresses. */
+START_TEST(a_server_may_be_an_address_of_ipv6)
+{
+    rig_sockets.tls_port = rig_sockets_listen(
+        &(struct fake_socket_listen){.party = "word", .address = "::1", .tls = true});
+    get(tls_url("https", "[::1]"), &(struct how){0});
+    ck_assert_msg(client.end.err.code == ECA_OK, "%s", client.end.err.msg);
+    dial(tls_url("wss", "[::1]"), &(struct how){0});
+    ck_assert_msg(wire.open, "%s", wire.why);
+    rig_sockets.tls_port = rig_sockets_listen(
+        &(struct fake_socket_listen){.party = "word", .address = "::ffff:127.0.0.1", .tls = true});
+    dial(tls_url("wss", "[::ffff:127.0.0.1]"), &(struct how){0}); /* not in the certificate */
+    ck_assert(wire.ended && wire.how == ECA_CHANNEL_CONNECT_FAILED);
+    ck_assert_str_eq(wire.why, "TLS: certificate: hostname mismatch");
+}
+END_TEST
+
+/* WS-104: a name is asked for, an address is not. */
+START_TEST(addresses_are_no_server_names)
+{
+    static const char *const hosts[] = {"localhost", "127.0.0.1"};
+
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+        char url[64];
+
+        (void)snprintf(url, sizeof(url), "wss://%s:%u/ws", hosts[i], raw.port);
+        dial(url, &(struct how){.connect_ms = 500});
+        ck_assert_uint_gt(raw.request.len, 100);
+        ck_assert_msg((eca_view_find(eca_buf_view(&raw.request), hosts[i], 0) != SIZE_MAX) ==
+                          (i == 0),
+                      "%s", hosts[i]);
+    }
+}
+END_TEST
+
 /* WS-101, WS-102, TCS-302, L-3: TLS for every scheme, but for the test switch; a name and a port of
  * its own. */
 START_TEST(every_scheme_is_tls_but_for_the_switch)
@@ -529,6 +564,8 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, only_a_trusted_certificate_with_the_right_name_will_do);
+    tcase_add_test(tcase, a_server_may_be_an_address_of_ipv6);
+    tcase_add_test(tcase, addresses_are_no_server_names);
     tcase_add_test(tcase, every_scheme_is_tls_but_for_the_switch);
     tcase_add_test(tcase, a_false_upgrade_is_a_failed_connect);
     tcase_add_test(tcase, stops_below_http_end_in_time);
