@@ -71,19 +71,20 @@ static int look_up_many(const char *service, const struct addrinfo *hints,
     return 0;
 }
 
-int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
-                struct addrinfo **ret_found)
+/* The names are those of <netdb.h>. */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *req,
+                struct addrinfo **pai)
 {
-    bool numeric = hints != NULL && (hints->ai_flags & AI_NUMERICHOST) != 0;
+    bool numeric = req != NULL && (req->ai_flags & AI_NUMERICHOST) != 0;
 
-    if (!numeric && strcmp(host, "many.test") == 0) {
-        return look_up_many(service, hints, ret_found);
+    if (!numeric && strcmp(name, "many.test") == 0) {
+        return look_up_many(service, req, pai);
     }
-    if (!numeric && strcmp(host, "hang.test") == 0) {
+    if (!numeric && strcmp(name, "hang.test") == 0) {
         hang();
         return EAI_AGAIN;
     }
-    return real_lookup()(host, service, hints, ret_found);
+    return real_lookup()(name, service, req, pai);
 }
 
 static void await_hanging(bool any)
