@@ -364,6 +364,7 @@ static void on_connect_error(struct eca_channel_conn *conn, struct lws *wsi, con
     }
     if (conn->owner->trouble[0] != '\0') {
         set_how(conn, ECA_CHANNEL_CONNECT_FAILED, ECA_E_TRANSIENT, conn->owner->trouble);
+        conn->owner->trouble[0] = '\0'; /* it was this one's */
         return;
     }
     (void)snprintf(why, sizeof(why), "%.*s", text == NULL ? 0 : (int)(len > 150 ? 150 : len),

@@ -1,6 +1,9 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -358,6 +361,38 @@ START_TEST(a_frozen_connection_is_given_up_by_the_writer)
 }
 END_TEST
 
+/* Why one connection failed is not why another one does. */
+START_TEST(one_connections_trouble_is_not_anothers)
+{
+    char url[64];
+    struct eca_channel_opts opts = {.url = url,
+                                    .connect_ms = 30000,
+                                    .message_bytes_max = 1 << 20,
+                                    .send_queue_bytes_max = 1 << 20,
+                                    .insecure = true,
+                                    .party = "word"};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                  .sin_port = htons(raw.port)};
+    struct wire other = {0};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)snprintf(url, sizeof(url), "wss://127.0.0.1:%u/ws", raw.port);
+    wire_dial(&other, &contract.stage, &opts); /* nobody answers its hello */
+    rig_sockets.tls_port = rig_sockets_listen(
+        &(struct fake_socket_listen){.party = "word", .address = "127.0.0.2", .tls = true});
+    dial(tls_url("wss", "127.0.0.2"), &(struct how){0});
+    ck_assert_ptr_nonnull(strstr(wire.why, "certificate"));
+    ck_assert(!other.ended);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    contract_until(&other.ended, "the end of the second"); /* one connection at a time there */
+    ck_assert_msg(other.why[0] != '\0' && strstr(other.why, "certificate") == NULL, "%s",
+                  other.why);
+    (void)close(fd);
+    wire_clear(&other);
+}
+END_TEST
+
 static const char *raw_url(const char *scheme)
 {
     static char url[64];
@@ -566,6 +601,7 @@ int main(void)
     tcase_add_test(tcase, only_a_trusted_certificate_with_the_right_name_will_do);
     tcase_add_test(tcase, a_server_may_be_an_address_of_ipv6);
     tcase_add_test(tcase, addresses_are_no_server_names);
+    tcase_add_test(tcase, one_connections_trouble_is_not_anothers);
     tcase_add_test(tcase, every_scheme_is_tls_but_for_the_switch);
     tcase_add_test(tcase, a_false_upgrade_is_a_failed_connect);
     tcase_add_test(tcase, stops_below_http_end_in_time);
