@@ -13,6 +13,7 @@
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "agent/sys/clock.h"
+#include "agent/sys/http_call.h"
 #include "agent/sys/relay.h"
 
 #define BACKSTOP_S 300 /* the library's own limits; ours are timers, and shorter (WS-105) */
@@ -603,28 +604,6 @@ static int choose_proxy(struct eca_channel_lws *lws, const struct eca_channel_op
     return eca_proxy_choose(&settings, eca_view_str(opts->url), ret_proxy, err);
 }
 
-static bool has_controls(const char *text)
-{
-    for (; *text != '\0'; text++) {
-        if ((unsigned char)*text < ' ' || *text == 0x7f) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A header's value cannot smuggle a line into the request. */
-static int check_headers(const struct eca_channel_opts *opts, struct eca_err *err)
-{
-    for (size_t i = 0; i < opts->header_count; i++) {
-        if (has_controls(opts->headers[i].name) || has_controls(opts->headers[i].value)) {
-            return eca_err_set(err, ECA_E_INVALID, "header %s has control characters",
-                               opts->headers[i].name);
-        }
-    }
-    return ECA_OK;
-}
-
 /* WS-106: where to, never with the proxy's user. */
 static void say_where(struct eca_channel_conn *conn, const struct eca_proxy *proxy)
 {
@@ -676,7 +655,8 @@ static int channel_open(void *impl, const struct eca_channel_opts *opts,
     eca_deferred_init(&conn->end_work, sched, finish, conn);
     eca_list_push_back(&lws->conns, &conn->node);
     if (parse_url(conn, opts, err) < 0 || choose_proxy(lws, opts, &proxy, err) < 0 ||
-        check_headers(opts, err) < 0 || make_vhost(lws, err) < 0) {
+        eca_http_headers_check(opts->headers, opts->header_count, err) < 0 ||
+        make_vhost(lws, err) < 0) {
         conn_free(conn);
         return ECA_E_INVALID;
     }

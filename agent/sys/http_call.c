@@ -82,6 +82,27 @@ void eca_http_head_clear(struct eca_http_head_text *head)
     head->at = ECA_HTTP_AT_START;
 }
 
+static bool has_controls(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int eca_http_headers_check(const struct eca_http_header *headers, size_t count, struct eca_err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (has_controls(headers[i].name) || has_controls(headers[i].value)) {
+            return eca_err_set(err, ECA_E_INVALID, "header %s has control characters",
+                               headers[i].name);
+        }
+    }
+    return ECA_OK;
+}
+
 int eca_http_opts_check(const struct eca_http_opts *opts, struct eca_err *err)
 {
     struct eca_url url;
@@ -101,5 +122,5 @@ int eca_http_opts_check(const struct eca_http_opts *opts, struct eca_err *err)
     if (!eca_view_eq_nocase(url.scheme, "http") && !eca_view_eq_nocase(url.scheme, "https")) {
         return eca_err_set(err, ECA_E_INVALID, "scheme of %s is neither http nor https", opts->url);
     }
-    return ECA_OK;
+    return eca_http_headers_check(opts->headers, opts->header_count, err);
 }

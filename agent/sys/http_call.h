@@ -32,6 +32,11 @@ void eca_http_head_deliver(struct eca_http_head_text *head, int status,
                            const struct eca_http_events *events, void *arg);
 void eca_http_head_clear(struct eca_http_head_text *head);
 
+/* A header cannot smuggle a line into a request: ECA_E_INVALID names the one with control
+ * characters. */
+int eca_http_headers_check(const struct eca_http_header *headers, size_t count,
+                           struct eca_err *err);
+
 /* Whether these options can be served at all; ECA_E_INVALID says why not. */
 int eca_http_opts_check(const struct eca_http_opts *opts, struct eca_err *err);
 

@@ -280,6 +280,22 @@ START_TEST(headers_with_line_ends_are_refused)
                                       &(struct eca_channel_events){0}, NULL, &conn, &err),
                      ECA_E_INVALID);
     ck_assert_str_eq(err.msg, "header X-Amz-Security-Token has control characters");
+    for (int i = 0; i < 2; i++) { /* over TCP, over a unix socket */
+        struct eca_http_opts exchange = {.method = "GET",
+                                         .url = "http://127.0.0.1/",
+                                         .unix_socket = i == 0 ? NULL : contract.unix_socket,
+                                         .headers = headers,
+                                         .header_count = 1,
+                                         .total_ms = 1000,
+                                         .party = "word"};
+        struct eca_http_call *call = NULL;
+
+        err = (struct eca_err){0};
+        ck_assert_int_eq(eca_http_start(contract.stage.http, &exchange,
+                                        &(struct eca_http_events){0}, NULL, &call, &err),
+                         ECA_E_INVALID);
+        ck_assert_str_eq(err.msg, "header X-Amz-Security-Token has control characters");
+    }
 }
 END_TEST
 
