@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# run.sh [TEST...]: the agent and the fakes against programs that others wrote: the AWS CLI, a websocket server,
-# openssl's TLS server, a forward proxy. Each test prints "N passed, N failed" as its last line.
+# run.sh [TEST...]: tests of this folder by name, or all: the agent and the fakes against programs that others
+# wrote: the AWS CLI, a websocket server, openssl's TLS server, a forward proxy. Each test prints "N passed, N failed" as its last line.
 # Where a test cannot run, one line says so and begins with SKIPPED.
 #
 # Each test has a network of its own, in which peers.test is 10.9.8.7 on the loopback: a name that no proxy
@@ -20,7 +20,10 @@ unshare --net --mount true 2>/dev/null || skip "no new network and mount namespa
 hosts=$(mktemp)
 printf '127.0.0.1 localhost\n10.9.8.7 peers.test\n10.9.8.7 other.test\n' >"$hosts"
 status=0
-tests=("$@")
+tests=()
+for name in "$@"; do
+    tests+=("$here/$(basename "$name" .sh).sh")
+done
 [ ${#tests[@]} -gt 0 ] || tests=("$here"/test_*.sh)
 for test in "${tests[@]}"; do
     echo "-- $(basename "$test")"

@@ -438,6 +438,7 @@ START_TEST(the_health_check_tells_200_from_the_rest)
             }
         }
         (void)close(pipes[0]);
+        ck_assert_int_eq(waitpid(child, NULL, 0), child); /* it holds the listener, too */
         ck_assert_int_eq(result.rc, rows[i].rc);
         ck_assert_msg(strncmp(result.err.msg, rows[i].message, strlen(rows[i].message)) == 0, "%s",
                       result.err.msg);
