@@ -9,6 +9,7 @@ help:
 	@echo "make check                  formatting, layers, clang-tidy, cppcheck"
 	@echo "make requirements           requirement IDs that no test or scenario names"
 	@echo "make bench                  measurements as JSON"
+	@echo "make docs                   renews what docs/ shows of the program's tables"
 	@echo "make VARIANT=...            release debug asan clang fuzz cov"
 
 deps:
