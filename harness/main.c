@@ -585,7 +585,7 @@ static int run_command(struct hns_options *options)
     }
     assert(command != NULL); /* the parser knows the same ones */
     return command->needs_files && options->file_count == 0
-               ? refuse(options, "want one file at least")
+               ? refuse(options, "want one file at least, or a folder that has some")
                : command->run(options);
 }
 
