@@ -18,8 +18,9 @@ One rule is let pass in every run: v1.13.1 offers gzip when it downloads an upda
 """
 
 
-EXPLAINED = """Each failure is explained by a
-field bug ([spec 08](spec/08-field-bugs.md)) or another requirement where v1.13.1 is wrong."""
+EXPLAINED = """Each failure has its cause beside it:
+a field bug ([spec 08](spec/08-field-bugs.md)), another requirement where v1.13.1 is wrong, a setting of later versions, or
+words and timing that only our agent promises."""
 
 
 def why(result):
