@@ -101,6 +101,21 @@ static bool discard_stop_timeout(struct eca_config *config, size_t index, const 
     return true;
 }
 
+/* An unknown level changes nothing (LOG-102), but is said. */
+static bool discard_log_level(struct eca_config *config, size_t index, const char *given)
+{
+    enum eca_log_level level;
+
+    if (eca_settings[index].offset != offsetof(struct eca_config_values, log_level) ||
+        given[0] == '\0' || eca_log_level_parse(given, &level)) {
+        return false;
+    }
+    eca_config_spoil(config, index, ECA_LOG_WARN,
+                     "%s: %.*s: want one of debug, info, warn, error, crit, none; value discarded",
+                     eca_settings[index].env, SHOWN_BYTES_MAX, given);
+    return true;
+}
+
 static void load_env(struct eca_config *config, struct eca_host host, size_t index)
 {
     const struct eca_setting *setting = &eca_settings[index];
@@ -121,7 +136,8 @@ static void load_env(struct eca_config *config, struct eca_host host, size_t ind
     if (eca_setting_parse(setting, eca_view_str(given), &set, &value, &err) < 0) {
         eca_config_spoil(config, index, ECA_LOG_WARN, "%s: %.*s: %s; value discarded", setting->env,
                          SHOWN_BYTES_MAX, is_secret(setting) ? "[redacted]" : given, err.msg);
-    } else if (set && !discard_stop_timeout(config, index, given, &value)) {
+    } else if (set && !discard_stop_timeout(config, index, given, &value) &&
+               !discard_log_level(config, index, given)) {
         eca_setting_assign(config, index, &value, ECA_ORIGIN_ENVIRONMENT);
     }
 }

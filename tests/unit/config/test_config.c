@@ -283,6 +283,7 @@ static const struct {
     {"ECS_RESERVED_PORTS", "[22", "[22,2375,2376,51678,51679]", true},
     {"ECS_AVAILABLE_LOGGING_DRIVERS", "[1]", "[\"json-file\"]", true},
     {"ECS_IMAGE_PULL_BEHAVIOR", "never", "default", true},
+    {"ECS_LOGLEVEL", "loud", "", true},
     {"ECS_CONTAINER_STOP_TIMEOUT", "999ms", "30s", true}, /* CFG-320 */
     {"ECS_CONTAINER_STOP_TIMEOUT", "-5m", "30s", true},
 };
