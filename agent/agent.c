@@ -428,6 +428,9 @@ static void start_telemetry(struct eca_agent *agent)
         .log = ports->log,
         .lookup = agent_stats_lookup(agent),
         .limits = {.cores = eca_host_cpu_count(ports->host), .cpu_percent_max = 105},
+        .poll_ms = agent_config(agent)->poll_metrics
+                       ? (uint64_t)agent_config(agent)->poll_wait_ns / ECA_NS_PER_MS
+                       : 0,
     };
     struct eca_tcs_opts opts = {.sched = ports->sched,
                                 .channel = ports->channel,

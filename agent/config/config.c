@@ -316,25 +316,33 @@ static void format_number(const struct eca_setting *setting, int64_t number, str
     }
 }
 
-/* Values below their minimum are replaced by the default (CFG-504). */
-static void check_minimum(struct eca_config *config, size_t index)
+/* Values below their minimum are replaced by the default (CFG-504), those beside a range by the
+ * bound that is nearest (STAT-L4). */
+static void check_bounds(struct eca_config *config, size_t index)
 {
     const struct eca_setting *setting = &eca_settings[index];
-    eca_auto_buf struct eca_buf given = {0}, minimum = {0}, used = {0};
+    eca_auto_buf struct eca_buf given = {0}, bound = {0}, used = {0};
     enum eca_origin origin = config->states[index].origin;
     const int64_t *number = eca_setting_get(&config->values, index);
+    struct eca_setting_value nearest = {0};
+    bool is_less = *number < setting->minimum;
 
-    if (*number >= setting->minimum) {
+    if (!is_less && (setting->maximum == 0 || *number <= setting->maximum)) {
         return;
     }
+    nearest.number = is_less ? setting->minimum : setting->maximum;
     format_number(setting, *number, &given);
-    format_number(setting, setting->minimum, &minimum);
-    eca_setting_assign_default(config, index);
+    format_number(setting, nearest.number, &bound);
+    if (setting->maximum == 0) {
+        eca_setting_assign_default(config, index);
+    } else {
+        eca_setting_assign(config, index, &nearest, origin);
+    }
     format_number(setting, *number, &used);
-    eca_config_spoil(config, index, ECA_LOG_WARN,
-                     "%s: %s from %s is less than the minimum of %s; %s is used", setting->env,
-                     eca_buf_str(&given), eca_origin_name(origin), eca_buf_str(&minimum),
-                     eca_buf_str(&used));
+    eca_config_spoil(config, index, ECA_LOG_WARN, "%s: %s from %s is %s of %s; %s is used",
+                     setting->env, eca_buf_str(&given), eca_origin_name(origin),
+                     is_less ? "less than the minimum" : "more than the maximum",
+                     eca_buf_str(&bound), eca_buf_str(&used));
 }
 
 size_t eca_config_validate(struct eca_config *config)
@@ -344,7 +352,7 @@ size_t eca_config_validate(struct eca_config *config)
     check_drivers(config);
     for (size_t i = 0; i < eca_setting_count; i++) {
         if (eca_settings[i].has_minimum) {
-            check_minimum(config, i);
+            check_bounds(config, i);
         }
     }
     return config->fatal_count;

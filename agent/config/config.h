@@ -71,10 +71,12 @@ struct eca_config_values {
     int64_t images_per_cycle;           /* CFG-326 */
     int64_t pull_behavior;              /* enum eca_pull_behavior (DKR-L05) */
     int64_t pull_inactivity_ns;         /* DKR-L04 */
+    int64_t poll_wait_ns;               /* STAT-L4 */
     uint16_t reserved_memory_mib;       /* CFG-314 */
     bool checkpoint;                    /* CFG-308 */
     bool updates_enabled;               /* CFG-311 */
     bool disable_metrics;               /* CFG-313 */
+    bool poll_metrics;                  /* STAT-L4 */
     bool privileged_disabled;           /* CFG-316 */
     bool selinux_capable;               /* CFG-317 */
     bool apparmor_capable;              /* CFG-318 */

@@ -28,9 +28,10 @@ struct eca_setting {
     bool has_minimum;
     size_t offset;        /* of the member of eca_config_values */
     const char *fallback; /* default in the environment's syntax; NULL = zero value */
-    /* With has_minimum: a smaller number is replaced by the default with a warning (CFG-504);
-     * durations in nanoseconds. */
+    /* With has_minimum: a smaller number is replaced by the default with a warning (CFG-504); when
+     * there is a maximum too, by the bound that is nearest. Durations in nanoseconds. */
     int64_t minimum;
+    int64_t maximum;            /* 0 = none */
     const char *const *choices; /* NULL-terminated */
 };
 

@@ -22,6 +22,8 @@ static const struct {
     {"ECS_UPDATES_ENABLED", "let ECS stage and perform updates of the agent"},
     {"ECS_UPDATE_DOWNLOAD_DIR", "folder for their downloads"},
     {"ECS_DISABLE_METRICS", "no telemetry (TCS)"},
+    {"ECS_POLL_METRICS", "poll containers' statistics instead of keeping a stream of each open"},
+    {"ECS_POLLING_METRICS_WAIT_DURATION", "between two polls of a container, `5s` to `20s`"},
     {"ECS_RESERVED_MEMORY", "MiB of the machine that are not for containers"},
     {"ECS_AVAILABLE_LOGGING_DRIVERS", "log drivers that tasks may use, a JSON list"},
     {"ECS_DISABLE_PRIVILEGED", "refuse privileged containers"},

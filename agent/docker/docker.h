@@ -28,7 +28,7 @@ struct eca_docker_timing {
     uint64_t image_inspect_ms; /* [30 s] DKR-118 */
     uint64_t import_ms;        /* [3 min] */
     uint64_t probe_ms;         /* [10 s] version and ping */
-    uint64_t stats_idle_ms;    /* [10 s] STAT-203 */
+    uint64_t stats_idle_ms;    /* [10 s] STAT-203; a one-shot as a whole (STAT-L4) */
     uint64_t events_min_ms;    /* [200] reconnect (DKR-830) */
     uint64_t events_max_ms;    /* [10000] FB-01.1 */
 };

@@ -144,7 +144,8 @@ int docker_import(void *impl, const char *repo, const char *tag, eca_runtime_fn 
                   struct eca_op **ret_op, struct eca_err *err);
 int docker_events(void *impl, eca_runtime_event_fn *on_event, void *arg, struct eca_err *err);
 void docker_events_free(struct eca_events *events);
-int docker_stats(void *impl, const char *id, const struct eca_stats_stream_events *events,
-                 void *arg, struct eca_op **ret_op, struct eca_err *err);
+int docker_stats(void *impl, const char *id, bool one_shot,
+                 const struct eca_stats_stream_events *events, void *arg, struct eca_op **ret_op,
+                 struct eca_err *err);
 
 #endif

@@ -2,15 +2,17 @@
 #include "agent/docker/docker_internal.h"
 #include "agent/stats/sample.h"
 
-/* One stats stream: objects handed out as they come (DKR-1001..1003, STAT-201..203). */
+/* One stats stream: objects handed out as they come (DKR-1001..1003, STAT-201..203). A one-shot is
+ * a stream of one object (STAT-L4). */
 struct stream {
     const struct eca_stats_stream_events *events;
     void *arg;
     char *id;
     struct eca_json_splitter splitter;
+    bool one_shot, answered;
     int status;
-    struct eca_err err;
-    struct eca_deferred broken;
+    struct eca_err err;         /* what is wrong with the body */
+    struct eca_deferred enough; /* of the body: it is garbled, or a one-shot that goes on */
     struct eca_op *op;
 };
 
@@ -18,7 +20,7 @@ static void stream_free(void *state)
 {
     struct stream *stream = state;
 
-    eca_deferred_cancel(&stream->broken);
+    eca_deferred_cancel(&stream->enough);
     eca_json_splitter_clear(&stream->splitter);
     eca_free(stream->id);
     eca_free(stream);
@@ -37,6 +39,11 @@ static int on_object(void *arg, struct eca_view json, struct eca_err *err)
     struct stream *stream = arg;
 
     (void)err;
+    if (stream->one_shot && stream->answered) { /* a daemon below 1.19 knows streams only */
+        eca_deferred_queue(&stream->enough);
+        return ECA_OK;
+    }
+    stream->answered = true;
     stream->events->on_sample(stream->arg, json);
     return ECA_OK;
 }
@@ -56,7 +63,7 @@ static void on_body(void *arg, struct eca_view bytes)
 
     if (stream->status < 400 && stream->err.code == ECA_OK &&
         eca_json_splitter_feed(&stream->splitter, bytes, on_object, stream, &stream->err) < 0) {
-        eca_deferred_queue(&stream->broken);
+        eca_deferred_queue(&stream->enough);
     }
 }
 
@@ -70,12 +77,16 @@ static void end_garbled(struct eca_op *op, const struct eca_err *why)
     stream_end(op, ECA_OUTCOME_BAD_ANSWER, &err);
 }
 
-static void on_broken(void *arg)
+static void on_enough(void *arg)
 {
     struct eca_op *op = arg;
     struct stream *stream = op->state;
 
-    end_garbled(op, &stream->err);
+    if (stream->err.code == ECA_OK) {
+        stream_end(op, ECA_OUTCOME_DONE, NULL);
+    } else {
+        end_garbled(op, &stream->err);
+    }
 }
 
 static void on_end(void *arg, const struct eca_http_end *end)
@@ -113,15 +124,21 @@ static void begin_stream(void *arg)
     static const struct eca_http_events events = {on_head, on_body, on_end};
     struct eca_op *op = arg;
     struct stream *stream = op->state;
-    eca_auto_free char *path = docker_path("/containers/", stream->id, "/stats?stream=true");
-    struct request request = {.method = "GET", .path = path};
+    eca_auto_free char *path =
+        docker_path("/containers/", stream->id,
+                    stream->one_shot ? "/stats?stream=false" : "/stats?stream=true");
+    uint64_t limit_ms = op->docker->opts.timing.stats_idle_ms;
+    struct request request = {
+        .method = "GET", .path = path, .limit_ms = stream->one_shot ? limit_ms : 0};
     struct request_storage storage = {0};
     struct eca_http_opts opts;
     struct eca_err err = {0};
 
     docker_http_opts(op->docker, &request, &storage, &opts);
-    opts.idle_ms = op->docker->opts.timing.stats_idle_ms; /* the header included (STAT-203) */
-    opts.body_bytes_max = 0;
+    opts.idle_ms = limit_ms; /* the header included (STAT-203) */
+    if (!stream->one_shot) {
+        opts.body_bytes_max = 0;
+    }
     if (eca_http_start(op->docker->opts.http, &opts, &events, op, &op->stream, &err) < 0) {
         op->early = (struct eca_runtime_result){.outcome = ECA_OUTCOME_UNREACHABLE};
         eca_named_error_set(&op->early.error, "", "%s", err.msg);
@@ -130,8 +147,9 @@ static void begin_stream(void *arg)
     docker_storage_clear(&storage);
 }
 
-int docker_stats(void *impl, const char *id, const struct eca_stats_stream_events *events,
-                 void *arg, struct eca_op **ret_op, struct eca_err *err)
+int docker_stats(void *impl, const char *id, bool one_shot,
+                 const struct eca_stats_stream_events *events, void *arg, struct eca_op **ret_op,
+                 struct eca_err *err)
 {
     struct eca_docker *docker = impl;
     struct eca_op *op = docker_op_new(docker, "stats", 0, "measured");
@@ -139,11 +157,12 @@ int docker_stats(void *impl, const char *id, const struct eca_stats_stream_event
 
     (void)err;
     stream->op = op;
+    stream->one_shot = one_shot;
     stream->events = events;
     stream->arg = arg;
     stream->id = eca_xstrdup(id);
     eca_json_splitter_init(&stream->splitter, ECA_STATS_OBJECT_BYTES_MAX);
-    eca_deferred_init(&stream->broken, docker->opts.sched, on_broken, op);
+    eca_deferred_init(&stream->enough, docker->opts.sched, on_enough, op);
     op->state = stream;
     op->free_state = stream_free;
     op->on_done = refused;

@@ -86,7 +86,7 @@ static void work(const struct eca_view_health *health, struct eca_buf *out)
     value(out, "ecs_agent_containers", "{status=\"PENDING\"}", health->containers_pending);
     value(out, "ecs_agent_containers", "{status=\"RUNNING\"}", health->containers_running);
     value(out, "ecs_agent_containers", "{status=\"STOPPED\"}", health->containers_stopped);
-    metric(out, "ecs_agent_containers_watched", "gauge", "Containers with a stats stream.");
+    metric(out, "ecs_agent_containers_watched", "gauge", "Containers whose statistics are taken.");
     value(out, "ecs_agent_containers_watched", "", health->watched);
     metric(out, "ecs_agent_submissions_pending", "gauge", "State changes not yet accepted.");
     value(out, "ecs_agent_submissions_pending", "", health->reports_pending);

@@ -208,8 +208,11 @@ struct eca_runtime_ops {
     /* Subscribe for the life of the runtime: reconnects by itself (DKR-830), never ends. One
      * subscriber. */
     int (*events)(void *impl, eca_runtime_event_fn *on_event, void *arg, struct eca_err *err);
-    int (*stats)(void *impl, const char *id, const struct eca_stats_stream_events *events,
-                 void *arg, struct eca_op **ret_op, struct eca_err *err);
+    /* One object a second until on_end; one_shot: one object at most, then on_end, all of it within
+     * a limit (STAT-L4). */
+    int (*stats)(void *impl, const char *id, bool one_shot,
+                 const struct eca_stats_stream_events *events, void *arg, struct eca_op **ret_op,
+                 struct eca_err *err);
     void (*cancel)(void *impl, struct eca_op *op);
 };
 struct eca_runtime {

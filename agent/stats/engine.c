@@ -27,9 +27,13 @@ struct container {
     struct eca_stats_window window;
     struct eca_op *stream;
     struct eca_backoff backoff;
-    struct eca_timer retry_timer;
+    struct eca_timer connect_timer; /* a retry, or the next poll */
     struct eca_log_limit line_limit;
     bool in_gathering; /* its sets are in the last gathering */
+    /* Polling (STAT-L4). */
+    struct eca_list_node turn_node; /* in stats->turns: due, and no poll is free */
+    uint64_t polled_ns;
+    bool answered; /* the poll had an object */
 };
 
 struct eca_stats {
@@ -41,9 +45,12 @@ struct eca_stats {
     bool listed;
     struct eca_backoff list_backoff;
     struct eca_timer list_timer, reconcile_timer;
+    struct eca_list turns; /* struct container */
+    size_t polls;          /* under way, at most ECA_STATS_POLLS_MAX */
 };
 
 static void connect_stream(void *arg);
+static void give_turns(struct eca_stats *stats);
 
 static struct eca_backoff_opts retry_opts(const struct eca_stats *stats)
 {
@@ -58,6 +65,11 @@ static uint64_t now_ns(const struct eca_stats *stats)
     return eca_sched_now_ns(stats->opts.sched);
 }
 
+static bool is_polling(const struct eca_stats *stats)
+{
+    return stats->opts.poll_ms > 0;
+}
+
 /* ---- watch list ----------------------------------------------------------------------------- */
 
 static void remove_container(struct container *container)
@@ -65,9 +77,12 @@ static void remove_container(struct container *container)
     struct eca_stats *stats = container->stats;
     struct task *task = container->task;
 
-    eca_timer_stop(&container->retry_timer);
+    eca_timer_stop(&container->connect_timer);
+    eca_list_remove(&stats->turns, &container->turn_node);
     if (container->stream != NULL) { /* closes the connection at once (STAT-207) */
         stats->opts.runtime.ops->cancel(stats->opts.runtime.impl, eca_take(container->stream));
+        stats->polls -= is_polling(stats);
+        give_turns(stats);
     }
     (void)eca_map_remove(stats->containers, container->id);
     eca_list_remove(&task->containers, &container->node);
@@ -132,8 +147,14 @@ void eca_stats_running(struct eca_stats *stats, const char *docker_id)
     eca_list_push_back(&container->task->containers, &container->node);
     (void)eca_map_put(stats->containers, container->id, container);
     eca_backoff_init(&container->backoff, retry_opts(stats));
-    eca_timer_init(&container->retry_timer, stats->opts.sched, connect_stream, container);
-    connect_stream(container);
+    eca_timer_init(&container->connect_timer, stats->opts.sched, connect_stream, container);
+    if (is_polling(stats)) { /* containers that are found together are not polled together */
+        eca_timer_start(
+            &container->connect_timer,
+            eca_entropy_below(stats->opts.entropy, stats->opts.poll_ms * ECA_NS_PER_MS));
+    } else {
+        connect_stream(container);
+    }
 }
 
 void eca_stats_stopped(struct eca_stats *stats, const char *docker_id)
@@ -186,6 +207,7 @@ static void on_sample(void *arg, struct eca_view json)
     struct eca_stats_sample sample;
     struct eca_err err = {0};
 
+    container->answered = true;
     if (eca_stats_sample_parse(json, &sample, &err) < 0) {
         eca_stats_window_drop_baseline(&container->window); /* STAT-305 */
     } else if (eca_stats_window_add(&container->window, &sample, stats->opts.limits) ==
@@ -207,35 +229,80 @@ static void retry_later(struct container *container, const char *why)
 
     eca_stats_window_drop_baseline(&container->window);
     if (eca_log_limit_pass(&container->line_limit, now_ns(stats), QUIET_LINE_NS)) {
-        ECA_INFO(stats->opts.log, module, ECA_KV("id", container->id),
-                 "Stats stream ended, connecting again: %s", why);
+        ECA_INFO(stats->opts.log, module, ECA_KV("id", container->id), "%s: %s",
+                 is_polling(stats) ? "Stats not answered, polling again"
+                                   : "Stats stream ended, connecting again",
+                 why);
     }
-    eca_timer_start(&container->retry_timer,
+    eca_timer_start(&container->connect_timer,
                     eca_backoff_next_ns(&container->backoff, stats->opts.entropy));
+}
+
+/* An interval after the begin of the last poll, however long that took. */
+static void poll_later(struct container *container)
+{
+    struct eca_stats *stats = container->stats;
+    uint64_t due_ns = container->polled_ns + stats->opts.poll_ms * ECA_NS_PER_MS;
+    uint64_t at_ns = now_ns(stats);
+
+    eca_timer_start(&container->connect_timer, due_ns > at_ns ? due_ns - at_ns : 0);
 }
 
 static void on_stream_end(void *arg, enum eca_outcome outcome, const struct eca_err *err)
 {
     struct container *container = arg;
+    struct eca_stats *stats = container->stats;
 
     container->stream = NULL;
+    stats->polls -= is_polling(stats);
     if (reconcile(container)) {
-        retry_later(container,
-                    err != NULL && err->msg[0] != '\0' ? err->msg : eca_outcome_name(outcome));
+        if (is_polling(stats) && outcome == ECA_OUTCOME_DONE && container->answered) {
+            poll_later(container);
+        } else {
+            retry_later(container,
+                        err != NULL && err->msg[0] != '\0' ? err->msg : eca_outcome_name(outcome));
+        }
+    }
+    give_turns(stats);
+}
+
+static void begin_stream(struct container *container)
+{
+    static const struct eca_stats_stream_events events = {on_sample, on_stream_end};
+    struct eca_stats *stats = container->stats;
+    struct eca_runtime *runtime = &stats->opts.runtime;
+    struct eca_err err = {0};
+
+    container->polled_ns = now_ns(stats);
+    container->answered = false;
+    if (runtime->ops->stats(runtime->impl, container->id, is_polling(stats), &events, container,
+                            &container->stream, &err) < 0) {
+        retry_later(container, err.msg);
+        return;
+    }
+    stats->polls += is_polling(stats);
+}
+
+/* In the order in which they fell due: one that hangs takes a poll until its limit, no turn. */
+static void give_turns(struct eca_stats *stats)
+{
+    while (stats->polls < ECA_STATS_POLLS_MAX) {
+        struct eca_list_node *node = eca_list_pop_front(&stats->turns);
+
+        if (node == NULL) {
+            return;
+        }
+        begin_stream(eca_list_entry(node, struct container, turn_node));
     }
 }
 
 static void connect_stream(void *arg)
 {
-    static const struct eca_stats_stream_events events = {on_sample, on_stream_end};
     struct container *container = arg;
-    struct eca_runtime *runtime = &container->stats->opts.runtime;
-    struct eca_err err = {0};
+    struct eca_stats *stats = container->stats;
 
-    if (runtime->ops->stats(runtime->impl, container->id, &events, container, &container->stream,
-                            &err) < 0) {
-        retry_later(container, err.msg);
-    }
+    eca_list_push_back(&stats->turns, &container->turn_node);
+    give_turns(stats); /* streams are no polls: begins at once */
 }
 
 /* ---- listing -------------------------------------------------------------------------------- */
@@ -289,6 +356,7 @@ struct eca_stats *eca_stats_new(const struct eca_stats_opts *opts)
     stats->containers = eca_map_new();
     stats->tasks = eca_map_new();
     eca_list_init(&stats->task_order);
+    eca_list_init(&stats->turns);
     eca_backoff_init(&stats->list_backoff, retry_opts(stats));
     eca_timer_init(&stats->list_timer, opts->sched, begin_listing, stats);
     eca_timer_init(&stats->reconcile_timer, opts->sched, reconcile_all, stats);
@@ -313,6 +381,8 @@ void eca_stats_free(struct eca_stats *stats)
     eca_timer_stop(&stats->reconcile_timer);
     if (stats->listing != NULL) {
         stats->opts.runtime.ops->cancel(stats->opts.runtime.impl, stats->listing);
+    }
+    while (eca_list_pop_front(&stats->turns) != NULL) { /* what is freed now gives nobody a turn */
     }
     while (eca_map_next(stats->containers, &cursor, NULL, &container)) {
         remove_container(container);

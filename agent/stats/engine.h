@@ -10,8 +10,12 @@
 /*
  * The watch list: one stats stream and one window per running container that the task engine
  * manages (STAT-101..412). Independent of the telemetry session; everything here is O(1) per
- * container.
+ * container. Polling takes one-shots in place of the stream (STAT-L4): each container at a random
+ * point of the interval, at most ECA_STATS_POLLS_MAX at once, further ones wait their turn.
  */
+
+/* A daemon takes 1 to 2 s for a one-shot: some 200 containers in the interval of 10 s. */
+#define ECA_STATS_POLLS_MAX 32
 
 /* What the task engine knows of a docker id (STAT-112). False = unknown id. Texts are borrowed. */
 struct eca_stats_identity {
@@ -38,6 +42,7 @@ struct eca_stats_opts {
     struct eca_stats_lookup lookup;
     struct eca_stats_limits limits;
     struct eca_stats_timing timing;
+    uint64_t poll_ms; /* between two polls of a container (STAT-L4); 0 = streams */
 };
 
 struct eca_stats;

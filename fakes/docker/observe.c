@@ -342,6 +342,8 @@ static void on_arrive(void *arg, const struct fake_request *request)
         put_param(request, "signal", "signal", &w);
     } else if (route.op == FAKE_DOCKER_OP_EVENTS) {
         put_param(request, "since", "since", &w);
+    } else if (route.op == FAKE_DOCKER_OP_STATS) {
+        put_param(request, "stream", "stream", &w);
     } else if (route.op == FAKE_DOCKER_OP_CREATE) {
         eca_auto_json struct eca_json_doc *doc = NULL;
         put_param(request, "name", "name", &w);

@@ -84,6 +84,7 @@ struct op {
     uint32_t step, steps;
     char *text;
     struct eca_list_node stats_node; /* in docker->stats_ops */
+    bool one_shot;                   /* stats: ends with its first sample */
 };
 
 struct event {

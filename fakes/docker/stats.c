@@ -172,6 +172,13 @@ static void stats_run(struct op *op)
     } else {
         write_sample(op);
     }
+    if (op->one_shot) {
+        struct fake_exchange *exchange = op->exchange;
+
+        fake_docker_op_free(op);
+        fake_exchange_end(exchange);
+        return;
+    }
     eca_timer_start_ms(&op->timer, SAMPLE_MS);
 }
 
@@ -183,7 +190,7 @@ static void stats_gone(void *arg)
 void fake_docker_serve_stats(struct fake_docker *docker, struct fake_exchange *exchange,
                              const struct fake_docker_route *route)
 {
-    eca_auto_buf struct eca_buf ref = {0};
+    eca_auto_buf struct eca_buf ref = {0}, stream = {0};
     struct container *container;
     struct op *op;
 
@@ -202,6 +209,9 @@ void fake_docker_serve_stats(struct fake_docker *docker, struct fake_exchange *e
     }
     op = fake_docker_op_new(docker, exchange, stats_run);
     op->container = container;
+    /* Comes a second later too: the daemon takes two samples, for precpu_stats (STAT-L4). */
+    op->one_shot = fake_request_param(fake_exchange_request(exchange), "stream", &stream) &&
+                   strcmp(eca_buf_str(&stream), "false") == 0;
     eca_list_push_back(&docker->stats_ops, &op->stats_node);
     fake_exchange_on_gone(exchange, stats_gone, op);
     if (container->script.stats != FAKE_DOCKER_STATS_SILENT) {

@@ -806,7 +806,7 @@ const struct hns_event_def hns_events[] = {
     {FAKE_LANE_DOCKER, "inspect", "container api", "asked (verbose)"},
     {FAKE_LANE_DOCKER, "list", "api", "asked (verbose)"},
     {FAKE_LANE_DOCKER, "events", "api", "asked (verbose)"},
-    {FAKE_LANE_DOCKER, "stats", "container api", "asked (verbose)"},
+    {FAKE_LANE_DOCKER, "stats", "container stream api", "asked (verbose)"},
     {FAKE_LANE_DOCKER, "version", "api", "asked (verbose)"},
     {FAKE_LANE_DOCKER, "ping", "api", "asked (verbose)"},
     {FAKE_LANE_DOCKER, "info", "api", "asked (verbose)"},

@@ -137,6 +137,10 @@ static const struct row {
      "prefer-cached", "default"},
     {"ECS_IMAGE_PULL_INACTIVITY_TIMEOUT", "ImagePullInactivityTimeout", "2m", "2m0s", "\"3m\"",
      "3m0s", "1m0s"},
+    /* STAT-L4 */
+    {"ECS_POLL_METRICS", "PollMetrics", "true", "true", "true", "true", "false"},
+    {"ECS_POLLING_METRICS_WAIT_DURATION", "PollingMetricsWaitDuration", "5s", "5s", "20000000000",
+     "20s", "10s"},
     {"AWS_EC2_METADATA_SERVICE_ENDPOINT", NULL, "http://m", "http://m", NULL, NULL, ""},
     {"HTTP_PROXY", NULL, "http://u:p@h", "[redacted]", NULL, NULL, ""},
     {"NO_PROXY", NULL, "a,b", "a,b", NULL, NULL, ""},
@@ -366,6 +370,37 @@ START_TEST(a_value_below_its_minimum_is_replaced)
     ck_assert_uint_eq(eca_config_validate(config), 0);
     ck_assert_uint_eq(messages_from(config, ECA_LOG_WARN), 0);
     eca_config_free(config);
+}
+END_TEST
+
+/* STAT-L4: 5 to 20 s; what is beside becomes the nearest of them, and is told. */
+START_TEST(the_wait_between_polls_is_kept_in_its_range)
+{
+    static const struct {
+        const char *given;
+        int64_t used_ns;
+        const char *warning; /* NULL: none */
+    } cases[] = {
+        {"4999ms", 5 * ECA_NS_PER_S, "4.999s from environment is less than the minimum of 5s; 5s "},
+        {"-1h", 5 * ECA_NS_PER_S, "-1h0m0s from environment is less than the minimum of 5s; 5s "},
+        {"5s", 5 * ECA_NS_PER_S, NULL},
+        {"20s", 20 * ECA_NS_PER_S, NULL},
+        {"20001ms", 20 * ECA_NS_PER_S,
+         "20.001s from environment is more than the maximum of 20s; 20s is used"},
+        {"often", 10 * ECA_NS_PER_S, "often: "},
+    };
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(cases); i++) {
+        struct eca_config *config;
+
+        env("ECS_POLLING_METRICS_WAIT_DURATION", cases[i].given);
+        config = load();
+        ck_assert_uint_eq(eca_config_validate(config), 0);
+        ck_assert_int_eq(eca_config_values(config)->poll_wait_ns, cases[i].used_ns);
+        ck_assert_uint_eq(messages_from(config, ECA_LOG_WARN), cases[i].warning != NULL);
+        ck_assert(cases[i].warning == NULL || has_message(config, ECA_LOG_WARN, cases[i].warning));
+        eca_config_free(config);
+    }
 }
 END_TEST
 
@@ -665,6 +700,7 @@ int main(void)
     tcase_add_test(tcase, a_bad_choice_names_the_good_ones);
     tcase_add_test(tcase, the_bad_port_is_named);
     tcase_add_test(tcase, a_value_below_its_minimum_is_replaced);
+    tcase_add_test(tcase, the_wait_between_polls_is_kept_in_its_range);
     tcase_add_test(tcase, every_fatal_error_is_reported);
     tcase_add_test(tcase, logging_drivers_have_minimum_versions);
     tcase_add_test(tcase, an_unreadable_file_is_no_file);

@@ -177,11 +177,11 @@ static int create(struct rig *rig, struct eca_op **op, struct eca_err *err)
     return rig->port.ops->create(rig->port.impl, &spec, on_result, rig, op, err);
 }
 
-static int stats(struct rig *rig, struct eca_op **op, struct eca_err *err)
+static int stats(struct rig *rig, bool one_shot, struct eca_op **op, struct eca_err *err)
 {
     static const struct eca_stats_stream_events events = {on_sample, on_stats_end};
 
-    return rig->port.ops->stats(rig->port.impl, rig->ref, &events, rig, op, err);
+    return rig->port.ops->stats(rig->port.impl, rig->ref, one_shot, &events, rig, op, err);
 }
 
 static int begin(struct rig *rig, enum ask ask, struct eca_op **op, struct eca_err *err)
@@ -221,7 +221,9 @@ static int begin(struct rig *rig, enum ask ask, struct eca_op **op, struct eca_e
     case ASK_LIST:
         return ops->list(impl, true, on_list, rig, op, err);
     case ASK_STATS:
-        return stats(rig, op, err);
+        return stats(rig, false, op, err);
+    case ASK_POLL:
+        return stats(rig, true, op, err);
     case ASKS:
         break;
     }
@@ -269,6 +271,7 @@ const char *rig_ask_name(enum ask ask)
         [ASK_INSPECT] = "inspect",
         [ASK_LIST] = "list",
         [ASK_STATS] = "stats",
+        [ASK_POLL] = "stats",
     };
 
     return names[ask];

@@ -30,6 +30,7 @@ enum ask {
     ASK_INSPECT,
     ASK_LIST,
     ASK_STATS,
+    ASK_POLL, /* stats, one-shot */
     ASKS,
 };
 

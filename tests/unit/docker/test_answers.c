@@ -81,6 +81,7 @@ static const struct {
     {ASK_LIST, 200, "[{\"Id\":\"a\",\"Labels\":{\"com.amazonaws.ecs.task-arn\":1}}]",
      "Labels.com.amazonaws.ecs.task-arn: want string"},
     {ASK_STATS, 200, "null", "want a JSON object"},
+    {ASK_POLL, 200, "null", "want a JSON object"},
 };
 
 START_TEST(wrong_types_are_named)

@@ -252,8 +252,16 @@ START_TEST(a_life_is_the_same_with_every_daemon)
     forget();
     wait_for_done(port.ops->list(port.impl, true, on_list, NULL, &op, &err));
     ck_assert_str_eq(eca_buf_str(&got.facts), "web-1 running;");
-    ck_assert_int_eq(port.ops->stats(port.impl, "web-1", &stats_events, NULL, &stats_op, &err),
-                     ECA_OK);
+    /* STAT-L4: a one-shot, which every daemon takes its time for and ends by itself. */
+    ck_assert_int_eq(
+        port.ops->stats(port.impl, "web-1", true, &stats_events, NULL, &stats_op, &err), ECA_OK);
+    manual_clock_advance_ms(&stage.clock, 2500);
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&samples), "\"total_usage\""));
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&samples), "\nend\n"));
+    ck_assert_uint_eq(fake_docker_stats_streams(daemon), 0);
+    eca_buf_clear(&samples);
+    ck_assert_int_eq(
+        port.ops->stats(port.impl, "web-1", false, &stats_events, NULL, &stats_op, &err), ECA_OK);
     manual_clock_advance_ms(&stage.clock, 2500);
     forget();
     wait_for_done(port.ops->stop(port.impl, "web-1", 30, on_result, NULL, &op, &err));

@@ -21,11 +21,19 @@ static struct tele_container *find(const char *id)
     return NULL;
 }
 
+static void end_poll(struct tele_container *container)
+{
+    tele.polls -= container->polled;
+    container->polled = false;
+}
+
 static void tick(void *arg)
 {
     struct tele_container *container = arg;
     eca_auto_buf struct eca_buf json = {0}, read = {0};
+    bool one_shot = container->polled;
 
+    end_poll(container);
     if (container->refused) {
         struct eca_err err = {0};
 
@@ -39,15 +47,21 @@ static void tick(void *arg)
         eca_buf_addf(&json,
                      "{\"read\":\"%s\",\"cpu_stats\":{\"cpu_usage\":{\"total_usage\":%llu},"
                      "\"online_cpus\":1},\"memory_stats\":{\"usage\":%u}}",
-                     eca_buf_str(&read), (unsigned long long)container->ticks * 250000000,
-                     10U << 20);
+                     eca_buf_str(&read),
+                     (unsigned long long)eca_sched_now_ns(tele.stage.base.sched) / 4, 10U << 20);
         container->events->on_sample(container->arg, eca_buf_view(&json));
+    }
+    if (one_shot) {
+        container->events->on_end(container->arg,
+                                  container->silent ? ECA_OUTCOME_TIMEOUT : ECA_OUTCOME_DONE, NULL);
+        return;
     }
     eca_timer_start_ms(&container->timer, 1000);
 }
 
-static int start_stats(void *impl, const char *id, const struct eca_stats_stream_events *events,
-                       void *arg, struct eca_op **ret_op, struct eca_err *err)
+static int start_stats(void *impl, const char *id, bool one_shot,
+                       const struct eca_stats_stream_events *events, void *arg,
+                       struct eca_op **ret_op, struct eca_err *err)
 {
     struct tele_container *container = find(id);
 
@@ -60,7 +74,15 @@ static int start_stats(void *impl, const char *id, const struct eca_stats_stream
     container->arg = arg;
     container->streams++;
     container->canceled = false;
-    eca_timer_start_ms(&container->timer, 10);
+    ck_assert_int_eq(one_shot, tele.poll_ms > 0);
+    ck_assert(!container->polled);
+    container->polled = one_shot;
+    container->polled_ms = manual_clock_elapsed_ms(&tele.stage.clock);
+    tele.polls += one_shot;
+    tele.polls_max = tele.polls > tele.polls_max ? tele.polls : tele.polls_max;
+    eca_timer_start_ms(&container->timer, !one_shot || container->refused ? 10
+                                          : container->silent             ? TELE_HANG_MS
+                                                                          : TELE_POLL_MS);
     *ret_op = (struct eca_op *)(void *)container;
     return ECA_OK;
 }
@@ -111,6 +133,7 @@ static void cancel(void *impl, struct eca_op *op)
     struct tele_container *container = (struct tele_container *)(void *)op;
 
     container->canceled = true;
+    end_poll(container);
     eca_timer_stop(&container->timer);
 }
 
@@ -214,7 +237,8 @@ void tele_start(void)
                                         .entropy = tele.stage.base.entropy,
                                         .log = &tele.log,
                                         .lookup = {look_up, NULL},
-                                        .limits = {.cores = 1, .cpu_percent_max = 105}};
+                                        .limits = {.cores = 1, .cpu_percent_max = 105},
+                                        .poll_ms = tele.poll_ms};
     struct eca_tcs_opts opts = {.sched = tele.stage.base.sched,
                                 .channel = tele.stage.channel,
                                 .entropy = tele.stage.base.entropy,

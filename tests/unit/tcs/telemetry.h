@@ -11,9 +11,11 @@
 /*
  * A telemetry session and its watch list between the fakes of ECS and TCS on the one side and, on
  * the other, a daemon of this tele's own: it lists what the test says and streams samples one a
- * second.
+ * second, or takes TELE_POLL_MS for a one-shot, TELE_HANG_MS for one of a silent container.
  */
 #define TELE_CONTAINERS_MAX 640
+#define TELE_POLL_MS 1500
+#define TELE_HANG_MS 10000
 
 struct tele_container {
     char id[16], task[32];
@@ -24,7 +26,8 @@ struct tele_container {
     bool refused;  /* its stream ends at once */
     bool canceled; /* the latest stream was canceled */
     size_t streams;
-    uint64_t ticks;
+    bool polled; /* the latest stream is a one-shot, and under way */
+    uint64_t ticks, polled_ms;
     const struct eca_stats_stream_events *events;
     void *arg;
     struct eca_timer timer;
@@ -47,7 +50,9 @@ struct tele {
     size_t container_count;
     /* The listing. */
     bool list_fails, list_hangs;
-    bool no_descriptors; /* new streams are refused inside the call */
+    bool no_descriptors;     /* new streams are refused inside the call */
+    uint64_t poll_ms;        /* polling instead of streams */
+    size_t polls, polls_max; /* one-shots under way, and the most of them so far */
     size_t lists;
     eca_runtime_list_fn *on_list;
     void *list_arg;

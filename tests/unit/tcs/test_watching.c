@@ -115,6 +115,164 @@ START_TEST(without_descriptors_new_streams_wait)
 }
 END_TEST
 
+#define POLL_MS 10000
+
+/* How many containers of [from, to) had a poll begin before `ms`. */
+static size_t polled_before(size_t from, size_t to, uint64_t ms)
+{
+    size_t count = 0;
+
+    for (size_t i = from; i < to; i++) {
+        count += tele.containers[i].streams > 0 && tele.containers[i].polled_ms < ms;
+    }
+    return count;
+}
+
+static void watch_many(size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        eca_auto_free char *id = eca_xasprintf("id%zu", i);
+        eca_auto_free char *task = eca_xasprintf("t%zu", i);
+
+        watch(id, task);
+    }
+}
+
+/* STAT-L4: the polls of containers that were found together are spread over the interval; each
+ * comes again an interval later, and its samples make the same sets. */
+START_TEST(polls_are_spread_over_the_interval)
+{
+    uint64_t before_ms;
+
+    tele.poll_ms = POLL_MS;
+    tele_start();
+    before_ms = manual_clock_elapsed_ms(&tele.stage.clock);
+    watch_many(150);
+    tele_run_ms(POLL_MS);
+    for (uint64_t tenth = 1; tenth <= 10; tenth++) { /* a tenth of them in each tenth, about */
+        size_t so_far = polled_before(0, 150, before_ms + tenth * POLL_MS / 10);
+
+        ck_assert_uint_ge(so_far + 20, 15 * tenth);
+        ck_assert_uint_le(so_far, 15 * tenth + 20);
+    }
+    for (size_t i = 0; i < 150; i++) {
+        ck_assert_uint_eq(tele.containers[i].streams, 1);
+    }
+    tele_run_ms(10 * POLL_MS);
+    for (size_t i = 0; i < 150; i++) {
+        ck_assert_uint_ge(tele.containers[i].streams, 10);
+        ck_assert_uint_le(tele.containers[i].streams, 11);
+    }
+    ck_assert_uint_le(tele.polls_max, ECA_STATS_POLLS_MAX);
+    ck_assert_ptr_nonnull(strstr(last(), "\"cpuStatsSet\":{\"max\":25,\"min\":25,"));
+}
+END_TEST
+
+/* STAT-L4: no more at once than the limit; who had to wait is next, and nobody is left out. */
+START_TEST(polls_at_once_are_limited)
+{
+    tele.poll_ms = POLL_MS;
+    tele_start();
+    watch_many(600); /* 600 polls of 1.5 s, 32 at once: 28 s for all */
+    tele_run_ms(5 * 60000);
+    ck_assert_uint_eq(tele.polls_max, ECA_STATS_POLLS_MAX);
+    for (size_t i = 0; i < 600; i++) {
+        ck_assert_uint_ge(tele.containers[i].streams, 9); /* 300 s by 28.125 s, and the begin */
+        ck_assert_uint_le(tele.containers[i].streams, 12);
+    }
+}
+END_TEST
+
+/* STAT-L4: polls that hang end at their limit and wait longer each time; the others come in time.
+ */
+START_TEST(a_hung_poll_stalls_nobody_else)
+{
+    tele.poll_ms = POLL_MS;
+    tele_start();
+    watch_many(60);
+    for (size_t i = 0; i < 20; i++) {
+        tele.containers[i].silent = true;
+    }
+    tele_run_ms(10 * 60000);
+    for (size_t i = 0; i < 20; i++) { /* 10 s and, at last, 30 s to 36 s */
+        ck_assert_uint_ge(tele.containers[i].streams, 13);
+        ck_assert_uint_le(tele.containers[i].streams, 20);
+    }
+    for (size_t i = 20; i < 60; i++) {
+        ck_assert_uint_ge(tele.containers[i].streams, 59);
+        ck_assert_uint_le(tele.containers[i].streams, 60);
+    }
+}
+END_TEST
+
+/* STAT-L4, STAT-205: a refused poll comes again after the pauses of streams, 1 s to 30 s, and in
+ * time once it is answered. */
+START_TEST(a_refused_poll_waits_as_streams_do)
+{
+    size_t before;
+
+    tele.poll_ms = POLL_MS;
+    tele_start();
+    watch("a", "t");
+    tele.containers[0].refused = true;
+    tele_run_ms(POLL_MS +
+                10000); /* 1, 2, 4, 8 s and up to a fifth more, somewhere from 0 s to 10 s on */
+    ck_assert_uint_ge(tele.containers[0].streams, 3);
+    ck_assert_uint_le(tele.containers[0].streams, 5);
+    tele_run_ms(10 * 60000);
+    ck_assert_uint_ge(tele.containers[0].streams, 18);
+    ck_assert_uint_le(tele.containers[0].streams, 26);
+    ck_assert_uint_ge(tele_logged("Stats not answered, polling again: connection refused"), 9);
+    tele.containers[0].refused = false;
+    tele_run_ms(36000 + TELE_POLL_MS);
+    before = tele.containers[0].streams;
+    tele_run_ms(60000);
+    ck_assert_uint_eq(tele.containers[0].streams - before, 6);
+}
+END_TEST
+
+/* STAT-L4, STAT-207: a container that ends, or is gone for the engine, is polled no more, and what
+ * it held goes to those who wait. */
+START_TEST(polls_end_with_their_container)
+{
+    size_t before;
+
+    tele.poll_ms = POLL_MS;
+    tele_start();
+    watch_many(40);
+    for (size_t i = 0; i < 40; i++) {
+        tele.containers[i].silent = true;
+    }
+    tele_run_ms(POLL_MS - 500);
+    ck_assert_uint_eq(tele.polls, ECA_STATS_POLLS_MAX);
+    for (size_t i = 0; i < 39; i++) { /* under way, waiting, not yet due */
+        eca_auto_free char *id = eca_xasprintf("id%zu", i);
+
+        eca_stats_stopped(tele.stats, id);
+        ck_assert(tele.containers[i].canceled || tele.containers[i].streams == 0);
+    }
+    ck_assert_uint_le(tele.polls, 1);
+    watch("new", "new");
+    tele_run_ms(POLL_MS);
+    ck_assert_uint_ge(tele.containers[39].streams, 1);
+    ck_assert_uint_eq(tele.containers[40].streams, 1);
+    eca_stats_stopped(tele.stats, "new");
+    for (size_t i = 0; i < 39; i++) {
+        tele.containers[i].streams = 0;
+    }
+    tele.containers[39].known = false;
+    tele_run_ms(20000); /* STAT-108 */
+    before = tele.containers[39].streams;
+    ck_assert_uint_eq(tele.polls, 0);
+    ck_assert_uint_eq(eca_stats_watched(tele.stats), 0);
+    tele_run_ms(60000);
+    ck_assert_uint_eq(tele.containers[39].streams, before);
+    for (size_t i = 0; i < 39; i++) {
+        ck_assert_uint_eq(tele.containers[i].streams, 0);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("tcs/watching");
@@ -128,6 +286,11 @@ int main(void)
     tcase_add_test(tcase, nothing_is_learned_but_from_the_engine);
     tcase_add_test(tcase, a_gathering_may_meet_changes);
     tcase_add_test(tcase, without_descriptors_new_streams_wait);
+    tcase_add_test(tcase, polls_are_spread_over_the_interval);
+    tcase_add_test(tcase, polls_at_once_are_limited);
+    tcase_add_test(tcase, a_hung_poll_stalls_nobody_else);
+    tcase_add_test(tcase, a_refused_poll_waits_as_streams_do);
+    tcase_add_test(tcase, polls_end_with_their_container);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

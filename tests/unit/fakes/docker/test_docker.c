@@ -789,6 +789,28 @@ START_TEST(stats_flow_once_a_second_in_every_shape)
 }
 END_TEST
 
+/* STAT-L4 */
+START_TEST(a_one_shot_of_stats_is_one_sample_after_a_second)
+{
+    struct ask ask = {.url = "http://docker/v1.17/containers/web-1/stats?stream=false",
+                      .unix_socket = "/d",
+                      .total_ms = 5000};
+    struct client client;
+
+    start_web();
+    client_start(&client, &stage, &ask);
+    manual_clock_advance_ms(&stage.clock, 900);
+    ck_assert(!client.done);
+    ck_assert_uint_eq(fake_docker_stats_streams(docker), 1);
+    manual_clock_advance_ms(&stage.clock, 200);
+    ck_assert(client.done);
+    ck_assert_int_eq(client.end.err.code, ECA_OK);
+    ck_assert_uint_eq(count_in(&client.body, "\"read\""), 1);
+    ck_assert_uint_eq(fake_docker_stats_streams(docker), 0);
+    client_clear(&client);
+}
+END_TEST
+
 START_TEST(the_daemon_goes_and_comes_back)
 {
     static const enum fake_docker_state after[] = {
@@ -879,6 +901,7 @@ int main(void)
     tcase_add_test(tcase, pulls_hang_where_they_are_told_to);
     tcase_add_test(tcase, images_in_use_or_shared_are_kept);
     tcase_add_test(tcase, stats_flow_once_a_second_in_every_shape);
+    tcase_add_test(tcase, a_one_shot_of_stats_is_one_sample_after_a_second);
     tcase_add_test(tcase, the_daemon_goes_and_comes_back);
     tcase_add_test(tcase, broken_invariants_are_violations);
     tcase_add_test(tcase, faults_match_operation_and_container);
