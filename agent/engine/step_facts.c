@@ -28,10 +28,16 @@ static void take_bindings(struct eca_container *container, const struct eca_cont
     }
 }
 
+bool step_not_started(const struct eca_container_info *info)
+{
+    return info->never_started && (info->state_error == NULL || info->state_error[0] == '\0');
+}
+
 void step_runs(struct step *step, struct eca_container *container,
                const struct eca_container_info *info)
 {
     container->applied = ECA_STATUS_NONE;
+    container->run.start_late = false;
     container->run.looks = 0;
     if (info != NULL) {
         take_bindings(container, info);
@@ -215,7 +221,9 @@ static void facts_created(struct step *step, struct eca_container *container)
             step_look_pause(step, container, ECA_LOOK_PROOF);
             break;
         }
-        container->applied = ECA_STATUS_NONE; /* the start did not happen: again, or STOPPED */
+        if (container->desired == ECA_STATUS_STOPPED || !run->start_late) {
+            container->applied = ECA_STATUS_NONE; /* the start did not happen: again, or STOPPED */
+        }
         break;
     case ECA_STATUS_RUNNING:
         step_ended(step, container, NULL);
@@ -315,7 +323,7 @@ void step_facts(struct step *step, struct eca_container *container,
     run->certain = true;
     if (info->running) {
         facts_running(step, container, look, info);
-    } else if (info->never_started && (info->state_error == NULL || info->state_error[0] == '\0')) {
+    } else if (step_not_started(info)) {
         facts_created(step, container);
     } else if (run->call == ECA_CALL_START) {
         run->die_during_start = true; /* its result comes first (TASKM-159) */

@@ -52,6 +52,8 @@ void step_docker(struct step *step, struct eca_container *container,
                  const struct eca_runtime_event *docker);
 /* What Docker calls it; NULL and "" change nothing. */
 void step_take_id(struct eca_container *container, const char *id);
+/* No start of it has had an end yet, neither a good nor a bad one. */
+bool step_not_started(const struct eca_container_info *info);
 /* Proven running; info NULL: nothing more is known. */
 void step_runs(struct step *step, struct eca_container *container,
                const struct eca_container_info *info);

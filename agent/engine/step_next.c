@@ -138,7 +138,6 @@ static bool next_of_starting(struct step *step, struct eca_container *container)
             break;
         }
         container->applied = ECA_STATUS_RUNNING;
-        container->run.start_late = false;
         step_call(step, container, ECA_CALL_START);
         break;
     case ECA_STATUS_RUNNING:
@@ -183,7 +182,7 @@ static bool next(struct step *step, struct eca_container *container)
         bool unsent = run->call == ECA_CALL_START; /* it waits because nothing was sent */
 
         step_cancel_call(step, container);
-        container->applied = unsent ? ECA_STATUS_NONE : container->applied;
+        container->applied = unsent && !run->start_late ? ECA_STATUS_NONE : container->applied;
     }
     if (run->call != ECA_CALL_NONE) {
         return false;

@@ -95,6 +95,10 @@ static void created(struct step *step, struct eca_container *container,
             step_take_id(container, result->info->id);
             (void)eca_learn_volumes(step->task, container, result->info);
             run->unclaimed = result->info->running && container->desired == ECA_STATUS_STOPPED;
+        } else if (container->desired == ECA_STATUS_STOPPED) {
+            step_look(step, container,
+                      ECA_LOOK_PROOF); /* somebody may have started it (FB-INV.3) */
+            return;
         }
         step_change(step, container, ECA_STATUS_CREATED); /* the id is proof (TASKM-304) */
         return;
@@ -142,7 +146,7 @@ static void started(struct step *step, struct eca_container *container,
         if (run->die_during_start) {
             step_look(step, container, ECA_LOOK_DIE);
         }
-    } else if (info->never_started && (info->state_error == NULL || info->state_error[0] == '\0')) {
+    } else if (step_not_started(info)) {
         step_look_pause(step, container, ECA_LOOK_PROOF);
     } else {
         if (!info->oom_killed && (info->state_error == NULL || info->state_error[0] == '\0') &&
@@ -158,6 +162,7 @@ static void started(struct step *step, struct eca_container *container,
 static void start_answered(struct step *step, struct eca_container *container,
                            const struct eca_runtime_result *result)
 {
+    const struct eca_container_info *info = result->info;
     struct eca_container_run *run = &container->run;
 
     if (result->outcome != ECA_OUTCOME_UNREACHABLE) {
@@ -169,13 +174,16 @@ static void start_answered(struct step *step, struct eca_container *container,
         started(step, container, result);
         return;
     case ECA_OUTCOME_UNREACHABLE:
-        container->applied = ECA_STATUS_NONE; /* nothing was sent */
+        if (!run->start_late) {
+            container->applied = ECA_STATUS_NONE; /* nothing was sent */
+        }
         if (!wait_for_docker(step, container, ECA_CALL_START)) {
             step_fail(step, container, &result->error);
         }
         return;
     case ECA_OUTCOME_AMBIGUOUS:
     case ECA_OUTCOME_BAD_ANSWER: /* ENG-745 */
+        run->start_late = true;
         step_look(step, container, ECA_LOOK_PROOF);
         return;
     case ECA_OUTCOME_TIMEOUT:
@@ -184,6 +192,9 @@ static void start_answered(struct step *step, struct eca_container *container,
     case ECA_OUTCOME_NOT_FOUND:
     case ECA_OUTCOME_CONFLICT:
     case ECA_OUTCOME_REFUSED:
+        run->start_late = false;
+        run->start_failed = true;
+        break;
     case ECA_OUTCOME_FAILED:
         run->start_failed = true;
         break;
@@ -194,9 +205,10 @@ static void start_answered(struct step *step, struct eca_container *container,
     }
     step_fail(step, container, &result->error);
     if (result->outcome == ECA_OUTCOME_NOT_FOUND ||
-        (run->start_failed && result->info != NULL && !result->info->running)) {
-        step_ended(step, container, result->info);
-    } else {
+        (run->start_failed && info != NULL && !info->running &&
+         !(run->start_late && step_not_started(info)))) {
+        step_ended(step, container, info);
+    } else { /* an earlier start may come through: a failed one leaves its error (FB-07) */
         step_look(step, container, ECA_LOOK_PROOF);
     }
 }
