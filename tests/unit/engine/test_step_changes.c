@@ -315,6 +315,23 @@ START_TEST(kill_that_waits_goes_out_when_docker_is_back)
 }
 END_TEST
 
+/* TASKM-125, FB-INV.3: created, and told to stop meanwhile: without a look at it nobody knows that
+ * it does not run. */
+START_TEST(created_without_facts_is_looked_up)
+{
+    static const struct {
+        const struct eca_container_info *info;
+        const char *commands;
+    } rows[] = {{&is_created, STOPPED_NOTED}, {&is_running, "stop web"}};
+
+    sr_make(PULLED, RUNNING);
+    (void)sr_go((struct eca_step_event){.kind = ECA_STEP_GATE_PASSED});
+    (void)sr_go((struct eca_step_event){.kind = ECA_STEP_DESIRED, .desired = STOPPED});
+    ck_assert_str_eq(sr_answer(ECA_OUTCOME_DONE, NULL), "inspect web (proof)");
+    ck_assert_str_eq(sr_look(ECA_LOOK_PROOF, ECA_OUTCOME_DONE, rows[_i].info), rows[_i].commands);
+}
+END_TEST
+
 /* FB-07.4: the answer to a stop is a look at what has not started: the last one ends the watch, and
  * no other one is followed by a stop at once. */
 START_TEST(stop_of_what_never_started_is_a_look)
@@ -409,6 +426,7 @@ int main(void)
     tcase_add_test(tcase, wishes_are_raised_to_the_task);
     tcase_add_test(tcase, kill_that_waits_goes_out_when_docker_is_back);
     tcase_add_test(tcase, stop_of_what_never_started_is_a_look);
+    tcase_add_loop_test(tcase, created_without_facts_is_looked_up, 0, 2);
     tcase_add_test(tcase, start_after_an_end_that_cannot_be_looked_up_is_not_forgotten);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
