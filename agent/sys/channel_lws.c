@@ -300,6 +300,7 @@ static uint64_t real_ns(void)
 static void read_refusal(struct eca_channel_conn *conn, struct lws *wsi)
 {
     uint64_t until_ns = real_ns() + REFUSAL_MS * UINT64_C(1000000);
+    unsigned waits = 0; /* counted as well: the harness has a clock that stands meanwhile */
     char bytes[LWS_PRE + 4096];
 
     conn->status = (int)lws_http_client_http_response(wsi);
@@ -309,7 +310,7 @@ static void read_refusal(struct eca_channel_conn *conn, struct lws *wsi)
     set_how(conn, ECA_CHANNEL_REFUSED, ECA_E_DENIED, "");
     (void)snprintf(conn->err.msg, sizeof(conn->err.msg), "refused with status %d", conn->status);
     conn->body.bytes_max = ECA_CHANNEL_REFUSAL_BYTES_MAX;
-    while (real_ns() < until_ns && !conn->body.full) {
+    while (waits < REFUSAL_MS / REFUSAL_WAIT_MS && real_ns() < until_ns && !conn->body.full) {
         char *at = bytes + LWS_PRE;
         int len = (int)sizeof(bytes) - LWS_PRE;
         size_t before = conn->body.len;
@@ -318,6 +319,7 @@ static void read_refusal(struct eca_channel_conn *conn, struct lws *wsi)
             return;
         }
         if (conn->body.len == before) {
+            waits++;
             eca_relay_await(conn->relay, REFUSAL_WAIT_MS);
         }
     }
