@@ -1,27 +1,18 @@
 #include "harness/explore/deaths.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "agent/base/buf.h"
-#include "harness/explore/play.h"
+#include "harness/explore/pool.h"
 #include "harness/scenario/run.h"
 #include "harness/sim/sim.h"
-
-#define WORKERS_MAX 64
 
 struct deaths {
     const char *path;
     const struct hns_scenario *scenario;
     uint64_t seed, every;
     uint64_t turns, calls; /* of the run without a death */
-};
-
-/* What a worker tells when it is done. */
-struct tally {
     uint64_t passed, failed;
 };
 
@@ -42,79 +33,64 @@ static void play(const struct deaths *all, uint64_t moment, struct hns_result *r
     hns_run_scenario(&opts, ret_result);
 }
 
-static void play_death(const struct deaths *all, uint64_t moment, struct tally *tally)
+static void print_failure(const struct deaths *all, uint64_t moment, const char *why)
 {
-    struct hns_result result = {0};
     bool is_turn = moment <= all->turns;
 
-    hns_play_guard();
+    (void)printf("FAILED   %s with a death at %s %llu: %s\n", all->path, is_turn ? "turn" : "call",
+                 (unsigned long long)(is_turn ? moment : moment - all->turns), why);
+    (void)fflush(stdout);
+}
+
+static uint64_t moment_of(const struct deaths *all, uint64_t number)
+{
+    return 1 + number * all->every;
+}
+
+/* In a worker, which has the whole explanation. */
+static void play_death(void *arg, uint64_t number, struct hns_played *ret_played)
+{
+    const struct deaths *all = arg;
+    uint64_t moment = moment_of(all, number);
+    struct hns_result result = {0};
+
+    *ret_played = (struct hns_played){.verdict = HNS_FINE};
     play(all, moment, &result);
-    if (result.outcome == HNS_PASSED) {
-        tally->passed++;
-    } else {
-        tally->failed++;
-        (void)printf("FAILED   %s with a death at %s %llu: %s\n", all->path,
-                     is_turn ? "turn" : "call",
-                     (unsigned long long)(is_turn ? moment : moment - all->turns),
-                     eca_buf_str(&result.text));
-        (void)fflush(stdout);
+    if (result.outcome != HNS_PASSED) {
+        ret_played->verdict = HNS_WRONG;
+        print_failure(all, moment, eca_buf_str(&result.text));
     }
     hns_result_clear(&result);
 }
 
-/* Its share of the moments: number, number + count, ... */
-static pid_t start(const struct deaths *all, unsigned number, unsigned count, int to)
+static bool count_death(void *arg, uint64_t number, const struct hns_played *played)
 {
-    pid_t pid = fork();
-    struct tally tally = {0};
+    struct deaths *all = arg;
 
-    if (pid != 0) {
-        return pid;
+    if (played->verdict == HNS_FINE) {
+        all->passed++;
+        return true;
     }
-    for (uint64_t moment = 1 + number * all->every; moment <= all->turns + all->calls;
-         moment += count * all->every) {
-        play_death(all, moment, &tally);
+    all->failed++;
+    if (played->verdict != HNS_WRONG) { /* the worker could not say it */
+        print_failure(all, moment_of(all, number), played->kind);
     }
-    _exit(write(to, &tally, sizeof tally) == (ssize_t)sizeof tally ? EXIT_SUCCESS : EXIT_FAILURE);
+    return true;
 }
 
-static void play_deaths(const struct deaths *all, struct tally *total)
+static void play_deaths(struct deaths *all)
 {
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned count = cpus < 1 ? 1 : cpus > WORKERS_MAX ? WORKERS_MAX : (unsigned)cpus;
-    struct tally tally;
-    pid_t pids[WORKERS_MAX];
-    int ends[2];
+    struct hns_pool_opts pool = {
+        .count = (all->turns + all->calls + all->every - 1) / all->every,
+        .play = play_death,
+        .on_played = count_death,
+        .arg = all,
+    };
 
-    (void)fflush(NULL);
-    if (pipe(ends) < 0) {
-        perror("harness: pipe");
-        total->failed++;
-        return;
-    }
-    for (unsigned i = 0; i < count; i++) {
-        pids[i] = start(all, i, count, ends[1]);
-    }
-    (void)close(ends[1]);
-    for (unsigned i = 0; i < count; i++) {
-        int status = -1;
-
-        if (pids[i] < 0 || waitpid(pids[i], &status, 0) < 0 || status != 0) {
-            struct hns_played played;
-
-            hns_played_by_status(status, &played);
-            (void)printf("FAILED   %s: a worker ended: %s\n", all->path, played.kind);
-            total->failed++;
-        }
-    }
-    while (read(ends[0], &tally, sizeof tally) == (ssize_t)sizeof tally) {
-        total->passed += tally.passed;
-        total->failed += tally.failed;
-    }
-    (void)close(ends[0]);
+    hns_pool_run(&pool);
 }
 
-static void play_file(struct deaths *all, struct tally *total)
+static void play_file(struct deaths *all)
 {
     struct hns_problems problems = {0};
     struct hns_scenario *scenario = NULL;
@@ -122,20 +98,20 @@ static void play_file(struct deaths *all, struct tally *total)
 
     if (hns_scenario_load(all->path, &scenario, &problems) < 0) {
         (void)fputs(eca_buf_str(&problems.text), stdout);
-        total->failed++;
+        all->failed++;
     } else {
         all->scenario = scenario;
         play(all, 0, &result);
         if (result.outcome != HNS_PASSED) {
             (void)printf("FAILED   %s: %s\n", all->path, eca_buf_str(&result.text));
-            total->failed++;
+            all->failed++;
         } else {
             all->turns = result.turns;
             all->calls = result.calls;
             (void)printf("%s: %llu turns, %llu calls\n", all->path, (unsigned long long)all->turns,
                          (unsigned long long)all->calls);
-            total->passed++;
-            play_deaths(all, total);
+            all->passed++;
+            play_deaths(all);
         }
     }
     hns_result_clear(&result);
@@ -145,14 +121,16 @@ static void play_file(struct deaths *all, struct tally *total)
 
 int hns_deaths(const char *const *paths, size_t count, uint64_t seed, uint64_t every)
 {
-    struct tally total = {0};
+    uint64_t passed = 0, failed = 0;
 
     for (size_t i = 0; i < count; i++) {
         struct deaths all = {.path = paths[i], .seed = seed, .every = every > 0 ? every : 1};
 
-        play_file(&all, &total);
+        play_file(&all);
+        passed += all.passed;
+        failed += all.failed;
     }
-    (void)printf("%llu passed, %llu failed\n", (unsigned long long)total.passed,
-                 (unsigned long long)total.failed);
-    return total.failed == 0 && total.passed > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    (void)printf("%llu passed, %llu failed\n", (unsigned long long)passed,
+                 (unsigned long long)failed);
+    return failed == 0 && passed > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
