@@ -163,6 +163,13 @@ static void up_cut(struct mem_conn *conn)
     }
 }
 
+static void up_pong(struct mem_conn *conn, struct eca_view payload)
+{
+    if (conn->ws != NULL) {
+        (void)mem_pipe_put(&conn->up, UP_PONG, 0, payload);
+    }
+}
+
 static void protocol_error(struct mem_conn *conn, int code, const char *why)
 {
     up_close(conn, code);
@@ -310,7 +317,7 @@ static void client_frame(struct mem_conn *conn, const struct frame *frame, struc
         }
         return;
     case 9:
-        (void)mem_pipe_put(&conn->up, UP_PONG, 0, payload);
+        up_pong(conn, payload);
         return;
     default:
         return; /* pong */
@@ -376,7 +383,7 @@ static void client_gets(struct mem_conn *conn, const struct mem_item *item)
         client_text(conn, bytes);
         return;
     case DOWN_PING:
-        (void)mem_pipe_put(&conn->up, UP_PONG, 0, bytes);
+        up_pong(conn, bytes);
         return;
     case DOWN_CLOSE:
         client_close(conn, item->code, bytes);

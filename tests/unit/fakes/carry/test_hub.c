@@ -433,6 +433,24 @@ START_TEST(messages_go_both_ways_and_pings_come_back)
 }
 END_TEST
 
+/* The ping is on its way when the server cuts, and answered before the cut arrives. */
+START_TEST(ping_before_a_cut_is_answered_by_nobody)
+{
+    struct wire wire;
+
+    wire_open(&wire, &world.stage, "wss://word.test/ws");
+    manual_clock_advance_ms(&world.stage.clock, 10);
+    fake_ws_ping(world.ws, eca_view_str("who"));
+    fake_memory_latency(world.stage.memory, 10000, 0);
+    fake_ws_cut(world.ws);
+    fake_memory_latency(world.stage.memory, 500, 0);
+    manual_clock_advance_ms(&world.stage.clock, 20);
+    ck_assert_str_eq(eca_buf_str(&world.pong), "");
+    ck_assert_int_eq(wire.how, ECA_CHANNEL_LOST);
+    wire_clear(&wire);
+}
+END_TEST
+
 /* WS-105, WS-146, WS-147, WS-150: how a connection ends. */
 START_TEST(each_end_is_told_apart)
 {
@@ -629,6 +647,7 @@ int main(void)
     tcase_add_test(tcase, bad_options_are_refused);
     tcase_add_test(tcase, a_dead_client_frees_its_exchanges);
     tcase_add_test(tcase, messages_go_both_ways_and_pings_come_back);
+    tcase_add_test(tcase, ping_before_a_cut_is_answered_by_nobody);
     tcase_add_test(tcase, each_end_is_told_apart);
     tcase_add_test(tcase, a_peer_that_does_not_read_stalls_a_writer);
     tcase_add_test(tcase, raw_bytes_are_read_as_frames);
