@@ -13,36 +13,46 @@ and the list of what it does wrong. Written by `ci/compatibility.sh PATH-OF-THAT
 It passes {passed} of the {played} runs that are played live; our agent passes all. {explained}
 One rule is let pass in every run: v1.13.1 offers gzip when it downloads an update (UPD-120).
 
-| scenario | v1.13.1 | why |
-|---|---|---|
+| scenario | v1.13.1 | why | seen |
+|---|---|---|---|
 """
+
+SEEN_MAX = 160  # characters
 
 
 EXPLAINED = """Each failure has its cause beside it:
-a field bug ([spec 08](spec/08-field-bugs.md)), another requirement where v1.13.1 is wrong, a setting of later versions, or
-words and timing that only our agent promises."""
+a field bug ([spec 08](spec/08-field-bugs.md)), another requirement where v1.13.1 is wrong, or a feature that it does not
+have. The last column is the first line of the failure itself."""
 
 
 def why(result):
-    """The scenario's own explanation; otherwise the first line of the failure."""
+    """The scenario's own explanation."""
     if result["outcome"] != "failed":
         return ""
-    if result.get("reference"):
-        return result["reference"]
-    return "**unexplained**: " + result["text"].splitlines()[0].split(": ", 1)[-1]
+    return result.get("reference") or "**unexplained**"
+
+
+def seen(result):
+    """The first line of the failure: what the explanation is to be held against."""
+    if result["outcome"] != "failed":
+        return ""
+    text = result["text"].splitlines()[0].split(": ", 1)[-1].replace("`", "'")
+    return "`" + (text if len(text) <= SEEN_MAX else text[:SEEN_MAX] + "…") + "`"
+
+
+def row(result):
+    name = re.sub(r"^scenarios/|\.yaml$", "", result["file"])
+    variant = re.search(r" (\[.*\])$", result["name"])
+    cells = [name + (" " + variant[1] if variant else ""), result["outcome"], why(result), seen(result)]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def main(folder, guide):
     files = sorted(Path(folder).rglob("*.json"))
     results = [r for f in files for r in json.loads(f.read_text()) if r["outcome"] != "skipped"]
     passed = [r for r in results if r["outcome"] == "passed"]
-    rows = []
-    for r in results:
-        name = re.sub(r"^scenarios/|\.yaml$", "", r["file"])
-        variant = re.search(r" (\[.*\])$", r["name"])
-        rows.append("| {}{} | {} | {} |".format(name, " " + variant[1] if variant else "", r["outcome"],
-                                                why(r).replace("|", "\\|")))
-    unexplained = sum("**unexplained**" in row for row in rows)
+    rows = [row(r) for r in results]
+    unexplained = sum("**unexplained**" in line for line in rows)
     explained = EXPLAINED if unexplained == 0 else f"Of its failures {unexplained} are not explained yet."
     head = HEAD.format(passed=len(passed), played=len(results), explained=explained)
     Path(guide).write_text(head + "\n".join(rows) + "\n")

@@ -12,4 +12,4 @@ find scenarios -name '*.yaml' ! -name '_*' -print0 | sort -z |
     xargs -0 -n 1 -P "${2:-6}" sh -c '
         mkdir -p "$1/$(dirname "$2")"
         timeout 300 build/harness run --live --agent "$0" --allow UPD-120 --json "$1/$2.json" "$2" >"$1/$2.words" 2>&1 || true' "$1" "$work"
-exec python3 ci/compatibility.py "$work" docs/COMPATIBILITY.md
+python3 ci/compatibility.py "$work" docs/COMPATIBILITY.md
