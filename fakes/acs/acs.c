@@ -1,140 +1,32 @@
-#include "fakes/acs/acs.h"
-
 #include <inttypes.h>
 #include <string.h>
 
-#include "agent/base/list.h"
-#include "agent/base/map.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
-#include "fakes/carry/door.h"
+#include "fakes/acs/inside.h"
 
 #define OVERLAP_MS 1000 /* how long an old session may stand beside a new one */
-
-/* A message that wants an acknowledgement. */
-struct letter {
-    struct eca_list_node node;
-    char *id, *type, *text;
-    bool acked, once, sent;
-    struct eca_timer resend;
-    struct fake_acs *acs;
-};
-
-/* Role credentials of one task, latest values. */
-struct role {
-    char *text; /* message without messageId: members taskArn, roleCredentials */
-};
-
-struct session {
-    struct eca_list_node node;
-    struct fake_acs *acs;
-    struct fake_ws *ws;
-    uint64_t number;
-    struct eca_timer overlap; /* runs while a newer session stands beside it */
-};
-
-struct fake_acs {
-    struct fake_acs_opts opts;
-    struct fake_door *door;
-    char *cluster_arn, *instance_arn;
-    struct session *session; /* the latest that stands */
-    uint64_t sessions;
-    struct eca_timer heartbeat;
-    struct eca_list letters, all_sessions;
-    size_t unacknowledged; /* of the letters */
-    struct eca_map *by_id; /* message id -> struct letter, the latest */
-    struct eca_map *acks;  /* message id -> count as pointer value */
-    struct eca_map *roles; /* task arn -> struct role */
-    uint64_t next_payload, next_credentials, next_update;
-    int64_t next_seq;
-    int close_at_once;
-    char *close_at_once_reason;
-};
 
 static struct fake_trace *trace_of(const struct fake_acs *acs)
 {
     return acs->opts.base.trace;
 }
 
-static void violation(struct fake_acs *acs, const char *rule, const char *what)
+void acs_violation(struct fake_acs *acs, const char *rule, const char *what)
 {
     (void)fake_trace_violation(trace_of(acs), FAKE_LANE_ACS, rule, "%s", what);
 }
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
-static void transmit(struct fake_acs *acs, const char *type, const char *id, const char *text)
+uint32_t acs_transmit(struct fake_acs *acs, const char *type, const char *id, const char *text)
 {
     if (acs->session == NULL) {
-        return;
+        return 0;
     }
-    if (id == NULL) {
-        (void)fake_trace_addv(trace_of(acs), FAKE_LANE_ACS, "sent", "type", type, NULL);
-    } else {
-        (void)fake_trace_addv(trace_of(acs), FAKE_LANE_ACS, "sent", "type", type, "messageId", id,
-                              NULL);
-    }
-    fake_ws_send(acs->session->ws, eca_view_str(text));
-}
-
-static void run_resend(void *arg)
-{
-    struct letter *letter = arg;
-
-    if (letter->acs->session != NULL && !letter->acked) {
-        transmit(letter->acs, letter->type, letter->id, letter->text);
-        eca_timer_start_ms(&letter->resend, letter->acs->opts.resend_ms);
-    }
-}
-
-static void settle(struct letter *letter)
-{
-    letter->acs->unacknowledged -= !letter->acked;
-    letter->acked = true;
-    eca_timer_stop(&letter->resend);
-}
-
-static void post(struct letter *letter)
-{
-    struct fake_acs *acs = letter->acs;
-
-    if (acs->session == NULL) {
-        return;
-    }
-    letter->sent = true;
-    transmit(acs, letter->type, letter->id, letter->text);
-    if (acs->opts.resend_ms > 0 && !letter->once) {
-        eca_timer_start_ms(&letter->resend, acs->opts.resend_ms);
-    }
-}
-
-/* Takes text. */
-static const char *add_letter(struct fake_acs *acs, const char *type, const char *id, char *text,
-                              bool once)
-{
-    struct letter *letter = eca_xalloc(sizeof(*letter));
-
-    letter->acs = acs;
-    letter->id = eca_xstrdup(id);
-    letter->type = eca_xstrdup(type);
-    letter->text = text;
-    letter->once = once;
-    eca_timer_init(&letter->resend, acs->opts.base.sched, run_resend, letter);
-    eca_list_push_back(&acs->letters, &letter->node);
-    acs->unacknowledged++;
-    (void)eca_map_put(acs->by_id, id, letter);
-    post(letter);
-    return letter->id;
-}
-
-static void letter_free(struct letter *letter)
-{
-    settle(letter);
-    eca_list_remove(&letter->acs->letters, &letter->node);
-    eca_free(letter->id);
-    eca_free(letter->type);
-    eca_free(letter->text);
-    eca_free(letter);
+    (void)fake_trace_addv(trace_of(acs), FAKE_LANE_ACS, "sent", "type", type,
+                          id == NULL ? NULL : "messageId", id, NULL);
+    return fake_ws_send(acs->session->ws, eca_view_str(text));
 }
 
 static struct eca_json_writer begin(struct fake_acs *acs, struct eca_buf *out, const char *type,
@@ -182,7 +74,7 @@ const char *fake_acs_send_payload(struct fake_acs *acs, const struct fake_acs_pa
     }
     eca_jw_raw(&w, "tasks", eca_view_str(payload->tasks));
     finish(&w);
-    return add_letter(acs, "PayloadMessage", id, eca_buf_take(&text), payload->once);
+    return acs_book_post(acs, "PayloadMessage", id, eca_buf_take(&text), payload->once);
 }
 
 static void put_member(struct eca_json_writer *w, const char *key, const char *value)
@@ -197,7 +89,7 @@ void fake_acs_remember_credentials(struct fake_acs *acs,
 {
     eca_auto_buf struct eca_buf text = {0};
     struct eca_json_writer w = eca_json_writer_to(&text);
-    struct role *role = eca_xalloc(sizeof(*role)), *old;
+    struct acs_role *role = eca_xalloc(sizeof(*role)), *old;
 
     eca_jw_object(&w, NULL);
     put_member(&w, "credentialsId", credentials->credentials_id);
@@ -217,7 +109,7 @@ void fake_acs_remember_credentials(struct fake_acs *acs,
 
 static const char *send_role(struct fake_acs *acs, const char *task_arn, const char *id)
 {
-    struct role *role = eca_map_get(acs->roles, task_arn);
+    struct acs_role *role = eca_map_get(acs->roles, task_arn);
     eca_auto_buf struct eca_buf text = {0};
     struct eca_json_writer w = eca_json_writer_to(&text);
 
@@ -228,7 +120,7 @@ static const char *send_role(struct fake_acs *acs, const char *task_arn, const c
     eca_jw_str(&w, "taskArn", task_arn);
     eca_jw_raw(&w, "roleCredentials", eca_view_str(role->text));
     finish(&w);
-    return add_letter(acs, "IAMRoleCredentialsMessage", id, eca_buf_take(&text), true);
+    return acs_book_post(acs, "IAMRoleCredentialsMessage", id, eca_buf_take(&text), true);
 }
 
 const char *fake_acs_send_credentials(struct fake_acs *acs,
@@ -256,7 +148,7 @@ const char *fake_acs_send_stage_update(struct fake_acs *acs, const char *locatio
         eca_jw_end_object(&w);
     }
     finish(&w);
-    return add_letter(acs, "StageUpdateMessage", id, eca_buf_take(&text), true);
+    return acs_book_post(acs, "StageUpdateMessage", id, eca_buf_take(&text), true);
 }
 
 const char *fake_acs_send_perform_update(struct fake_acs *acs)
@@ -266,7 +158,7 @@ const char *fake_acs_send_perform_update(struct fake_acs *acs)
     struct eca_json_writer w = begin(acs, &text, "PerformUpdateMessage", id);
 
     finish(&w);
-    return add_letter(acs, "PerformUpdateMessage", id, eca_buf_take(&text), true);
+    return acs_book_post(acs, "PerformUpdateMessage", id, eca_buf_take(&text), true);
 }
 
 void fake_acs_send_message(struct fake_acs *acs, const char *type, const char *message_json)
@@ -280,12 +172,12 @@ void fake_acs_send_message(struct fake_acs *acs, const char *type, const char *m
         eca_jw_raw(&w, "message", eca_view_str(message_json));
     }
     eca_jw_end_object(&w);
-    transmit(acs, type, NULL, eca_buf_str(&text));
+    acs_book_note(acs, eca_buf_str(&text), acs_transmit(acs, type, NULL, eca_buf_str(&text)));
 }
 
 void fake_acs_send_text(struct fake_acs *acs, const char *text)
 {
-    transmit(acs, "text", NULL, text);
+    acs_book_note(acs, text, acs_transmit(acs, "text", NULL, text));
 }
 
 void fake_acs_send_raw(struct fake_acs *acs, struct eca_view bytes)
@@ -378,9 +270,9 @@ void fake_acs_heartbeat(struct fake_acs *acs)
         return;
     }
     if (acs->opts.verbose) {
-        transmit(acs, "HeartbeatMessage", NULL, text);
+        (void)acs_transmit(acs, "HeartbeatMessage", NULL, text);
     } else {
-        fake_ws_send(acs->session->ws, eca_view_str(text));
+        (void)fake_ws_send(acs->session->ws, eca_view_str(text));
     }
 }
 
@@ -414,100 +306,40 @@ void fake_acs_ping(struct fake_acs *acs, const char *payload)
 
 /* ---- receiving ------------------------------------------------------------------------------- */
 
-static const char *text_of(eca_json object, const char *key)
-{
-    eca_json value = eca_json_get(object, key);
-
-    return eca_json_type(value) == ECA_JSON_STRING ? eca_json_str(value) : NULL;
-}
-
-static struct letter *find_letter(const struct fake_acs *acs, const char *id)
-{
-    return eca_map_get(acs->by_id, id);
-}
-
-static void count_ack(struct fake_acs *acs, const char *id)
-{
-    size_t count = fake_acs_acks(acs, id) + 1;
-
-    (void)eca_map_put(acs->acks, id, (void *)(uintptr_t)count);
-}
-
-static void on_ack(struct fake_acs *acs, eca_json message, bool nack)
-{
-    const char *id = text_of(message, "messageId");
-    struct letter *letter = id == NULL ? NULL : find_letter(acs, id);
-
-    if (letter == NULL) {
-        violation(acs, "ACS-301",
-                  id == NULL ? "an ack without messageId"
-                             : "an ack of a message that was never sent");
-        return;
-    }
-    count_ack(acs, id);
-    if (nack) {
-        const char *reason = text_of(message, "reason");
-        (void)fake_trace_addv(trace_of(acs), FAKE_LANE_ACS, "nack", "messageId", id, "reason",
-                              reason == NULL ? "" : reason, NULL);
-    } else {
-        (void)fake_trace_addv(trace_of(acs), FAKE_LANE_ACS, "ack", "messageId", id, NULL);
-    }
-    settle(letter);
-}
-
-static void on_credentials_ack(struct fake_acs *acs, eca_json message)
-{
-    const char *id = text_of(message, "messageId");
-    const char *credentials = text_of(message, "credentialsId");
-    struct letter *letter = id == NULL ? NULL : find_letter(acs, id);
-
-    if (letter == NULL || credentials == NULL) {
-        violation(acs, "ACS-303", "a credentials ack that fits no message");
-        return;
-    }
-    if (strcmp(letter->type, "IAMRoleCredentialsMessage") == 0) {
-        count_ack(acs, id);
-        settle(letter);
-    }
-    (void)fake_trace_addv(trace_of(acs), FAKE_LANE_ACS, "credentials-ack", "messageId", id,
-                          "credentialsId", credentials, NULL);
-}
-
 static void on_text(void *arg, struct eca_view text)
 {
-    struct session *session = arg;
+    struct acs_session *session = arg;
     struct fake_acs *acs = session->acs;
     eca_auto_json struct eca_json_doc *doc = NULL;
-    eca_json root, message;
-    const char *type;
+    eca_json root, type, message;
 
     if (eca_json_parse(text, &doc, NULL) < 0 ||
         eca_json_type(eca_json_root(doc)) != ECA_JSON_OBJECT) {
-        violation(acs, "WS-304", "a message that is no JSON object");
+        acs_violation(acs, "WS-304", "a message that is no JSON object");
         return;
     }
     root = eca_json_root(doc);
-    type = text_of(root, "type");
+    type = eca_json_get(root, "type");
     message = eca_json_get(root, "message");
-    if (type == NULL || eca_json_type(message) != ECA_JSON_OBJECT) {
-        violation(acs, "WS-160", "a message without type or message");
-    } else if (strcmp(type, "AckRequest") == 0) {
-        on_ack(acs, message, false);
-    } else if (strcmp(type, "NackRequest") == 0) {
-        on_ack(acs, message, true);
-    } else if (strcmp(type, "IAMRoleCredentialsAckRequest") == 0) {
-        on_credentials_ack(acs, message);
-    } else if (strcmp(type, "HeartbeatAckRequest") == 0 && text_of(message, "messageId") != NULL) {
-        (void)fake_trace_addv(trace_of(acs), FAKE_LANE_ACS, "heartbeat-ack", "messageId",
-                              text_of(message, "messageId"), NULL); /* L-6 */
-    } else {
-        violation(acs, "ACS-101", "a message of a type that agents do not send");
+    if (eca_json_type(type) != ECA_JSON_STRING || eca_json_type(message) != ECA_JSON_OBJECT) {
+        acs_violation(acs, "WS-160", "a message without type or message");
+    } else if (!acs_book_answer(session, eca_json_str(type), message)) {
+        acs_violation(acs, "ACS-101", "a message of a type that agents do not send");
     }
+}
+
+static void session_free(struct acs_session *session)
+{
+    eca_list_remove(&session->acs->all_sessions, &session->node);
+    eca_timer_stop(&session->overlap);
+    eca_free(session->cluster);
+    eca_free(session->instance);
+    eca_free(session);
 }
 
 static void on_closed(void *arg, int code, struct eca_view reason)
 {
-    struct session *session = arg;
+    struct acs_session *session = arg;
     struct fake_acs *acs = session->acs;
     eca_auto_buf struct eca_buf fields = {0};
     struct eca_json_writer w = eca_json_writer_to(&fields);
@@ -521,19 +353,14 @@ static void on_closed(void *arg, int code, struct eca_view reason)
     if (acs->session == session) {
         acs->session = NULL;
         eca_timer_stop(&acs->heartbeat);
-        ECA_LIST_FOREACH(it, &acs->letters)
-        {
-            eca_timer_stop(&eca_list_entry(it, struct letter, node)->resend);
-        }
+        acs_book_session_ends(acs);
     }
-    eca_list_remove(&acs->all_sessions, &session->node);
-    eca_timer_stop(&session->overlap);
-    eca_free(session);
+    session_free(session);
 }
 
 static void on_pong(void *arg, struct eca_view payload)
 {
-    struct session *session = arg;
+    struct acs_session *session = arg;
     eca_auto_buf struct eca_buf text = {0};
 
     eca_buf_add_view(&text, payload);
@@ -577,8 +404,16 @@ static void trace_connect(struct fake_acs *acs, const struct fake_request *reque
 /* The end of the old connection may be under way, and overtaken by the new one. */
 static void run_overlap(void *arg)
 {
-    violation(((struct session *)arg)->acs, "ACS-202",
-              "a second session while the first one stands");
+    acs_violation(((struct acs_session *)arg)->acs, "ACS-202",
+                  "a second session while the first one stands");
+}
+
+static char *param_of(const struct fake_request *request, const char *name)
+{
+    struct eca_buf value = {0};
+
+    (void)fake_request_param(request, name, &value);
+    return eca_buf_take(&value);
 }
 
 static void welcome(void *arg, struct fake_exchange *exchange)
@@ -587,7 +422,7 @@ static void welcome(void *arg, struct fake_exchange *exchange)
     static const struct fake_ws_events events = {
         .on_text = on_text, .on_closed = on_closed, .on_pong = on_pong};
     const struct fake_request *request = fake_exchange_request(exchange);
-    struct session *session = eca_xalloc(sizeof(*session));
+    struct acs_session *session = eca_xalloc(sizeof(*session));
     eca_auto_buf struct eca_buf wants_credentials = {0};
 
     if (acs->session != NULL) {
@@ -598,6 +433,8 @@ static void welcome(void *arg, struct fake_exchange *exchange)
     eca_timer_init(&session->overlap, acs->opts.base.sched, run_overlap, session);
     eca_list_push_back(&acs->all_sessions, &session->node);
     session->number = ++acs->sessions;
+    session->cluster = param_of(request, "clusterArn");
+    session->instance = param_of(request, "containerInstanceArn");
     trace_connect(acs, request);
     session->ws = fake_ws_accept(exchange, &events, session);
     acs->session = session;
@@ -609,13 +446,7 @@ static void welcome(void *arg, struct fake_exchange *exchange)
     if (strcmp(eca_buf_str(&wants_credentials), "true") == 0) {
         send_roles(acs);
     }
-    ECA_LIST_FOREACH(it, &acs->letters)
-    {
-        struct letter *letter = eca_list_entry(it, struct letter, node);
-        if (!letter->acked && (!letter->sent || (!letter->once && !acs->opts.no_resend))) {
-            post(letter);
-        }
-    }
+    acs_book_session_begins(acs);
 }
 
 /* ACS-203 */
@@ -745,29 +576,6 @@ void fake_acs_close_at_once(struct fake_acs *acs, int code, const char *reason)
 
 /* ---- book-keeping, life ---------------------------------------------------------------------- */
 
-size_t fake_acs_acks(const struct fake_acs *acs, const char *message_id)
-{
-    return (size_t)(uintptr_t)eca_map_get(acs->acks, message_id);
-}
-
-const char *fake_acs_unacknowledged_payload(const struct fake_acs *acs)
-{
-    ECA_LIST_FOREACH(it, &acs->letters)
-    {
-        const struct letter *letter = eca_list_entry(it, struct letter, node);
-
-        if (!letter->acked && !letter->once && strcmp(letter->type, "PayloadMessage") == 0) {
-            return letter->id;
-        }
-    }
-    return NULL;
-}
-
-size_t fake_acs_unacknowledged(const struct fake_acs *acs)
-{
-    return acs->unacknowledged;
-}
-
 bool fake_acs_connected(const struct fake_acs *acs)
 {
     return acs->session != NULL;
@@ -820,17 +628,14 @@ void fake_acs_free(struct fake_acs *acs)
     }
     fake_door_free(acs->door);
     eca_timer_stop(&acs->heartbeat);
-    ECA_LIST_FOREACH(it, &acs->letters)
-    {
-        letter_free(eca_list_entry(it, struct letter, node));
-    }
+    acs_book_clear(acs);
     while (eca_map_next(acs->roles, &cursor, &arn, &role)) {
-        eca_free(((struct role *)role)->text);
+        eca_free(((struct acs_role *)role)->text);
         eca_free(role);
     }
     ECA_LIST_FOREACH(session, &acs->all_sessions)
     {
-        eca_free(eca_list_entry(session, struct session, node));
+        session_free(eca_list_entry(session, struct acs_session, node));
     }
     eca_map_free(acs->by_id);
     eca_map_free(acs->roles);

@@ -11,9 +11,14 @@
  * Trace, lane acs:
  *   connect {session, sendCredentials, seqNum, dockerVersion, agentVersion}
  *   refused {status}
- *   sent {type, messageId?, tasks?}     each message to the agent but heartbeats (verbose: those
- * too) ack {messageId, late?}   nack {messageId, reason}   credentials-ack {messageId,
- * credentialsId} closed {session, code, reason}      code 0 = TCP end without Close pong {payload}
+ *   sent {type, messageId?}     each message to the agent but heartbeats (verbose: those too)
+ *   ack {messageId}   nack {messageId, reason}   credentials-ack {messageId, credentialsId}
+ *   heartbeat-ack {messageId}
+ *   closed {session, code, reason}      code 0 = TCP end without Close
+ *   pong {payload}
+ * A book is kept of every message that wants an answer, whoever wrote it. Violations: an answer to
+ * nothing, of the wrong kind, with other members than its message had (ACS-301..303), on a later
+ * session than its message (ACS-240), or more of them than there were deliveries.
  */
 #define FAKE_ACS_HEARTBEAT_MS UINT64_C(20000)
 

@@ -81,7 +81,8 @@ struct fake_ws_events {
 /* Answer 101; the exchange becomes the websocket. Refusing = fake_exchange_reply. */
 struct fake_ws *fake_ws_accept(struct fake_exchange *exchange, const struct fake_ws_events *events,
                                void *arg);
-void fake_ws_send(struct fake_ws *ws, struct eca_view text);
+/* How often it is on its way now: once, or never or twice where a fault acts on it. */
+uint32_t fake_ws_send(struct fake_ws *ws, struct eca_view text);
 void fake_ws_ping(struct fake_ws *ws, struct eca_view payload);
 void fake_ws_close(struct fake_ws *ws, int code, const char *reason); /* code 1005: empty Close */
 void fake_ws_cut(struct fake_ws *ws);                                 /* end of TCP without Close */

@@ -102,7 +102,8 @@ static void message_type(struct eca_view text, struct eca_buf *out)
     }
 }
 
-static void pass(struct fake_ws *ws, bool to_client, struct eca_view text)
+/* How many copies of it arrive, now or late. */
+static uint32_t pass(struct fake_ws *ws, bool to_client, struct eca_view text)
 {
     eca_auto_buf struct eca_buf type = {0};
     const struct fake_fault *fault;
@@ -111,10 +112,14 @@ static void pass(struct fake_ws *ws, bool to_client, struct eca_view text)
     fault = fake_hub_pick(ws->hub, ws->party, NULL, eca_buf_str(&type), NULL, true);
     if (fault == NULL) {
         deliver(ws, to_client, text);
-    } else if (fault->kind == FAKE_FAULT_DUPLICATE) {
+        return 1;
+    }
+    if (fault->kind == FAKE_FAULT_DUPLICATE) {
         deliver(ws, to_client, text);
         deliver(ws, to_client, text);
-    } else if (fault->kind == FAKE_FAULT_DELAY) {
+        return 2;
+    }
+    if (fault->kind == FAKE_FAULT_DELAY) {
         struct ws_late *late = eca_xalloc(sizeof(*late));
         late->ws = ws;
         late->to_client = to_client;
@@ -122,16 +127,17 @@ static void pass(struct fake_ws *ws, bool to_client, struct eca_view text)
         eca_timer_init(&late->timer, ws->hub->sched, run_late, late);
         eca_timer_start_ms(&late->timer, fault->delay_ms);
         eca_list_push_back(&ws->delayed, &late->node);
-    } else if (fault->kind == FAKE_FAULT_RESET) {
+        return 1;
+    }
+    if (fault->kind == FAKE_FAULT_RESET) {
         fake_ws_cut(ws);
     } /* DROP: nothing */
+    return 0;
 }
 
-void fake_ws_send(struct fake_ws *ws, struct eca_view text)
+uint32_t fake_ws_send(struct fake_ws *ws, struct eca_view text)
 {
-    if (!ws->ended) {
-        pass(ws, true, text);
-    }
+    return ws->ended ? 0 : pass(ws, true, text);
 }
 
 void fake_ws_ping(struct fake_ws *ws, struct eca_view payload)

@@ -240,7 +240,7 @@ static void run_ack(void *arg)
     static const char text[] = "{\"type\":\"AckPublishMetric\",\"message\":{\"message\":\"ok\"}}";
 
     for (; tcs->acks_due > 0 && tcs->session != NULL; tcs->acks_due--) {
-        fake_ws_send(tcs->session->ws, eca_view_str(text));
+        (void)fake_ws_send(tcs->session->ws, eca_view_str(text));
     }
 }
 
@@ -361,7 +361,7 @@ static void run_heartbeat(void *arg)
     struct fake_tcs *tcs = arg;
 
     if (tcs->session != NULL) {
-        fake_ws_send(
+        (void)fake_ws_send(
             tcs->session->ws,
             eca_view_str("{\"type\":\"HeartbeatMessage\",\"message\":{\"healthy\":true}}"));
     }
@@ -483,7 +483,7 @@ void fake_tcs_send_text(struct fake_tcs *tcs, const char *text)
 {
     if (tcs->session != NULL) {
         (void)fake_trace_addv(trace_of(tcs), FAKE_LANE_TCS, "sent", "type", "text", NULL);
-        fake_ws_send(tcs->session->ws, eca_view_str(text));
+        (void)fake_ws_send(tcs->session->ws, eca_view_str(text));
     }
 }
 

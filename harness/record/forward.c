@@ -303,7 +303,7 @@ static void on_text(void *arg, struct eca_view message)
     struct passage *passage = arg;
 
     if (passage->ws != NULL) {
-        fake_ws_send(passage->ws, message);
+        (void)fake_ws_send(passage->ws, message);
     }
 }
 

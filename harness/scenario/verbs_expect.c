@@ -722,6 +722,8 @@ static int poll_check(struct hns_run *run, struct hns_cursor *cursor, bool last)
            hns_arg_text(&args, "agent", running ? "running" : "ended"));
     differ_count(&why, &args, "sessions", fake_acs_sessions(run->cast.acs));
     differ_count(&why, &args, "unacknowledged", fake_acs_unacknowledged(run->cast.acs));
+    differ_count(&why, &args, "acks",
+                 fake_acs_acks(run->cast.acs, hns_arg_text(&args, "message", "")));
     differ_count(&why, &args, "instances", fake_ecs_instance_count(run->cast.ecs));
     check_json(run, &args, "registration", fake_ecs_registration(run->cast.ecs), &why);
     if (why.len == 0) {

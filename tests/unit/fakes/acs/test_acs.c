@@ -10,8 +10,8 @@
     "containerInstanceArn=arn%3Aci&dockerVersion=DockerVersion%3A+1.12.6&sendCredentials=" send    \
     "&seqNum=1"
 #define ACK(id)                                                                                    \
-    "{\"type\":\"AckRequest\",\"message\":{\"cluster\":\"c\",\"containerInstance\":\"i\","         \
-    "\"messageId\":\"" id "\"}}"
+    "{\"type\":\"AckRequest\",\"message\":{\"cluster\":\"default\","                               \
+    "\"containerInstance\":\"arn:ci\",\"messageId\":\"" id "\"}}"
 
 static struct stage stage;
 static struct fake_auth *auth;
@@ -108,11 +108,10 @@ START_TEST(payloads_come_again_until_they_are_acknowledged)
     ck_assert_ptr_nonnull(strstr(eca_buf_str(&wire.texts), "\"seqNum\":8,"));
     ck_assert_uint_eq(wire.text_count, 4);
     wire_send(&wire, ACK("payload-1"));
-    wire_send(&wire, ACK("payload-1"));
     run_ms(10);
-    ck_assert_uint_eq(fake_acs_acks(acs, "payload-1"), 2);
+    ck_assert_uint_eq(fake_acs_acks(acs, "payload-1"), 1);
     ck_assert_uint_eq(fake_acs_acks(acs, "mine"), 0);
-    ck_assert_uint_eq(count("ack", "payload-1"), 2);
+    ck_assert_uint_eq(count("ack", "payload-1"), 1);
     join(); /* `mine` and payload-2 again, not the one that goes once */
     ck_assert_uint_eq(wire.text_count, 2);
     ck_assert_uint_eq(fake_acs_unacknowledged(acs), 3);
@@ -123,12 +122,109 @@ START_TEST(payloads_come_again_until_they_are_acknowledged)
     join();
     run_ms(5100);
     ck_assert_uint_eq(wire.text_count, 4);
-    wire_send(&wire, "{\"type\":\"NackRequest\",\"message\":{\"messageId\":\"mine\",\"reason\":"
-                     "\"no\"}}");
+    wire_send(&wire, ACK("mine"));
     run_ms(5100);
     ck_assert_uint_eq(wire.text_count, 5);
-    ck_assert_uint_eq(count("nack", "\"reason\":\"no\""), 1);
     ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 0);
+}
+END_TEST
+
+#define PAYLOAD(id)                                                                                \
+    "{\"type\":\"PayloadMessage\",\"message\":{\"messageId\":\"" id "\",\"tasks\":["               \
+    "{\"arn\":\"a/t1\",\"roleCredentials\":{\"credentialsId\":\"c1\",\"expiration\":\"e\"}}]}}"
+#define CREDENTIALS_ACK(id, credentials, more)                                                     \
+    "{\"type\":\"IAMRoleCredentialsAckRequest\",\"message\":{\"credentialsId\":\"" credentials     \
+    "\"," more "\"messageId\":\"" id "\"}}"
+#define NACK(more, id)                                                                             \
+    "{\"type\":\"NackRequest\",\"message\":{" more "\"messageId\":\"" id "\",\"reason\":\"no\"}}"
+#define STAGE "{\"messageId\":\"u1\",\"clusterArn\":\"blue\",\"containerInstanceArn\":\"ci\"}"
+
+/* ACS-301..303, L-6: who acknowledged what, once for each time it was sent and in the right words;
+ * also messages that a scenario writes itself. */
+START_TEST(answers_are_compared_with_what_was_sent)
+{
+    static const struct {
+        const char *answer, *rule; /* NULL: it is right */
+    } rows[] = {
+        {CREDENTIALS_ACK("p1", "c1", "\"expiration\":\"e\","), NULL},
+        {CREDENTIALS_ACK("p1", "c1", ""), "ACS-303"},
+        {CREDENTIALS_ACK("p1", "c2", "\"expiration\":\"e\","), "ACS-303"},
+        {NACK("", "p1"), "ACS-302"},
+        {"{\"type\":\"AckRequest\",\"message\":{\"cluster\":\"default\",\"messageId\":\"p1\"}}",
+         "ACS-301"},
+        {"{\"type\":\"AckRequest\",\"message\":{\"cluster\":\"other\",\"containerInstance\":"
+         "\"arn:ci\",\"messageId\":\"p1\"}}",
+         "ACS-301"},
+        {ACK("p1"), NULL},
+        {ACK("p1"), "ACS-301"}, /* twice for one delivery */
+        {CREDENTIALS_ACK("r1", "c1", "\"expiration\":\"e\","), "ACS-303"},
+        {ACK("r1"), "ACS-301"},
+        {CREDENTIALS_ACK("r1", "c1", ""), NULL},
+        {CREDENTIALS_ACK("r1", "c1", ""), "ACS-303"},
+        {NACK("\"cluster\":\"default\",\"containerInstance\":\"arn:ci\",", "u1"), "ACS-302"},
+        {NACK("\"cluster\":\"blue\",\"containerInstance\":\"ci\",", "u1"), NULL},
+        {CREDENTIALS_ACK("u1", "c1", ""), "ACS-303"},
+        {"{\"type\":\"HeartbeatAckRequest\",\"message\":{\"messageId\":\"h1\"}}", NULL},
+        {"{\"type\":\"HeartbeatAckRequest\",\"message\":{\"messageId\":\"h1\"}}", "L-6"},
+        {"{\"type\":\"HeartbeatAckRequest\",\"message\":{\"messageId\":\"p1\"}}", "L-6"},
+        {"{\"type\":\"HeartbeatAckRequest\",\"message\":{\"messageId\":\"h2\"}}", "L-6"},
+    };
+
+    join();
+    fake_acs_send_text(acs, PAYLOAD("p1"));
+    fake_acs_send_message(acs, "IAMRoleCredentialsMessage",
+                          "{\"messageId\":\"r1\",\"roleCredentials\":{\"credentialsId\":\"c1\"}}");
+    fake_acs_send_message(acs, "StageUpdateMessage", STAGE);
+    fake_acs_send_message(acs, "HeartbeatMessage", "{\"messageId\":\"h1\"}");
+    fake_acs_send_message(acs, "HeartbeatMessage", "{}");
+    fake_acs_send_message(acs, "CloseMessage", "{\"messageId\":\"none wanted\"}");
+    ck_assert_uint_eq(fake_acs_unacknowledged(acs), 4);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        size_t before = fake_trace_violations(stage.base.trace);
+        size_t told = rows[i].rule == NULL ? 0 : count("violation", rows[i].rule);
+
+        wire_send(&wire, rows[i].answer);
+        run_ms(10);
+        ck_assert_msg(fake_trace_violations(stage.base.trace) - before == (rows[i].rule != NULL),
+                      "row %zu", i);
+        ck_assert_msg(rows[i].rule == NULL || count("violation", rows[i].rule) == told + 1,
+                      "row %zu", i);
+    }
+    ck_assert_uint_eq(fake_acs_unacknowledged(acs), 0);
+    ck_assert_uint_eq(count("nack", "\"reason\":\"no\""), 3);
+}
+END_TEST
+
+/* ACS-240, ACS-301: an ack belongs to the session and to the delivery that brought its message; a
+ * message that a fault doubles may be acknowledged twice. */
+START_TEST(answers_are_counted_by_delivery)
+{
+    struct fake_acs_payload once = {.tasks = "[]", .message_id = "once", .once = true};
+    struct fake_acs_payload payload = {.tasks = "[]", .message_id = "again"};
+    struct fake_acs_payload twice = {.tasks = "[]", .message_id = "twice"};
+    struct fake_fault doubled = {.kind = FAKE_FAULT_DUPLICATE, .what = "PayloadMessage"};
+
+    join();
+    (void)fake_acs_send_payload(acs, &once);
+    (void)fake_acs_send_payload(acs, &payload);
+    run_ms(10);
+    join(); /* `again` comes again */
+    wire_send(&wire, ACK("again"));
+    wire_send(&wire, ACK("again"));
+    (void)fake_hub_fault(stage.base.hub, &doubled);
+    (void)fake_acs_send_payload(acs, &twice);
+    run_ms(10);
+    wire_send(&wire, ACK("twice"));
+    wire_send(&wire, ACK("twice"));
+    run_ms(10);
+    ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 0);
+    wire_send(&wire, ACK("again"));
+    run_ms(10);
+    ck_assert_uint_eq(count("violation", "more often than it was sent"), 1);
+    wire_send(&wire, ACK("once"));
+    run_ms(10);
+    ck_assert_uint_eq(count("violation", "ACS-240"), 1);
+    ck_assert_uint_eq(fake_acs_acks(acs, "again"), 3);
 }
 END_TEST
 
@@ -136,7 +232,7 @@ END_TEST
 START_TEST(credentials_follow_sendcredentials)
 {
     struct fake_acs_credentials role = {
-        .task_arn = "a/t1", .credentials_id = "id-1", .access_key_id = "AK"};
+        .task_arn = "a/t1", .credentials_id = "id-1", .access_key_id = "AK", .expiration = "x"};
 
     fake_acs_remember_credentials(acs, &role);
     join();
@@ -323,6 +419,8 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, upgrades_are_checked);
     tcase_add_test(tcase, payloads_come_again_until_they_are_acknowledged);
+    tcase_add_test(tcase, answers_are_compared_with_what_was_sent);
+    tcase_add_test(tcase, answers_are_counted_by_delivery);
     tcase_add_test(tcase, credentials_follow_sendcredentials);
     tcase_add_test(tcase, heartbeats_and_pings);
     tcase_add_test(tcase, refusals_come_in_presets);
