@@ -222,7 +222,7 @@ static int decode(const struct token *token, struct eca_buf *plain, size_t *ret_
     return ECA_OK;
 }
 
-static void finish_with(struct eca_ecr_request *request, const struct token *token, bool from_cache)
+static void finish_with(struct eca_ecr_request *request, struct token *token, bool from_cache)
 {
     eca_ecr_fn *on_done = request->on_done;
     void *arg = request->arg;
@@ -239,6 +239,7 @@ static void finish_with(struct eca_ecr_request *request, const struct token *tok
         return;
     }
     if (decode(token, &plain, &colon, &err) < 0) {
+        token_free(request->client, token); /* no use to anybody: ask again the next time */
         request_fail(request, &err);
     } else {
         server = eca_xstrdup(token->proxy_endpoint);
