@@ -25,9 +25,9 @@ struct acs_letter {
     char *id, *type, *text;
     enum wants wants;
     bool acked, once, sent;
-    uint64_t session; /* where it went out last */
-    uint32_t copies;  /* how often, faults that double messages counted in */
-    uint32_t answers; /* AckRequest or IAMRoleCredentialsAckRequest for itself */
+    uint64_t session;         /* where it went out last */
+    uint32_t copies;          /* how often, faults that double messages counted in */
+    uint32_t answers;         /* AckRequest or IAMRoleCredentialsAckRequest for itself */
     struct eca_json_doc *doc; /* of text, when it was needed */
     struct eca_timer resend;
 };
@@ -53,7 +53,8 @@ static eca_json sent_message(struct acs_letter *letter)
     return letter->doc == NULL ? NULL : eca_json_get(eca_json_root(letter->doc), "message");
 }
 
-/* ---- what goes out ---------------------------------------------------------------------------- */
+/* ---- what goes out ----------------------------------------------------------------------------
+ */
 
 static void went_out(struct acs_letter *letter, uint32_t copies)
 {
@@ -168,7 +169,8 @@ void acs_book_session_ends(struct fake_acs *acs)
     }
 }
 
-/* ---- what comes back -------------------------------------------------------------------------- */
+/* ---- what comes back --------------------------------------------------------------------------
+ */
 
 /* ACS-302: a reply names cluster and instance as its message did; of an update that another one
  * replaces, as that other one did (UPD-114). */
@@ -318,7 +320,8 @@ bool acs_book_answer(struct acs_session *session, const char *type, eca_json mes
     return false;
 }
 
-/* ---- questions, end --------------------------------------------------------------------------- */
+/* ---- questions, end ---------------------------------------------------------------------------
+ */
 
 size_t fake_acs_acks(const struct fake_acs *acs, const char *message_id)
 {

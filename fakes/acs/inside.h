@@ -46,7 +46,8 @@ void acs_violation(struct fake_acs *acs, const char *rule, const char *what);
  * How often it is on its way now (0 or 1; 2 with the fault `duplicate`). */
 uint32_t acs_transmit(struct fake_acs *acs, const char *type, const char *id, const char *text);
 
-/* ---- book.c: the messages that want an answer, and the answers --------------------------------- */
+/* ---- book.c: the messages that want an answer, and the answers ---------------------------------
+ */
 
 /* Enter a message and send it, or keep it for the next session. Takes text; the id is borrowed
  * until the fake goes. once: never sent again. */

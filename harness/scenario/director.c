@@ -601,6 +601,11 @@ static void die_and_rise(struct hns_run *run)
     }
 }
 
+static bool is_doomed(const struct hns_run *run)
+{
+    return run->stage.ops->is_doomed != NULL && run->stage.ops->is_doomed(run->stage.impl);
+}
+
 static void play(struct hns_run *run)
 {
     struct hns_cursor *root = new_cursor(run, NULL, run->scenario->timeline);
@@ -626,8 +631,9 @@ static void play(struct hns_run *run)
         if (run->failed || poll_cursors(run, false) || run->failed) {
             continue;
         }
-        if (++run->turns == run->opts->death_at_turn ||
-            (run->stage.ops->is_doomed != NULL && run->stage.ops->is_doomed(run->stage.impl))) {
+        if (is_doomed(run) && run->opts->death_at_call == 0) {
+            hns_agent_kill(run); /* agent.kill_at_call */
+        } else if (++run->turns == run->opts->death_at_turn || is_doomed(run)) {
             die_and_rise(run);
         }
         code = run->stage.ops->turn(run->stage.impl, &err);
@@ -858,7 +864,8 @@ static void finish(struct hns_run *run, struct hns_result *result)
         result->virtual_ns = hns_now_ns(run);
         result->events = fake_trace_count(run->stage.base.trace);
         result->turns = run->turns;
-        result->calls = run->stage.ops->doom == NULL ? 0 : run->stage.ops->doom(run->stage.impl, 0);
+        result->calls =
+            run->stage.ops->doom == NULL ? 0 : run->stage.ops->doom(run->stage.impl, NULL, 0);
         fake_trace_hash(run->stage.base.trace, result->hash);
     }
     result->outcome = run->failed ? HNS_FAILED : HNS_PASSED;
@@ -901,7 +908,7 @@ static void open_and_play(struct hns_run *run)
     }
     run->stage_open = true;
     if (run->opts->death_at_call > 0) {
-        (void)run->stage.ops->doom(run->stage.impl, run->opts->death_at_call);
+        (void)run->stage.ops->doom(run->stage.impl, NULL, run->opts->death_at_call);
     }
     run->start_ns = eca_sched_now_ns(run->stage.base.sched);
     eca_timer_init(&run->restart_timer, run->stage.base.sched, nothing, NULL);

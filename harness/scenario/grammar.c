@@ -23,6 +23,7 @@ static const char *const ecr_words[] = {"one",        "none",      "two", "no-co
                                         "not-base64", "no-expiry", NULL};
 static const char *const acks_words[] = {"all", "none", "once", NULL};
 static const char *const switch_words[] = {"on", "off", NULL};
+static const char *const call_words[] = {"http", "open", "send", "close", "commit", "file", NULL};
 static const char *const disk_words[] = {"ok", "fail", "full", NULL};
 
 const struct hns_member hns_container_members[] = {
@@ -402,6 +403,11 @@ static const struct hns_member close_members[] = {
      (const char *const[]){"expired", "idle", "going-away", "internal", "empty", "cut", NULL}},
     {0},
 };
+static const struct hns_member close_at_once_members[] = {
+    {"code", HNS_T_INT, "close code", true, NULL, NULL},
+    {"reason", HNS_T_TEXT, "text of the frame", false, NULL, NULL},
+    {0},
+};
 static const struct hns_member refuse_members[] = {
     {"times", HNS_T_INT, "so many upgrades; default all until acs.accept", false, NULL, NULL},
     {"status", HNS_T_INT, "HTTP status; default 400", false, NULL, NULL},
@@ -470,7 +476,7 @@ static const struct hns_member fault_members[] = {
     {"times", HNS_T_INT, "then act so often; default always", false, NULL, NULL},
     {"chance", HNS_T_INT, "in 1000, under the seed; default always", false, NULL, NULL},
     {"delay", HNS_T_DURATION, "for delay and delay-answer", false, NULL, NULL},
-    {"status", HNS_T_INT, "for status and status-after", false, NULL, NULL},
+    {"status", HNS_T_INT, "of status, status-after and garbage; default 500", false, NULL, NULL},
     {"body", HNS_T_TEXT, "for status, status-after, garbage", false, NULL, NULL},
     {"content_type", HNS_T_TEXT, "of the body", false, NULL, NULL},
     {"as", HNS_T_TEXT, "name for fault.clear", false, NULL, NULL},
@@ -565,6 +571,14 @@ static const struct hns_member check_members[] = {
     {"within", HNS_T_DURATION, "default 0s: now", false, NULL, NULL},
     {0},
 };
+static const struct hns_member kill_call_members[] = {
+    {"nth", HNS_T_INT, "counted from now; default 1, the next", false, NULL, NULL},
+    {"call", HNS_T_WORD,
+     "count these alone: requests begun; websockets opened, sent on, closed; commits of the state; "
+     "calls on other files",
+     false, NULL, call_words},
+    {0},
+};
 static const struct hns_member deaths_members[] = {
     {"times", HNS_T_INT, "how often", true, NULL, NULL},
     {"from", HNS_T_DURATION, "at least so long after a start; default 10ms", false, NULL, NULL},
@@ -630,8 +644,8 @@ const struct hns_verb hns_verbs[] = {
     {"acs.accept", HNS_T_NONE, "accept upgrades again, also held ones", NULL, NULL, true, NULL},
     {"acs.hold", HNS_T_NONE, "leave upgrades unanswered until acs.accept", NULL, NULL, true, NULL},
     {"acs.close_at_once", HNS_T_OBJECT,
-     "close each new session right after its upgrade; code 0 ends that", close_members, "code",
-     false, NULL},
+     "close each new session right after its upgrade; code 0 ends that", close_at_once_members,
+     "code", false, NULL},
     {"acs.heartbeats", HNS_T_TEXT, "interval of heartbeats from now on, or off", NULL, NULL, false,
      NULL},
     {"acs.heartbeat", HNS_T_NONE, "one heartbeat now", NULL, NULL, true, NULL},
@@ -717,6 +731,9 @@ const struct hns_verb hns_verbs[] = {
     {"agent.start", HNS_T_NONE, "start the agent", NULL, NULL, true, NULL},
     {"agent.kill", HNS_T_NONE, "SIGKILL", NULL, NULL, true, NULL},
     {"agent.kill_at", HNS_T_EVENT, "SIGKILL at the next such event", NULL, NULL, false, NULL},
+    {"agent.kill_at_call", HNS_T_OBJECT,
+     "SIGKILL in place of a call that others notice, before it happens (sim)", kill_call_members,
+     "nth", false, NULL},
     {"agent.terminate", HNS_T_OBJECT, "SIGTERM, and wait for the end", exit_wait_members, NULL,
      true, NULL},
     {"agent.restart", HNS_T_NONE, "SIGKILL and start on the same data directory", NULL, NULL, true,
@@ -725,8 +742,8 @@ const struct hns_verb hns_verbs[] = {
      "SIGKILL and start at moments of the seed; the step is over after the last start",
      deaths_members, "times", false, NULL},
     {"agent.ensure", HNS_T_NONE,
-     "start the agent unless it runs; a kill_at that has not come is forgotten", NULL, NULL, true,
-     NULL},
+     "start the agent unless it runs; a kill_at or kill_at_call that has not come is forgotten",
+     NULL, NULL, true, NULL},
     {"agent.binary", HNS_T_TEXT,
      "the program of the next start (live): a path, or `ours`; the data directory stays", NULL,
      NULL, false, NULL},

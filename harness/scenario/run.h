@@ -80,8 +80,10 @@ struct hns_stage_ops {
     void (*disk)(void *impl, const char *state, uint32_t times, uint64_t takes_ms);
     void (*clock_step)(void *impl, int64_t by_ms);
     /* Simulation only, else NULL. The agent dies within the turn in which it calls a port for the
-     * at_call-th time (0 = never), without that call. Returns how many calls there have been. */
-    uint64_t (*doom)(void *impl, uint64_t at_call);
+     * nth time from now (0 = never), without that call; only: count these alone, a word
+     * of agent.kill_at_call, borrowed while the stage stands; NULL = any call. Returns how many
+     * calls there have been. */
+    uint64_t (*doom)(void *impl, const char *only, uint64_t nth);
     bool (*is_doomed)(void *impl); /* it is as good as dead: kill it before the next turn */
     /* After the agent, before the cast: carriers still tell the fakes of ended connections. */
     void (*unplug)(void *impl);

@@ -38,6 +38,19 @@ static int verb_kill_at(struct hns_run *run, struct hns_cursor *cursor, const st
     return ECA_OK;
 }
 
+static int verb_kill_at_call(struct hns_run *run, struct hns_cursor *cursor,
+                             const struct hns_args *args)
+{
+    if (run->stage.ops->doom == NULL) {
+        hns_fail(run, cursor->step,
+                 "\"agent.kill_at_call\" works in sim only: give the step `modes: [sim]`");
+        return ECA_E_INVALID;
+    }
+    (void)run->stage.ops->doom(run->stage.impl, hns_arg_text(args, "call", NULL),
+                               hns_arg_int(args, "nth", 1));
+    return ECA_OK;
+}
+
 static int verb_restart(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
 {
     (void)cursor;
@@ -101,6 +114,9 @@ static int verb_ensure(struct hns_run *run, struct hns_cursor *cursor, const str
     (void)cursor;
     (void)args;
     run->kill_now = false;
+    if (run->stage.ops->doom != NULL) {
+        (void)run->stage.ops->doom(run->stage.impl, NULL, 0);
+    }
     if (run->kill_at != NULL) {
         hns_match_clear(run->kill_at);
         eca_free(eca_take(run->kill_at));
@@ -224,6 +240,7 @@ const struct hns_verb_entry hns_verbs_agent[] = {
     {"agent.start", verb_start},
     {"agent.kill", verb_kill},
     {"agent.kill_at", verb_kill_at},
+    {"agent.kill_at_call", verb_kill_at_call},
     {"agent.terminate", verb_terminate},
     {"agent.restart", verb_restart},
     {"agent.deaths", verb_deaths},

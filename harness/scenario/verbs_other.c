@@ -149,6 +149,7 @@ static int verb_updates_file(struct hns_run *run, struct hns_cursor *cursor,
 
 static int verb_fault(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
 {
+    const char *kind = hns_arg_text(args, "kind", "");
     struct fake_fault fault = {
         .party = hns_arg_text(args, "party", NULL),
         .method = hns_arg_text(args, "method", NULL),
@@ -161,7 +162,6 @@ static int verb_fault(struct hns_run *run, struct hns_cursor *cursor, const stru
         .body = hns_arg_text(args, "body", NULL),
         .content_type = hns_arg_text(args, "content_type", NULL),
     };
-    const char *kind = hns_arg_text(args, "kind", "");
 
     if (!fake_fault_parse(eca_view_str(kind), &fault.kind)) {
         hns_fail(run, cursor->step, "no fault \"%s\"", kind);

@@ -1,10 +1,15 @@
 #include "harness/sim/doom.h"
 
+#include <string.h>
+
 /* Does this call happen? */
-static bool happens(struct sim_doom *doom, struct eca_err *err)
+static bool happens(struct sim_doom *doom, const char *call, struct eca_err *err)
 {
-    if (!doom->doomed && ++doom->calls == doom->at) {
-        doom->doomed = true;
+    if (!doom->doomed) {
+        doom->calls++;
+        if (doom->left > 0 && (doom->only == NULL || strcmp(doom->only, call) == 0)) {
+            doom->doomed = --doom->left == 0;
+        }
     }
     if (doom->doomed) {
         (void)eca_err_set(err, ECA_E_TRANSIENT, "the agent is dead");
@@ -21,8 +26,9 @@ static int http_start(void *impl, const struct eca_http_opts *opts,
 {
     struct sim_doom *doom = impl;
 
-    return happens(doom, err) ? eca_http_start(doom->inner.http, opts, events, arg, ret_call, err)
-                              : ECA_E_TRANSIENT;
+    return happens(doom, "http", err)
+               ? eca_http_start(doom->inner.http, opts, events, arg, ret_call, err)
+               : ECA_E_TRANSIENT;
 }
 
 static void http_cancel(void *impl, struct eca_http_call *call)
@@ -36,7 +42,7 @@ static int channel_open(void *impl, const struct eca_channel_opts *opts,
 {
     struct sim_doom *doom = impl;
 
-    return happens(doom, err)
+    return happens(doom, "open", err)
                ? eca_channel_open(doom->inner.channel, opts, events, arg, ret_conn, err)
                : ECA_E_TRANSIENT;
 }
@@ -46,15 +52,15 @@ static int channel_send(void *impl, struct eca_channel_conn *conn, struct eca_vi
 {
     struct sim_doom *doom = impl;
 
-    return happens(doom, err) ? eca_channel_send(doom->inner.channel, conn, text, err)
-                              : ECA_E_TRANSIENT;
+    return happens(doom, "send", err) ? eca_channel_send(doom->inner.channel, conn, text, err)
+                                      : ECA_E_TRANSIENT;
 }
 
 static void channel_close(void *impl, struct eca_channel_conn *conn, int code)
 {
     struct sim_doom *doom = impl;
 
-    if (happens(doom, NULL)) {
+    if (happens(doom, "close", NULL)) {
         eca_channel_close(doom->inner.channel, conn, code);
     }
 }
@@ -77,16 +83,17 @@ static int store_commit(void *impl, const struct eca_record *records, size_t cou
 {
     struct sim_doom *doom = impl;
 
-    return happens(doom, err) ? eca_store_commit(doom->store, records, count, on_done, arg, err)
-                              : ECA_E_TRANSIENT;
+    return happens(doom, "commit", err)
+               ? eca_store_commit(doom->store, records, count, on_done, arg, err)
+               : ECA_E_TRANSIENT;
 }
 
 static int store_keep_copy(void *impl, const char *why, char *ret_path, struct eca_err *err)
 {
     struct sim_doom *doom = impl;
 
-    return happens(doom, err) ? eca_store_keep_copy(doom->store, why, ret_path, err)
-                              : ECA_E_TRANSIENT;
+    return happens(doom, "commit", err) ? eca_store_keep_copy(doom->store, why, ret_path, err)
+                                        : ECA_E_TRANSIENT;
 }
 
 static int store_open(void *impl, const char *dir, struct eca_store *ret_store,
@@ -94,7 +101,7 @@ static int store_open(void *impl, const char *dir, struct eca_store *ret_store,
 {
     static const struct eca_store_ops ops = {store_load, store_commit, store_keep_copy};
     struct sim_doom *doom = impl;
-    int rc = happens(doom, err)
+    int rc = happens(doom, "commit", err)
                  ? eca_store_open(doom->inner.store, dir, &doom->store, ret_notes, err)
                  : ECA_E_TRANSIENT;
 
@@ -120,7 +127,7 @@ static int files_create(void *impl, const char *dir, const char *name, eca_files
 {
     struct sim_doom *doom = impl;
 
-    return happens(doom, err)
+    return happens(doom, "file", err)
                ? eca_files_create(doom->inner.files, dir, name, on_end, arg, ret_op, err)
                : ECA_E_TRANSIENT;
 }
@@ -130,15 +137,15 @@ static int files_write(void *impl, struct eca_files_op *op, struct eca_view byte
 {
     struct sim_doom *doom = impl;
 
-    return happens(doom, err) ? eca_files_write(doom->inner.files, op, bytes, err)
-                              : ECA_E_TRANSIENT;
+    return happens(doom, "file", err) ? eca_files_write(doom->inner.files, op, bytes, err)
+                                      : ECA_E_TRANSIENT;
 }
 
 static void files_finish(void *impl, struct eca_files_op *op)
 {
     struct sim_doom *doom = impl;
 
-    if (happens(doom, NULL)) {
+    if (happens(doom, "file", NULL)) {
         eca_files_finish(doom->inner.files, op);
     }
 }
@@ -149,7 +156,7 @@ static int files_replace(void *impl, const char *dir, const char *name, struct e
 {
     struct sim_doom *doom = impl;
 
-    return happens(doom, err)
+    return happens(doom, "file", err)
                ? eca_files_replace(doom->inner.files, dir, name, text, on_end, arg, ret_op, err)
                : ECA_E_TRANSIENT;
 }
@@ -159,7 +166,7 @@ static int files_remove(void *impl, const char *dir, const char *name, eca_files
 {
     struct sim_doom *doom = impl;
 
-    return happens(doom, err)
+    return happens(doom, "file", err)
                ? eca_files_remove(doom->inner.files, dir, name, on_end, arg, ret_op, err)
                : ECA_E_TRANSIENT;
 }

@@ -8,10 +8,14 @@
  * HTTP request, a message, a commit, a file). From there on its calls have no effect, whatever it
  * still thinks; the stage kills it when the turn is over. Together with a death before every turn
  * these are all the moments that differ to anybody but the agent.
+ *
+ * Words for calls: "http" (a request is begun), "open" "send" "close" (of a websocket), "commit"
+ * (of the store, its opening and copies too), "file".
  */
 struct sim_doom {
-    uint64_t calls; /* so far, over all lives */
-    uint64_t at;    /* the call that does not happen; 0 = none */
+    uint64_t calls;   /* so far, over all lives */
+    uint64_t left;    /* the call that does not happen, counted from now; 0 = none */
+    const char *only; /* count these alone (below); NULL = any */
     bool doomed;
     struct eca_agent_ports inner;
     struct eca_store store; /* of inner, while it is open */

@@ -178,11 +178,12 @@ static void agent_kill(void *impl)
     sim_disk_crash(sim->disk);
 }
 
-static uint64_t doom(void *impl, uint64_t at_call)
+static uint64_t doom(void *impl, const char *only, uint64_t nth)
 {
     struct sim *sim = impl;
 
-    sim->doom.at = at_call;
+    sim->doom.left = nth;
+    sim->doom.only = only;
     return sim->doom.calls;
 }
 
