@@ -42,6 +42,7 @@ static void remove_failed(struct entry *entry, const struct eca_runtime_result *
 {
     struct eca_engine *engine = entry->engine;
 
+    entry->remove_unsent = result->outcome == ECA_OUTCOME_UNREACHABLE;
     if (engine_now_ms(engine) - entry->removing_since_ms >= engine->opts.timing.remove_give_up_ms) {
         ECA_ERROR(engine->opts.log, ENGINE_MODULE,
                   ECA_KV("task", entry->task->arn, "container", entry->remove.container->name,
@@ -171,6 +172,16 @@ void engine_cleanup_schedule(struct entry *entry)
         wait_ms = engine->opts.cleanup_wait_ms;
     }
     eca_timer_start_ms(&entry->cleanup, wait_ms);
+}
+
+/* What an absence of Docker has grown the pause to is not waited for after it (CLN-105). */
+void engine_cleanup_connected(struct entry *entry)
+{
+    if (entry->remove_unsent && eca_timer_is_armed(&entry->cleanup)) {
+        entry->remove_unsent = false;
+        eca_backoff_reset(&entry->remove_backoff);
+        eca_timer_start(&entry->cleanup, 0);
+    }
 }
 
 void engine_cleanup_reported(struct entry *entry)

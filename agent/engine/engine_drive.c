@@ -264,6 +264,7 @@ static void connected(struct eca_engine *engine)
         if (entry->begun) {
             (void)engine_step(entry, &event);
         }
+        engine_cleanup_connected(entry);
     }
 }
 

@@ -62,6 +62,7 @@ struct entry { /* a task */
     /* Clean-up. */
     struct eca_timer cleanup;
     bool cleanup_due, removing;
+    bool remove_unsent; /* the last try did not reach Docker */
     size_t remove_index;
     uint64_t removing_since_ms;
     struct eca_backoff remove_backoff;
@@ -166,7 +167,8 @@ void engine_stray_clear(struct eca_engine *engine);
 /* engine_cleanup.c */
 void engine_cleanup_init(struct entry *entry);
 void engine_cleanup_schedule(struct entry *entry);
-void engine_cleanup_reported(struct entry *entry); /* its STOPPED is accepted */
+void engine_cleanup_reported(struct entry *entry);  /* its STOPPED is accepted */
+void engine_cleanup_connected(struct entry *entry); /* Docker is back */
 
 /* engine_gc.c */
 void engine_gc_init(struct eca_engine *engine);

@@ -68,6 +68,36 @@ START_TEST(overdue_cleanup_is_done_soon)
 }
 END_TEST
 
+/* CLN-105: the pause between tries of a removal grows while Docker is away, and is over when it is
+ * back. Tries that Docker refused go on as before. */
+START_TEST(removal_goes_on_when_docker_is_back)
+{
+    static const struct {
+        enum eca_outcome outcome;
+        size_t removed;
+    } rows[] = {{ECA_OUTCOME_UNREACHABLE, 1}, {ECA_OUTCOME_FAILED, 0}};
+    const uint64_t min_ms = 60000;
+    size_t asked;
+
+    w.opts.cleanup_wait_ms = min_ms;
+    rig_one_running(&w);
+    (void)script_runtime_rule(&w.docker, "remove", "web", rows[_i].outcome, UINT32_MAX);
+    script_runtime_die(&w.docker, "web", 0);
+    rig_run(&w, 20 * min_ms);
+    asked = rig_asked(&w, "remove web");
+    while (rig_asked(&w, "remove web") == asked) { /* the next pause has just begun */
+        rig_run(&w, 1000);
+    }
+    script_runtime_unrule(&w.docker);
+    script_runtime_event(&w.docker, ECA_EVENT_CONNECTED, NULL);
+    rig_run(&w, 1000);
+    ck_assert_uint_eq(rig_asked(&w, "remove web") - asked, 1 + rows[_i].removed);
+    ck_assert_uint_eq(eca_engine_task_count(w.engine), 1 - rows[_i].removed);
+    rig_run(&w, 7 * min_ms);
+    ck_assert_uint_eq(eca_engine_task_count(w.engine), 0);
+}
+END_TEST
+
 /* CLN-103, CLN-107, ENG-207: a task that waits for its removal, or is being removed, is found and
  * does not begin anew. */
 START_TEST(handover_during_cleanup_is_ignored)
@@ -151,6 +181,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, cleanup_waits_for_the_acceptance);
     tcase_add_test(tcase, failed_removal_is_repeated);
+    tcase_add_loop_test(tcase, removal_goes_on_when_docker_is_back, 0, 2);
     tcase_add_test(tcase, overdue_cleanup_is_done_soon);
     tcase_add_test(tcase, handover_during_cleanup_is_ignored);
     tcase_add_test(tcase, interrupted_cleanup_is_repeated);
