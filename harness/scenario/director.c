@@ -774,6 +774,7 @@ static void close_run(struct hns_run *run)
     eca_map_free(run->marks);
     eca_map_free(run->sent);
     eca_map_free(run->stops);
+    hns_causes_free(run->causes);
     hns_invariants_free(run->invariants);
     for (size_t i = 0; i < run->kept_count; i++) {
         eca_free(run->kept[i]);
@@ -938,6 +939,7 @@ void hns_run_scenario(const struct hns_run_opts *opts, struct hns_result *result
     run->marks = eca_map_new();
     run->sent = eca_map_new();
     run->stops = eca_map_new();
+    run->causes = hns_causes_new();
     run->invariants = hns_invariants_new();
     name_result(run, result);
     result->reference = run->scenario->reference;

@@ -79,6 +79,7 @@ struct hns_never {
 };
 
 struct hns_invariants;
+struct hns_causes;
 
 struct hns_run {
     uint64_t arn_salt; /* 0: names alone make ARNs */
@@ -92,6 +93,7 @@ struct hns_run {
     struct eca_map *vars;  /* name -> owned text */
     struct eca_map *sent;  /* task -> its description in an acs.send step (const struct hns_node) */
     struct eca_map *stops; /* task -> the run: ACS wants it STOPPED */
+    struct hns_causes *causes;
     struct eca_map *marks; /* name -> owned struct hns_resources, in order of time */
     struct eca_map *rules; /* name -> (void *)(uintptr_t)rule id of a named fault */
     char **kept;
@@ -184,6 +186,9 @@ struct hns_invariants *hns_invariants_new(void);
 void hns_invariants_free(struct hns_invariants *invariants);
 void hns_invariants_event(struct hns_run *run, const struct fake_event *event);
 
+/* settled.c: what may have ended tasks. */
+struct hns_causes *hns_causes_new(void);
+void hns_causes_free(struct hns_causes *causes); /* NULL ok */
 /* settled.c: what keeps the tasks from being where they belong; nothing when they are. */
 void hns_settled_differs(struct hns_run *run, struct eca_buf *why);
 

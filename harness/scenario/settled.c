@@ -30,67 +30,115 @@ static bool is_true(const struct hns_node *map, const char *key, bool otherwise)
     return node != NULL && hns_node_is_bool(node, &value) ? value : otherwise;
 }
 
-static bool starts_with(eca_json text, const char *prefix)
+/* ---- what at Docker may have ended tasks, read once -------------------------------------------
+ */
+
+struct hns_causes {
+    size_t seen;                /* events of the trace that were read */
+    bool of_all;                /* the daemon was away, or answered as a fault wanted */
+    struct eca_map *containers; /* "task/container" that ended or failed -> this */
+    struct eca_map *images;     /* that could not be had -> this */
+};
+
+struct hns_causes *hns_causes_new(void)
 {
-    return eca_json_type(text) == ECA_JSON_STRING &&
-           strncmp(eca_json_str(text), prefix, strlen(prefix)) == 0;
+    struct hns_causes *causes = eca_xalloc(sizeof(*causes));
+
+    causes->containers = eca_map_new();
+    causes->images = eca_map_new();
+    return causes;
 }
 
-static bool uses_image(const struct task_view *task, eca_json image)
+void hns_causes_free(struct hns_causes *causes)
 {
-    for (size_t i = 0; eca_json_type(image) == ECA_JSON_STRING && i < task->containers->count;
-         i++) {
+    if (causes != NULL) {
+        eca_map_free(causes->containers);
+        eca_map_free(causes->images);
+        eca_free(causes);
+    }
+}
+
+static void keep(struct eca_map *map, eca_json text, void *value)
+{
+    if (eca_json_type(text) == ECA_JSON_STRING) {
+        (void)eca_map_put(map, eca_json_str(text), value);
+    }
+}
+
+static void read_event(struct hns_causes *causes, const struct fake_event *event)
+{
+    eca_auto_json struct eca_json_doc *doc = NULL;
+    size_t len = strlen(event->name);
+    bool docker = event->lane == FAKE_LANE_DOCKER;
+    bool failed = docker && len > 7 && strcmp(event->name + len - 7, ".failed") == 0;
+    bool fault = event->lane == FAKE_LANE_SCENARIO && strcmp(event->name, "fault") == 0;
+    bool ends =
+        docker && (strcmp(event->name, "exited") == 0 || strcmp(event->name, "removed") == 0);
+    eca_json fields;
+
+    if (docker && strcmp(event->name, "daemon-down") == 0) {
+        causes->of_all = true;
+        return;
+    }
+    if (!(fault || failed || ends) || eca_json_parse(eca_view_str(event->fields), &doc, NULL) < 0) {
+        return;
+    }
+    fields = eca_json_root(doc);
+    if (fault) {
+        eca_json party = eca_json_get(fields, "party");
+
+        causes->of_all |= eca_json_type(party) == ECA_JSON_STRING &&
+                          strncmp(eca_json_str(party), "docker", strlen("docker")) == 0;
+        return;
+    }
+    keep(causes->containers, eca_json_get(fields, "container"), causes);
+    if (failed) {
+        keep(causes->images, eca_json_get(fields, "image"), causes);
+    }
+}
+
+static bool uses_image(const struct task_view *task, const char *image)
+{
+    for (size_t i = 0; i < task->containers->count; i++) {
         const struct hns_node *own = hns_node_get(task->containers->items[i], "image");
         const char *name = own == NULL ? "busybox" : own->text;
 
-        if (strncmp(eca_json_str(image), name, strlen(name)) == 0) {
+        if (strncmp(image, name, strlen(name)) == 0) {
             return true;
         }
     }
     return false;
-}
-
-/* Something at Docker that may have ended the task. */
-static bool is_cause(const struct task_view *task, const struct fake_event *event)
-{
-    eca_auto_json struct eca_json_doc *doc = NULL;
-    size_t len = strlen(event->name);
-    bool failed = len > 7 && strcmp(event->name + len - 7, ".failed") == 0;
-    bool fault = event->lane == FAKE_LANE_SCENARIO && strcmp(event->name, "fault") == 0;
-    bool ends = strcmp(event->name, "exited") == 0 || strcmp(event->name, "removed") == 0;
-    eca_json fields;
-
-    if (event->lane == FAKE_LANE_DOCKER && strcmp(event->name, "daemon-down") == 0) {
-        return true;
-    }
-    if (!fault && !(event->lane == FAKE_LANE_DOCKER && (failed || ends))) {
-        return false; /* most events: not worth reading */
-    }
-    if (eca_json_parse(eca_view_str(event->fields), &doc, NULL) < 0) {
-        return false;
-    }
-    fields = eca_json_root(doc);
-    if (fault) {
-        return starts_with(eca_json_get(fields, "party"), "docker");
-    }
-    if (failed && uses_image(task, eca_json_get(fields, "image"))) {
-        return true;
-    }
-    return starts_with(eca_json_get(fields, "container"), task->prefix);
 }
 
 static bool has_cause(struct hns_run *run, const struct task_view *task)
 {
-    if (eca_map_get(run->stops, task->name) != NULL) {
+    struct hns_causes *causes = run->causes;
+    size_t cursor = 0;
+    const char *key;
+    void *value;
+
+    for (; causes->seen < fake_trace_count(run->stage.base.trace); causes->seen++) {
+        read_event(causes, fake_trace_at(run->stage.base.trace, causes->seen));
+    }
+    if (causes->of_all || eca_map_get(run->stops, task->name) != NULL) {
         return true;
     }
-    for (size_t i = 0; i < fake_trace_count(run->stage.base.trace); i++) {
-        if (is_cause(task, fake_trace_at(run->stage.base.trace, i))) {
+    while (eca_map_next(causes->containers, &cursor, &key, &value)) {
+        if (strncmp(key, task->prefix, strlen(task->prefix)) == 0) {
+            return true;
+        }
+    }
+    cursor = 0;
+    while (eca_map_next(causes->images, &cursor, &key, &value)) {
+        if (uses_image(task, key)) {
             return true;
         }
     }
     return false;
 }
+
+/* ---- where the tasks are ----------------------------------------------------------------------
+ */
 
 static void stopped_differs(struct hns_run *run, const struct task_view *task, struct eca_buf *why)
 {
