@@ -164,8 +164,12 @@ enum fake_docker_state {
     FAKE_DOCKER_EXITED,
 };
 enum fake_docker_state fake_docker_state(const struct fake_docker *docker, const char *ref);
-size_t fake_docker_count(const struct fake_docker *docker);                      /* not removed */
-size_t fake_docker_running(const struct fake_docker *docker, const char *task);  /* NULL = all */
+size_t fake_docker_count(const struct fake_docker *docker);                     /* not removed */
+size_t fake_docker_running(const struct fake_docker *docker, const char *task); /* NULL = all */
+/* The host's port that is bound to this one of the container, the first of TCP and UDP; 0 = none.
+ */
+uint16_t fake_docker_port(const struct fake_docker *docker, const char *ref,
+                          uint16_t container_port);
 const char *fake_docker_id(const struct fake_docker *docker, const char *ref);   /* or NULL */
 const char *fake_docker_body(const struct fake_docker *docker, const char *ref); /* create body */
 size_t fake_docker_event_streams(const struct fake_docker *docker);

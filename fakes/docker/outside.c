@@ -180,6 +180,19 @@ const char *fake_docker_id(const struct fake_docker *docker, const char *ref)
     return container == NULL ? NULL : container->id;
 }
 
+uint16_t fake_docker_port(const struct fake_docker *docker, const char *ref,
+                          uint16_t container_port)
+{
+    const struct container *container = docker_find(docker, ref);
+
+    for (size_t i = 0; container != NULL && i < container->port_count; i++) {
+        if (container->ports[i].container_port == container_port) {
+            return container->ports[i].host_port;
+        }
+    }
+    return 0;
+}
+
 const char *fake_docker_body(const struct fake_docker *docker, const char *ref)
 {
     const struct container *container = docker_find(docker, ref);

@@ -784,7 +784,8 @@ const struct hns_verb hns_verbs[] = {
 };
 
 const struct hns_event_def hns_events[] = {
-    {FAKE_LANE_ACS, "connect", "session sendCredentials seqNum dockerVersion agentVersion",
+    {FAKE_LANE_ACS, "connect",
+     "session sendCredentials seqNum clusterArn dockerVersion agentVersion",
      "an upgrade was accepted"},
     {FAKE_LANE_ACS, "refused", "status", "an upgrade was refused"},
     {FAKE_LANE_ACS, "sent", "type messageId", "a message to the agent (no heartbeats)"},

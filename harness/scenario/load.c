@@ -109,6 +109,32 @@ const struct hns_node *hns_scenario_included(const struct hns_scenario *scenario
     return doc == NULL ? NULL : hns_node_get(hns_doc_root(doc), "steps");
 }
 
+/* ENG-301, FB-01.2, FB-INV.6, L-13: letters and digits, a dash, letters, digits and dots. */
+static bool is_requirement(const char *id)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", digits[] = "0123456789.";
+    size_t len = strspn(id, letters);
+    const char *rest = id + len + strspn(id + len, digits);
+
+    if (len == 0 || *rest++ != '-' || rest[0] == '\0') {
+        return false;
+    }
+    rest += strspn(rest, letters);
+    return strspn(rest, digits) > 0 && rest[strspn(rest, digits)] == '\0';
+}
+
+static void check_covers(const struct hns_node *covers, struct hns_problems *problems)
+{
+    for (size_t i = 0; covers != NULL && i < (covers->kind == HNS_LIST ? covers->count : 1); i++) {
+        const struct hns_node *id = covers->kind == HNS_LIST ? covers->items[i] : covers;
+
+        if (!is_requirement(id->text)) {
+            hns_problem(problems, id, "\"%s\" is no requirement ID, like ENG-301 or FB-01.2",
+                        id->text);
+        }
+    }
+}
+
 static void read_modes(struct hns_scenario *scenario, const struct hns_node *root)
 {
     const struct hns_node *modes = hns_node_get(root, "modes");
@@ -231,6 +257,7 @@ static void read_file(struct hns_scenario *scenario, struct hns_problems *proble
     scenario->allow = hns_node_get(root, "allow");
     scenario->matrix = hns_node_get(root, "matrix");
     scenario->covers = covers;
+    check_covers(covers, problems);
     read_modes(scenario, root);
     read_limits(scenario, hns_node_get(root, "limits"));
     count_combinations(scenario, problems);

@@ -76,6 +76,23 @@ static const char *container_id(struct hns_run *run, const char *name)
                                     : fake_docker_relay_id(run->stage.relay, ref);
 }
 
+/* ${container.web/app.port.80}: the port of the host that leads there (fake daemon). */
+static const char *container_port(struct hns_run *run, const char *name)
+{
+    const char *port = strstr(name, ".port.");
+    eca_auto_free char *ref = NULL;
+    uint64_t number = 0;
+    uint16_t host;
+
+    if (run->cast.docker == NULL || port == NULL || strncmp(name, "container.", 10) != 0 ||
+        eca_parse_u64(eca_view_str(port + 6), UINT16_MAX, &number, NULL) < 0) {
+        return NULL;
+    }
+    ref = eca_xstrndup(name + 10, (size_t)(port - name - 10));
+    host = fake_docker_port(run->cast.docker, ref, (uint16_t)number);
+    return host == 0 ? NULL : hns_keep(run, eca_xasprintf("%u", host));
+}
+
 /* ${updates.agent.tar.url}, ${updates.agent.tar.sha256} */
 static const char *update_file(struct hns_run *run, const char *name)
 {
@@ -108,6 +125,7 @@ static const char *find_variable(struct hns_run *run, const char *name)
         return count == 0 ? NULL : fake_ecs_instance_arn(run->cast.ecs, count - 1);
     }
     value = update_file(run, name);
+    value = value != NULL ? value : container_port(run, name);
     return value != NULL ? value : container_id(run, name);
 }
 

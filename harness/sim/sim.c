@@ -457,6 +457,10 @@ static void set_network(struct sim *sim)
     hns_vars_set(sim->run, "acs.url", "https://acs.us-west-2.amazonaws.com/");
     hns_vars_set(sim->run, "ecr.url", "https://ecr.us-west-2.amazonaws.com");
     hns_vars_set(sim->run, "tcs.url", "https://tcs.us-west-2.amazonaws.com/");
+    hns_vars_set(sim->run, "acs.port", "443");
+    hns_vars_set(sim->run, "ecr.port", "443");
+    hns_vars_set(sim->run, "ecs.port", "443");
+    hns_vars_set(sim->run, "tcs.port", "443");
 }
 
 int hns_sim_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage,

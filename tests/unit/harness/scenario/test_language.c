@@ -40,6 +40,13 @@ static const struct {
     {HEAD "  - repeat: {times: many, steps: []}\n", "t.yaml:3:21: "},
     {HEAD "  - include: _nowhere.yaml\n", "t.yaml:3:14: "},
     {"name: x\n", "t.yaml:1:1: "}, /* no timeline */
+    {"name: x\ncovers: [ENG-301, FB-01.2, FB-INV.6, L-13, API-F01, EC2-F01]\ntimeline: []\n", NULL},
+    {"name: x\ncovers: ENG-301\ntimeline: []\n", NULL},
+    {"name: x\ncovers: [ENG-301, eng-302]\ntimeline: []\n",
+     "t.yaml:2:19: \"eng-302\" is no requirement ID, like ENG-301 or FB-01.2"},
+    {"name: x\ncovers: [ENG301]\ntimeline: []\n", "t.yaml:2:10: \"ENG301\" is no requirement ID"},
+    {"name: x\ncovers: [ENG-]\ntimeline: []\n", "t.yaml:2:10: "},
+    {"name: x\ncovers: [ENG-1x]\ntimeline: []\n", "t.yaml:2:10: "},
     {"name: [x\n", "t.yaml:2:1: did not find expected ',' or ']' while parsing a flow sequence "
                    "that begins at 1:7"},
     {"", "t.yaml:1:1: the file is empty"},
@@ -151,6 +158,37 @@ START_TEST(variables_are_replaced_and_dollars_can_be_kept)
 }
 END_TEST
 
+/* What a run cannot use is named with its place: an unknown variable, a definition file. */
+START_TEST(what_is_found_only_while_playing_has_its_place)
+{
+    static const struct {
+        const char *step, *problem;
+    } rows[] = {
+        {"  - acs.send: {task: x, definition: nowhere.json}\n",
+         "t.yaml:4:37: definition nowhere.json: "},
+        {"  - acs.send: {task: x, definition: tests/golden/sigv4-vectors.jsonl}\n",
+         "t.yaml:4:37: definition tests/golden/sigv4-vectors.jsonl: "},
+        {"  - say: \"${arn.instanc}\"\n", "t.yaml:4:10: unknown variable \"${arn.instanc}\""},
+        {"  - say: \"${arn.clustr}\"\n",
+         "t.yaml:4:10: unknown variable \"${arn.clustr}\", did you mean \"${arn.cluster}\"?"},
+        {"  - say: \"${container.web/main.port.80}\"\n", "t.yaml:4:10: unknown variable"},
+    };
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(rows); i++) {
+        eca_auto_buf struct eca_buf text = {0};
+        struct hns_result result = {0};
+
+        eca_buf_addf(&text, HEAD "  - expect: {acs: connect}\n%s", rows[i].step);
+        play(eca_buf_str(&text), &result);
+        ck_assert_int_eq(result.outcome, HNS_FAILED);
+        ck_assert_msg(
+            strncmp(eca_buf_str(&result.text), rows[i].problem, strlen(rows[i].problem)) == 0,
+            "row %zu: %s", i, eca_buf_str(&result.text));
+        hns_result_clear(&result);
+    }
+}
+END_TEST
+
 START_TEST(the_schema_is_json_and_knows_the_verbs)
 {
     eca_auto_buf struct eca_buf text = {0};
@@ -174,6 +212,7 @@ int main(void)
     tcase_add_test(tcase, a_failed_expectation_tells_all_that_is_needed);
     tcase_add_test(tcase, what_never_may_happen_is_named_with_its_event);
     tcase_add_test(tcase, variables_are_replaced_and_dollars_can_be_kept);
+    tcase_add_test(tcase, what_is_found_only_while_playing_has_its_place);
     tcase_add_test(tcase, the_schema_is_json_and_knows_the_verbs);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_NORMAL);
