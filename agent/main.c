@@ -45,7 +45,7 @@ struct process {
     struct eca_store_sqlite *store;
     struct eca_files_disk *files;
     struct eca_log_writer *log_writer, *audit_writer;
-    struct eca_log log;
+    struct eca_log log, adapter_log;
     struct eca_flight *flight; /* the agent and its recorder */
     struct eca_record_file *record_file;
     int exit_code;
@@ -186,10 +186,10 @@ static bool make_adapters(struct process *process, const sigset_t *signals, stru
 {
     struct eca_tls_trust trust =
         eca_tls_trust_find(getenv("SSL_CERT_FILE"), getenv("SSL_CERT_DIR"));
-    struct eca_loop_opts loop_opts = {.log = &process->log};
+    struct eca_loop_opts loop_opts = {.log = &process->adapter_log};
     struct eca_http_client_opts http_opts = {.trust = trust, .env = env_of};
     struct eca_channel_lws_opts channel_opts = {
-        .trust = trust, .env = env_of, .log = &process->log};
+        .trust = trust, .env = env_of, .log = &process->adapter_log};
 
     process->loop = eca_loop_new(&loop_opts, err);
     if (process->loop == NULL) {
@@ -204,7 +204,7 @@ static bool make_adapters(struct process *process, const sigset_t *signals, stru
         return false;
     }
     process->channel = eca_channel_lws_new(&channel_opts);
-    process->endpoint = eca_endpoint_mhd_new(process->loop, &process->log);
+    process->endpoint = eca_endpoint_mhd_new(process->loop, &process->adapter_log);
     process->store = eca_store_sqlite_new(process->loop);
     process->files = eca_files_disk_new(process->loop);
     return true;
@@ -238,6 +238,7 @@ static int run(const struct eca_cmdline *cmdline)
                                    .sink = eca_log_writer_sink,
                                    .sink_arg = process.log_writer,
                                    .wall_ms = wall_now};
+    process.adapter_log = eca_log_beside(&process.log);
     if (eca_log_writer_set_file(process.log_writer, getenv("ECS_LOGFILE"), &err) < 0) {
         (void)fprintf(stderr, "log file: %s\n", err.msg);
     }

@@ -70,6 +70,24 @@ static bool add_fields(struct eca_buf *line, const char *const *fields)
     return true;
 }
 
+static void forward(void *arg, enum eca_log_level level, int64_t wall_ms, struct eca_view line)
+{
+    struct eca_log *log = arg;
+
+    if (log->sink != NULL && level >= log->level) { /* that may have been changed since */
+        log->sink(log->sink_arg, level, wall_ms, line);
+    }
+}
+
+struct eca_log eca_log_beside(struct eca_log *log)
+{
+    return (struct eca_log){.level = ECA_LOG_DEBUG,
+                            .sink = forward,
+                            .sink_arg = log,
+                            .wall_ms = log->wall_ms,
+                            .wall_arg = log->wall_arg};
+}
+
 void eca_log_write(struct eca_log *log, enum eca_log_level level, const char *module,
                    const char *const *fields, const char *fmt, ...)
 {

@@ -30,6 +30,13 @@ struct eca_log {
     uint64_t counts[ECA_LOG_NONE]; /* records written, by level (metrics) */
 };
 
+/*
+ * A log beside another: same level, same sink, but counted apart. For the adapters: what the core
+ * tells of its own records must not depend on what lies outside of it (replay has no adapters).
+ * log is borrowed for the life of the result.
+ */
+struct eca_log eca_log_beside(struct eca_log *log);
+
 /* Fields are pairs key, value, ended by NULL; values are quoted and escaped. log may be NULL. */
 void eca_log_write(struct eca_log *log, enum eca_log_level level, const char *module,
                    const char *const *fields, const char *fmt, ...)

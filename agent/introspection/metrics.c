@@ -124,7 +124,8 @@ void eca_metrics_write(const struct eca_view_health *health, struct eca_buf *out
     seconds(out, "ecs_agent_loop_lag_seconds", "", (int64_t)(health->lag_ns / 1000000));
     metric(out, "ecs_agent_loop_lag_max_seconds", "gauge", "Longest delay of a timer so far.");
     seconds(out, "ecs_agent_loop_lag_max_seconds", "", (int64_t)(health->lag_max_ns / 1000000));
-    metric(out, "ecs_agent_log_records_total", "counter", "Log records by level.");
+    metric(out, "ecs_agent_log_records_total", "counter",
+           "Log records by level, but those of the network adapters.");
     for (size_t i = 0; i < 5; i++) {
         value(out, "ecs_agent_log_records_total", levels[i], health->log_counts[i]);
     }

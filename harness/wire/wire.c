@@ -28,7 +28,7 @@ struct wire {
     int64_t wall_base_ms, wall_step_ms;
     unsigned quiet_rounds;
     struct sim_rng agent_rng;
-    struct eca_log log;
+    struct eca_log log, adapter_log;
     struct eca_http_client *http;
     struct eca_channel_lws *channel;
     struct eca_endpoint_mhd *endpoint;
@@ -189,7 +189,7 @@ static int agent_start(void *impl, struct eca_err *err)
     struct eca_http_client_opts http_opts = {
         .loop = live->loop, .trust = trust, .env = env, .env_arg = wire};
     struct eca_channel_lws_opts channel_opts = {
-        .loop = live->loop, .trust = trust, .env = env, .env_arg = wire, .log = &wire->log};
+        .loop = live->loop, .trust = trust, .env = env, .env_arg = wire, .log = &wire->adapter_log};
     struct eca_flight_opts opts = {
         .agent = {.insecure = has_option(wire, "-k"),
                   .blackhole_metadata = has_option(wire, "-blackhole-ec2-metadata"),
@@ -202,12 +202,13 @@ static int agent_start(void *impl, struct eca_err *err)
                                  .sink_arg = wire,
                                  .wall_ms = wall_ms,
                                  .wall_arg = wire};
+    wire->adapter_log = eca_log_beside(&wire->log);
     wire->http = eca_http_client_new(&http_opts, err);
     if (wire->http == NULL) {
         return ECA_E_INTERNAL;
     }
     wire->channel = eca_channel_lws_new(&channel_opts);
-    wire->endpoint = eca_endpoint_mhd_new(live->loop, &wire->log);
+    wire->endpoint = eca_endpoint_mhd_new(live->loop, &wire->adapter_log);
     wire->store = eca_store_sqlite_new(live->loop);
     wire->files = eca_files_disk_new(live->loop);
     opts.agent.ports = (struct eca_agent_ports){.sched = live->sched,

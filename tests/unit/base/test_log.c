@@ -52,6 +52,27 @@ START_TEST(line_has_time_level_message_module_and_fields)
 }
 END_TEST
 
+/* A recorded core must answer the same without its adapters: their records are not its own. */
+START_TEST(a_log_beside_follows_the_level_and_is_counted_apart)
+{
+    struct capture c;
+    struct eca_log beside;
+
+    capture_init(&c, ECA_LOG_INFO);
+    beside = eca_log_beside(&c.log);
+    ECA_DEBUG(&beside, NULL, ECA_NO_KV, "unheard");
+    ECA_INFO(&beside, NULL, ECA_NO_KV, "heard");
+    c.log.level = ECA_LOG_ERROR;
+    ECA_WARN(&beside, NULL, ECA_NO_KV, "unheard");
+    ECA_ERROR(&beside, NULL, ECA_NO_KV, "heard");
+    ck_assert_str_eq(eca_buf_str(&c.lines), "2016-11-15T08:30:00Z [INFO] heard\n"
+                                            "2016-11-15T08:30:00Z [ERROR] heard\n");
+    ck_assert_uint_eq(c.log.counts[ECA_LOG_INFO] + c.log.counts[ECA_LOG_ERROR], 0);
+    ck_assert_uint_eq(beside.counts[ECA_LOG_INFO], 1);
+    eca_buf_clear(&c.lines);
+}
+END_TEST
+
 /* LOG-102 */
 START_TEST(records_below_the_level_are_dropped)
 {
@@ -178,6 +199,7 @@ int main(void)
     tcase_add_test(tcase, long_message_is_cut_and_keeps_its_fields);
     tcase_add_test(tcase, key_without_value_is_marked);
     tcase_add_test(tcase, limit_passes_once_per_interval);
+    tcase_add_test(tcase, a_log_beside_follows_the_level_and_is_counted_apart);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
