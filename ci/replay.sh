@@ -37,7 +37,7 @@ build/harness run --live --record "$work/live" scenarios/demo.yaml scenarios/rec
     >"$work/words" || { cat "$work/words"; exit 1; }
 [ "$(find "$work/live" -type f | wc -l)" -eq 4 ] || { echo "replay: switching on makes no segment"; exit 1; }
 build/harness replay "$work"/live/*
-sed 's/"exitCode\\":7/"exitCode\\":8/; s/"ExitCode\\":7/"ExitCode\\":8/g' "$work"/live/demo*.rec >"$work/planted.rec"
+sed "s/\([eE]\)xitCode\([\\\\\"']*\):7/\1xitCode\2:8/g" "$work"/live/demo*.rec >"$work/planted.rec"
 if build/harness replay "$work/planted.rec" >"$work/words"; then
     echo "replay: a planted change was not found"
     exit 1

@@ -159,6 +159,11 @@ static bool reserve(struct eca_buf *buf, size_t more)
     return true;
 }
 
+char *eca_buf_room(struct eca_buf *buf, size_t more)
+{
+    return reserve(buf, more) ? buf->at + buf->len : NULL;
+}
+
 void eca_buf_add(struct eca_buf *buf, const void *bytes, size_t len)
 {
     if (!reserve(buf, len)) {

@@ -56,6 +56,9 @@ void eca_buf_add_char(struct eca_buf *buf, char c);
 void eca_buf_addf(struct eca_buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void eca_buf_vaddf(struct eca_buf *buf, const char *fmt, va_list args)
     __attribute__((format(printf, 2, 0)));
+/* Room for `more` bytes and a NUL behind the text, for who writes them himself and moves len. NULL:
+ * the maximum forbids it, buf is `full`. */
+char *eca_buf_room(struct eca_buf *buf, size_t more);
 void eca_buf_drop(struct eca_buf *buf, size_t len); /* remove the first len bytes */
 struct eca_view eca_buf_view(const struct eca_buf *buf);
 const char *eca_buf_str(const struct eca_buf *buf); /* "" when empty; borrowed */

@@ -1,5 +1,6 @@
 #include "agent/record/mask.h"
 
+#include <endian.h>
 #include <string.h>
 #include <strings.h>
 
@@ -37,14 +38,24 @@ static const char *const secret_headers[] = {"authorization", "x-amz-security-to
 static const char *const secret_variables[] = {"AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY",
                                                "AWS_SESSION_TOKEN"};
 
+/* Secrets shorter than this are left alone inside other text: "u" stands everywhere. */
+#define ECHO_BYTES_MIN ECA_NEEDLE_BYTES_MIN
+
 struct name {
     unsigned segment; /* of its last use */
+    char *secret;
     char text[];
 };
 
 void eca_mask_init(struct eca_mask *mask)
 {
-    *mask = (struct eca_mask){.names = eca_map_new()};
+    *mask = (struct eca_mask){.names = eca_map_new(), .needles = eca_needles_new()};
+}
+
+static void name_free(struct name *name)
+{
+    eca_free(name->secret);
+    eca_free(name);
 }
 
 void eca_mask_clear(struct eca_mask *mask)
@@ -53,21 +64,37 @@ void eca_mask_clear(struct eca_mask *mask)
     void *name;
 
     while (mask->names != NULL && eca_map_next(mask->names, &cursor, NULL, &name)) {
-        eca_free(name);
+        name_free(name);
     }
     eca_map_free(eca_take(mask->names));
+    eca_needles_free(eca_take(mask->needles));
+}
+
+static void look_for(struct eca_mask *mask, struct name *name)
+{
+    struct eca_view secret = eca_view_str(name->secret);
+
+    mask->has_short = mask->has_short || secret.len < ECHO_BYTES_MIN;
+    if (secret.len >= ECHO_BYTES_MIN && strcmp(name->secret, name->text) != 0) {
+        eca_needles_add(mask->needles, secret, name);
+    }
 }
 
 void eca_mask_next_segment(struct eca_mask *mask)
 {
     size_t cursor = 0;
-    const char *secret;
     void *found;
 
-    while (eca_map_next(mask->names, &cursor, &secret, &found)) {
-        if (((struct name *)found)->segment != mask->segment) {
-            (void)eca_map_remove(mask->names, secret);
-            eca_free(found);
+    eca_needles_free(mask->needles);
+    mask->needles = eca_needles_new();
+    while (eca_map_next(mask->names, &cursor, NULL, &found)) {
+        struct name *name = found;
+
+        if (name->segment == mask->segment) {
+            look_for(mask, name);
+        } else {
+            (void)eca_map_remove(mask->names, name->secret);
+            name_free(name);
         }
     }
     mask->segment++;
@@ -88,7 +115,9 @@ const char *eca_mask_secret(struct eca_mask *mask, struct eca_view secret)
 
         name = eca_xalloc(sizeof(*name) + strlen(mine) + 1);
         memcpy(name->text, mine, strlen(mine) + 1);
+        name->secret = eca_xstrdup(text);
         (void)eca_map_put(mask->names, text, name);
+        look_for(mask, name);
     }
     name->segment = mask->segment;
     return name->text;
@@ -251,65 +280,158 @@ static bool find_line(struct eca_view text, size_t at, size_t *ret_from, size_t 
     return false;
 }
 
-/* Secrets shorter than this are left alone inside other text: "u" stands everywhere. */
-#define ECHO_BYTES_MIN 6
-
 /* A peer may repeat what it was told, as registries do in their errors. */
 static void replace_echoes(const struct eca_mask *mask, size_t start, struct eca_buf *text)
 {
-    size_t cursor = 0;
-    const char *secret;
-    void *found;
+    struct eca_view view = eca_view_sub(eca_buf_view(text), start, SIZE_MAX), found;
+    struct name *name = eca_needles_find(mask->needles, view, 0, &found);
+    eca_auto_buf struct eca_buf out = {0};
+    size_t copied = 0;
 
-    while (eca_map_next(mask->names, &cursor, &secret, &found)) {
-        struct name *name = found;
-        size_t len = strlen(secret);
-        struct eca_view view = eca_view_sub(eca_buf_view(text), start, SIZE_MAX);
-        size_t at = len < ECHO_BYTES_MIN || strcmp(secret, name->text) == 0
-                        ? SIZE_MAX
-                        : eca_view_find(view, secret, 0);
-        eca_auto_buf struct eca_buf out = {0};
-        size_t copied = 0;
-
-        if (at == SIZE_MAX) {
-            continue;
-        }
-        for (; at != SIZE_MAX; at = eca_view_find(view, secret, copied)) {
-            eca_buf_add(&out, view.at + copied, at - copied);
-            eca_buf_add_str(&out, name->text);
-            copied = at + len;
-        }
-        eca_buf_add(&out, view.at + copied, view.len - copied);
-        name->segment = mask->segment;
-        text->len = start;
-        eca_buf_add(text, eca_buf_str(&out), out.len);
+    if (name == NULL) {
+        return;
     }
+    for (; name != NULL; name = eca_needles_find(mask->needles, view, copied, &found)) {
+        eca_buf_add(&out, view.at + copied, (size_t)(found.at - view.at) - copied);
+        eca_buf_add_str(&out, name->text);
+        copied = (size_t)(found.at - view.at) + found.len;
+        name->segment = mask->segment;
+    }
+    eca_buf_add(&out, view.at + copied, view.len - copied);
+    text->len = start;
+    eca_buf_add(text, eca_buf_str(&out), out.len);
 }
 
-/* The first letters of all keys, in both cases: most strings are none of them. */
-static bool may_be_key(char c)
+/* Most strings are no key of a secret, and most of those differ in the first three letters. */
+static bool may_be_key(struct eca_view text, size_t at)
 {
-    switch (c | 0x20) {
-    case 'a':
-    case 'i':
-    case 'p':
-    case 'r':
-    case 's':
-    case 't':
-        return true;
-    default:
+    static const char second[32] = {['a' & 31] = 'u', ['i' & 31] = 'd', ['p' & 31] = 'a',
+                                    ['r' & 31] = 'e', ['s' & 31] = 'e', ['t' & 31] = 'o'};
+
+    static const char third[32] = {['a' & 31] = 't', ['i' & 31] = 'e', ['p' & 31] = 's',
+                                   ['r' & 31] = 'g', ['s' & 31] = 's', ['t' & 31] = 'k'};
+    int first = at + 2 < text.len ? text.at[at] & 31 : 0;
+
+    return first != 0 && second[first] == (text.at[at + 1] | 0x20) &&
+           (third[first] == (text.at[at + 2] | 0x20) ||
+            (first == ('s' & 31) && (text.at[at + 2] | 0x20) == 'c'));
+}
+
+/* The first byte, in lower case, of every header and line that holds a secret, or a blank. */
+static bool may_be_line(struct eca_view text, size_t at)
+{
+    return at < text.len && (text.at[at] <= ' ' || (text.at[at] | 0x20) == 'a' ||
+                             (text.at[at] | 0x20) == 'x' || (text.at[at] | 0x20) == 'p');
+}
+
+static bool begins_line(struct eca_view text, size_t at)
+{
+    size_t from, to;
+
+    return may_be_line(text, at) &&
+           (find_header(text, at, &from, &to) || find_line(text, at, &from, &to));
+}
+
+/* A secret's member begins at the quote at `at`, or a secret's line behind the newline there. */
+static bool begins(struct eca_view text, size_t at)
+{
+    size_t from, to;
+    enum form form;
+
+    if (text.at[at] == '\n') {
+        return begins_line(text, at + 1);
+    }
+    return text.at[at] == '"' && may_be_key(text, at + 1) &&
+           find_member(text, at + 1, &from, &to, &form);
+}
+
+/*
+ * Sixteen bytes at a time: those of at[0..15] that are a newline, or a quote before two letters of
+ * may_be_key, are 0xFF in ret_marks, the others 0. False: none. Reads at[0..17].
+ */
+#define LANE 16
+#define LANE_READS (LANE + 2)
+typedef signed char lane __attribute__((vector_size(LANE)));
+
+static bool find_marks(const char *at, uint64_t ret_marks[2])
+{
+    lane mark, first, second, marks;
+
+    memcpy(&mark, at, sizeof(mark));
+    memcpy(&first, at + 1, sizeof(first));
+    memcpy(&second, at + 2, sizeof(second));
+    first |= 0x20;
+    second |= 0x20;
+    marks =
+        (lane)(mark == '"') & (((lane)(first == 'a') & (lane)(second == 'u')) |
+                               ((lane)(first == 'i') & (lane)(second == 'd')) |
+                               ((lane)(first == 'p') & (lane)(second == 'a')) |
+                               ((lane)((first == 'r') | (first == 's')) & (lane)(second == 'e')) |
+                               ((lane)(first == 't') & (lane)(second == 'o')));
+    marks |= (lane)(mark == '\n');
+    memcpy(ret_marks, &marks, sizeof(marks));
+    return (ret_marks[0] | ret_marks[1]) != 0;
+}
+
+/* A secret begins in at[0..15]; LANE_READS bytes of text stand there. */
+static bool begins_in_lane(struct eca_view text, size_t at)
+{
+    uint64_t marks[2];
+
+    if (!find_marks(text.at + at, marks)) {
         return false;
     }
+    for (size_t i = 0; i < LANE; i++) {
+        uint64_t left = le64toh(marks[i / 8]) >> (i % 8 * 8);
+
+        if (left == 0) {
+            i |= 7; /* to the other word */
+        } else {
+            i += (size_t)__builtin_ctzll(left) / 8;
+            if (begins(text, at + i)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool eca_mask_concerns(const struct eca_mask *mask, struct eca_view text)
+{
+    size_t at = 0;
+    struct eca_view found;
+
+    if (begins_line(text, 0) || eca_needles_find(mask->needles, text, 0, &found) != NULL) {
+        return true;
+    }
+    if (text.len < LANE_READS) {
+        while (at < text.len && !begins(text, at)) {
+            at++;
+        }
+        return at < text.len;
+    }
+    for (; at + LANE_READS <= text.len; at += LANE) {
+        if (begins_in_lane(text, at)) {
+            return true;
+        }
+    }
+    /* What is left, and some of it again. No secret begins in the last two bytes. */
+    return begins_in_lane(text, text.len - LANE_READS);
+}
+
+bool eca_mask_concerns_own(const struct eca_mask *mask, struct eca_view text)
+{
+    struct eca_view found;
+
+    return mask->has_short ? eca_mask_concerns(mask, text)
+                           : eca_needles_find(mask->needles, text, 0, &found) != NULL;
 }
 
 /* The next byte at or after `at` where a secret may begin: a quote, or the first of a line. */
 static size_t next_candidate(struct eca_view text, size_t at)
 {
-    while (at < text.len) {
-        if (at == 0 || text.at[at - 1] == '\n' ||
-            (text.at[at] == '"' && at + 1 < text.len && may_be_key(text.at[at + 1]))) {
-            return at;
-        }
+    while (at < text.len && !((at == 0 || text.at[at - 1] == '\n') && may_be_line(text, at)) &&
+           !(text.at[at] == '"' && may_be_key(text, at + 1))) {
         at++;
     }
     return at;
@@ -353,7 +475,8 @@ static bool is_among(const char *const *words, size_t count, const char *word)
 
 bool eca_mask_is_secret_header(const char *name)
 {
-    return is_among(secret_headers, ECA_ARRAY_LEN(secret_headers), name);
+    return may_be_line(eca_view_of(name, 1), 0) &&
+           is_among(secret_headers, ECA_ARRAY_LEN(secret_headers), name);
 }
 
 bool eca_mask_is_secret_variable(const char *name)

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/base/json.h"
 #include "agent/base/list.h"
 #include "agent/base/map.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
 #include "agent/base/version.h"
+#include "agent/record/line.h"
 #include "agent/record/mask.h"
 
 /* Answers of Docker are streams and hold no secret; of other parties the body is written as one. */
@@ -24,11 +24,13 @@ struct eca_recorder {
     struct eca_sched *sched; /* the core's */
     uint64_t mono_ns;
     int64_t wall_ms;
+    uint64_t told_ns; /* the time of the last line that had one */
+    int64_t told_ms;
     struct eca_timer due;
     struct eca_deferred more;
     bool stopped, in_line;
-    struct eca_buf text, masked; /* of the line that is written, memory kept */
-    unsigned depth;              /* entries into the core that are open */
+    struct eca_buf text; /* of the line that is written, memory kept */
+    unsigned depth;      /* entries into the core that are open */
     uint64_t calls, conns, listeners, commits, files;
     struct eca_list open_calls, open_conns, open_listeners, open_files;
     struct store {
@@ -84,19 +86,15 @@ struct eca_listener {
 
 struct line {
     struct eca_recorder *recorder;
-    struct eca_buf *text;
-    struct eca_json_writer w;
+    struct eca_line w;
 };
 
 static void line_open_in(struct line *line, struct eca_recorder *recorder, struct eca_buf *text,
                          const char *kind, const char *name)
 {
-    *line = (struct line){.recorder = recorder, .text = text};
-    eca_buf_reset(line->text);
-    line->text->bytes_max = recorder->stopped ? 1 : 0; /* nothing of it is wanted */
-    line->w = eca_json_writer_to(line->text);
-    eca_jw_object(&line->w, NULL);
-    eca_jw_str(&line->w, kind, name);
+    *line = (struct line){.recorder = recorder,
+                          .w = {.out = recorder->stopped ? NULL : text, .mask = recorder->mask}};
+    eca_line_open(&line->w, kind, name);
 }
 
 static void line_open(struct line *line, struct eca_recorder *recorder, const char *kind,
@@ -109,70 +107,30 @@ static void line_open(struct line *line, struct eca_recorder *recorder, const ch
 
 static void line_close(struct line *line)
 {
-    eca_jw_end_object(&line->w);
-    if (!line->recorder->stopped) {
-        line->recorder->sink.line(line->recorder->sink.impl, eca_buf_view(line->text));
-    }
-    line->recorder->in_line = line->recorder->in_line && line->text != &line->recorder->text;
-}
+    struct eca_recorder *recorder = line->recorder;
 
-static bool is_text(struct eca_view bytes)
-{
-    eca_auto_buf struct eca_buf repaired = {0};
-
-    if (bytes.len > 0 && memchr(bytes.at, '\0', bytes.len) != NULL) {
-        return false;
+    eca_line_close(&line->w);
+    if (line->w.out != NULL) {
+        recorder->sink.line(recorder->sink.impl, eca_buf_view(line->w.out));
     }
-    if (eca_is_ascii(bytes)) {
-        return true;
-    }
-    eca_utf8_repair(bytes, &repaired);
-    return repaired.len == bytes.len &&
-           (bytes.len == 0 || memcmp(eca_buf_str(&repaired), bytes.at, bytes.len) == 0);
-}
-
-/* As text under the key, as base64 under "<key>64" when it is none, masked if it is text. */
-static void put_bytes(struct line *line, const char *key, struct eca_view bytes)
-{
-    struct eca_buf *out = &line->recorder->masked;
-    eca_auto_free char *key64 = NULL;
-
-    if (bytes.at == NULL || line->recorder->stopped) {
-        return;
-    }
-    eca_buf_reset(out);
-    if (is_text(bytes)) {
-        eca_mask_text(line->recorder->mask, bytes, out);
-        eca_jw_view(&line->w, key, eca_buf_view(out));
-        return;
-    }
-    key64 = eca_xasprintf("%s64", key);
-    eca_base64(bytes.at, bytes.len, false, out);
-    eca_jw_str(&line->w, key64, eca_buf_str(out));
-}
-
-static void put_text(struct line *line, const char *key, const char *text)
-{
-    if (text != NULL) {
-        put_bytes(line, key, eca_view_str(text));
-    }
+    recorder->in_line = recorder->in_line && line->w.out != NULL && line->w.out != &recorder->text;
 }
 
 static void put_headers(struct line *line, const struct eca_http_header *headers, size_t count)
 {
-    eca_jw_array(&line->w, "headers");
+    eca_line_array(&line->w, "headers");
     for (size_t i = 0; i < count; i++) {
         const char *value = headers[i].value;
 
         if (eca_mask_is_secret_header(headers[i].name)) {
             value = ECA_MASK_HEADER;
         }
-        eca_jw_array(&line->w, NULL);
-        eca_jw_str(&line->w, NULL, headers[i].name);
-        eca_jw_str(&line->w, NULL, value);
-        eca_jw_end_array(&line->w);
+        eca_line_array(&line->w, NULL);
+        eca_line_plain(&line->w, NULL, headers[i].name);
+        eca_line_plain(&line->w, NULL, value);
+        eca_line_end_array(&line->w);
     }
-    eca_jw_end_array(&line->w);
+    eca_line_end_array(&line->w);
 }
 
 static void put_err(struct line *line, const char *key, const struct eca_err *err)
@@ -180,12 +138,12 @@ static void put_err(struct line *line, const char *key, const struct eca_err *er
     if (err == NULL || err->code == ECA_OK) {
         return;
     }
-    eca_jw_object(&line->w, key);
-    eca_jw_i64(&line->w, "code", err->code);
-    eca_jw_i64(&line->w, "sys", err->sys);
-    eca_jw_i64(&line->w, "http", err->http_status);
-    put_text(line, "msg", err->msg);
-    eca_jw_end_object(&line->w);
+    eca_line_object(&line->w, key);
+    eca_line_i64(&line->w, "code", err->code);
+    eca_line_i64(&line->w, "sys", err->sys);
+    eca_line_i64(&line->w, "http", err->http_status);
+    eca_line_text(&line->w, "msg", err->msg);
+    eca_line_end_object(&line->w);
 }
 
 /* What a call answered at once; nothing when it went well. */
@@ -221,8 +179,12 @@ static void enter(struct eca_recorder *recorder, struct line *line, const char *
     eca_sched_update_now(recorder->sched);
     recorder->depth++;
     line_open(line, recorder, "in", what);
-    eca_jw_u64(&line->w, "at", recorder->mono_ns);
-    eca_jw_i64(&line->w, "wall", recorder->wall_ms);
+    if (recorder->mono_ns != recorder->told_ns || recorder->wall_ms != recorder->told_ms) {
+        recorder->told_ns = recorder->mono_ns;
+        recorder->told_ms = recorder->wall_ms;
+        eca_line_u64(&line->w, "at", recorder->mono_ns);
+        eca_line_i64(&line->w, "wall", recorder->wall_ms);
+    }
 }
 
 /* The core may be gone from here on. */
@@ -282,7 +244,7 @@ void eca_recorder_exit(struct eca_recorder *recorder, int code)
     struct line line;
 
     line_open(&line, recorder, "out", "exit");
-    eca_jw_i64(&line.w, "code", code);
+    eca_line_i64(&line.w, "code", code);
     line_close(&line);
 }
 
@@ -302,8 +264,8 @@ static void on_head(void *arg, const struct eca_http_head *head)
     struct line line;
 
     enter(recorder, &line, "http.head");
-    eca_jw_u64(&line.w, "n", call->number);
-    eca_jw_i64(&line.w, "status", head->status);
+    eca_line_u64(&line.w, "n", call->number);
+    eca_line_i64(&line.w, "status", head->status);
     put_headers(&line, head->headers, head->header_count);
     line_close(&line);
     if (call->events.on_head != NULL) {
@@ -323,11 +285,11 @@ static void on_body(void *arg, struct eca_view bytes)
         return;
     }
     enter(recorder, &line, "http.body");
-    eca_jw_u64(&line.w, "n", call->number);
+    eca_line_u64(&line.w, "n", call->number);
     if (call->is_download) {
-        eca_jw_u64(&line.w, "length", bytes.len);
+        eca_line_u64(&line.w, "length", bytes.len);
     } else {
-        put_bytes(&line, "body", bytes);
+        eca_line_bytes(&line.w, "body", bytes);
     }
     line_close(&line);
     if (call->events.on_body != NULL) {
@@ -343,10 +305,10 @@ static void put_body(struct line *line, const struct eca_http_call *call)
         return;
     }
     if (call->is_secret) {
-        eca_jw_str(&line->w, "body",
-                   eca_mask_secret(line->recorder->mask, eca_buf_view(&call->body)));
+        eca_line_plain(&line->w, "body",
+                       eca_mask_secret(line->recorder->mask, eca_buf_view(&call->body)));
     } else {
-        put_bytes(line, "body", eca_buf_view(&call->body));
+        eca_line_bytes(&line->w, "body", eca_buf_view(&call->body));
     }
 }
 
@@ -359,12 +321,12 @@ static void on_end(void *arg, const struct eca_http_end *end)
     struct line line;
 
     enter(recorder, &line, "http.end");
-    eca_jw_u64(&line.w, "n", call->number);
+    eca_line_u64(&line.w, "n", call->number);
     put_body(&line, call);
     put_err(&line, "err", &end->err);
-    eca_jw_bool(&line.w, "sent", end->sent);
-    eca_jw_i64(&line.w, "status", end->status);
-    eca_jw_u64(&line.w, "bytes", end->body_bytes);
+    eca_line_bool(&line.w, "sent", end->sent);
+    eca_line_i64(&line.w, "status", end->status);
+    eca_line_u64(&line.w, "bytes", end->body_bytes);
     line_close(&line);
     if (call->body.len > 0 && events.on_body != NULL) {
         events.on_body(core_arg, eca_buf_view(&call->body));
@@ -376,15 +338,15 @@ static void on_end(void *arg, const struct eca_http_end *end)
 
 static void put_http_opts(struct line *line, const struct eca_http_opts *opts)
 {
-    eca_jw_str(&line->w, "party", opts->party);
-    eca_jw_str(&line->w, "method", opts->method);
-    put_text(line, "url", opts->url);
-    put_text(line, "socket", opts->unix_socket);
+    eca_line_plain(&line->w, "party", opts->party);
+    eca_line_plain(&line->w, "method", opts->method);
+    eca_line_text(&line->w, "url", opts->url);
+    eca_line_text(&line->w, "socket", opts->unix_socket);
     put_headers(line, opts->headers, opts->header_count);
-    put_bytes(line, "body", opts->body);
-    eca_jw_u64(&line->w, "connect_ms", opts->connect_ms);
-    eca_jw_u64(&line->w, "total_ms", opts->total_ms);
-    eca_jw_u64(&line->w, "idle_ms", opts->idle_ms);
+    eca_line_bytes(&line->w, "body", opts->body);
+    eca_line_u64(&line->w, "connect_ms", opts->connect_ms);
+    eca_line_u64(&line->w, "total_ms", opts->total_ms);
+    eca_line_u64(&line->w, "idle_ms", opts->idle_ms);
 }
 
 static bool is_party(const struct eca_http_opts *opts, const char *party)
@@ -414,7 +376,7 @@ static int http_start(void *impl, const struct eca_http_opts *opts,
     eca_list_push_back(&recorder->open_calls, &call->node);
     rc = eca_http_start(recorder->outer.http, opts, &own, call, &call->inner, &failure);
     line_open(&line, recorder, "out", "http.start");
-    eca_jw_u64(&line.w, "n", call->number);
+    eca_line_u64(&line.w, "n", call->number);
     put_http_opts(&line, opts);
     put_answer(&line, rc, &failure);
     line_close(&line);
@@ -435,7 +397,7 @@ static void http_cancel(void *impl, struct eca_http_call *call)
     struct line line;
 
     line_open(&line, recorder, "out", "http.cancel");
-    eca_jw_u64(&line.w, "n", call->number);
+    eca_line_u64(&line.w, "n", call->number);
     line_close(&line);
     eca_http_cancel(recorder->outer.http, call->inner);
     call_free(call);
@@ -458,10 +420,10 @@ static void on_file_end(void *arg, const struct eca_files_end *end)
     struct line line;
 
     enter(recorder, &line, "file.end");
-    eca_jw_u64(&line.w, "n", op->number);
+    eca_line_u64(&line.w, "n", op->number);
     put_err(&line, "err", &end->err);
-    eca_jw_u64(&line.w, "bytes", end->bytes);
-    eca_jw_str(&line.w, "sha256", end->sha256);
+    eca_line_u64(&line.w, "bytes", end->bytes);
+    eca_line_plain(&line.w, "sha256", end->sha256);
     line_close(&line);
     file_free(op);
     core_fn(core_arg, end);
@@ -501,9 +463,9 @@ static void file_line(struct line *line, const struct eca_files_op *op, const ch
                       const char *dir, const char *name)
 {
     line_open(line, op->recorder, "out", what);
-    eca_jw_u64(&line->w, "n", op->number);
-    put_text(line, "dir", dir);
-    put_text(line, "name", name);
+    eca_line_u64(&line->w, "n", op->number);
+    eca_line_text(&line->w, "dir", dir);
+    eca_line_text(&line->w, "name", name);
 }
 
 static int files_create(void *impl, const char *dir, const char *name, eca_files_fn *core_fn,
@@ -529,7 +491,7 @@ static int files_write(void *impl, struct eca_files_op *op, struct eca_view byte
     struct line line;
 
     file_line(&line, op, "file.write", NULL, NULL);
-    eca_jw_u64(&line.w, "length", bytes.len);
+    eca_line_u64(&line.w, "length", bytes.len);
     put_answer(&line, rc, &failure);
     line_close(&line);
     if (rc < 0 && err != NULL) {
@@ -560,7 +522,7 @@ static int files_replace(void *impl, const char *dir, const char *name, struct e
     struct line line;
 
     file_line(&line, op, "file.replace", dir, name);
-    put_bytes(&line, "body", text);
+    eca_line_bytes(&line.w, "body", text);
     return file_begun(op, &line, rc, &failure, ret_op, err);
 }
 
@@ -604,7 +566,7 @@ static void on_open(void *arg)
     struct line line;
 
     enter(recorder, &line, "channel.open");
-    eca_jw_u64(&line.w, "n", conn->number);
+    eca_line_u64(&line.w, "n", conn->number);
     line_close(&line);
     conn->events.on_open(conn->arg);
     leave(recorder);
@@ -617,8 +579,8 @@ static void on_text(void *arg, struct eca_view message)
     struct line line;
 
     enter(recorder, &line, "channel.text");
-    eca_jw_u64(&line.w, "n", conn->number);
-    put_bytes(&line, "body", message);
+    eca_line_u64(&line.w, "n", conn->number);
+    eca_line_bytes(&line.w, "body", message);
     line_close(&line);
     conn->events.on_text(conn->arg, message);
     leave(recorder);
@@ -631,7 +593,7 @@ static void on_written(void *arg)
     struct line line;
 
     enter(recorder, &line, "channel.written");
-    eca_jw_u64(&line.w, "n", conn->number);
+    eca_line_u64(&line.w, "n", conn->number);
     line_close(&line);
     conn->events.on_written(conn->arg);
     leave(recorder);
@@ -646,12 +608,12 @@ static void on_channel_end(void *arg, const struct eca_channel_end *end)
     struct line line;
 
     enter(recorder, &line, "channel.end");
-    eca_jw_u64(&line.w, "n", conn->number);
-    eca_jw_i64(&line.w, "how", end->how);
-    eca_jw_i64(&line.w, "close_code", end->close_code);
-    put_bytes(&line, "reason", end->close_reason);
-    eca_jw_i64(&line.w, "status", end->status);
-    put_bytes(&line, "body", end->body);
+    eca_line_u64(&line.w, "n", conn->number);
+    eca_line_i64(&line.w, "how", end->how);
+    eca_line_i64(&line.w, "close_code", end->close_code);
+    eca_line_bytes(&line.w, "reason", end->close_reason);
+    eca_line_i64(&line.w, "status", end->status);
+    eca_line_bytes(&line.w, "body", end->body);
     put_err(&line, "err", &end->err);
     line_close(&line);
     conn_free(conn);
@@ -676,9 +638,9 @@ static int channel_open(void *impl, const struct eca_channel_opts *opts,
     eca_list_push_back(&recorder->open_conns, &conn->node);
     rc = eca_channel_open(recorder->outer.channel, opts, &own, conn, &conn->inner, &failure);
     line_open(&line, recorder, "out", "channel.start");
-    eca_jw_u64(&line.w, "n", conn->number);
-    eca_jw_str(&line.w, "party", opts->party);
-    put_text(&line, "url", opts->url);
+    eca_line_u64(&line.w, "n", conn->number);
+    eca_line_plain(&line.w, "party", opts->party);
+    eca_line_text(&line.w, "url", opts->url);
     put_headers(&line, opts->headers, opts->header_count);
     put_answer(&line, rc, &failure);
     line_close(&line);
@@ -702,8 +664,8 @@ static int channel_send(void *impl, struct eca_channel_conn *conn, struct eca_vi
     struct line line;
 
     line_open(&line, recorder, "out", "channel.send");
-    eca_jw_u64(&line.w, "n", conn->number);
-    put_bytes(&line, "body", text);
+    eca_line_u64(&line.w, "n", conn->number);
+    eca_line_bytes(&line.w, "body", text);
     put_answer(&line, rc, &failure);
     line_close(&line);
     if (rc < 0 && err != NULL) {
@@ -718,8 +680,8 @@ static void channel_close(void *impl, struct eca_channel_conn *conn, int code)
     struct line line;
 
     line_open(&line, recorder, "out", "channel.close");
-    eca_jw_u64(&line.w, "n", conn->number);
-    eca_jw_i64(&line.w, "code", code);
+    eca_line_u64(&line.w, "n", conn->number);
+    eca_line_i64(&line.w, "code", code);
     line_close(&line);
     eca_channel_close(recorder->outer.channel, conn->inner, code);
 }
@@ -730,7 +692,7 @@ static void channel_abort(void *impl, struct eca_channel_conn *conn)
     struct line line;
 
     line_open(&line, recorder, "out", "channel.abort");
-    eca_jw_u64(&line.w, "n", conn->number);
+    eca_line_u64(&line.w, "n", conn->number);
     line_close(&line);
     eca_channel_abort(recorder->outer.channel, conn->inner);
     conn_free(conn);
@@ -746,18 +708,18 @@ static void on_request(void *arg, const struct eca_endpoint_request *request,
     struct line line;
 
     enter(recorder, &line, "request");
-    eca_jw_u64(&line.w, "n", listener->number);
-    put_text(&line, "method", request->method);
-    put_text(&line, "path", request->path);
-    put_text(&line, "query", request->query);
-    put_text(&line, "agent", request->user_agent);
-    eca_jw_bool(&line.w, "has_agent", request->has_user_agent);
-    put_text(&line, "remote", request->remote);
+    eca_line_u64(&line.w, "n", listener->number);
+    eca_line_text(&line.w, "method", request->method);
+    eca_line_text(&line.w, "path", request->path);
+    eca_line_text(&line.w, "query", request->query);
+    eca_line_text(&line.w, "agent", request->user_agent);
+    eca_line_bool(&line.w, "has_agent", request->has_user_agent);
+    eca_line_text(&line.w, "remote", request->remote);
     line_close(&line);
     listener->handler(listener->arg, request, response);
     line_open(&line, recorder, "out", "response");
-    eca_jw_i64(&line.w, "status", response->status);
-    put_bytes(&line, "body", eca_buf_view(&response->body));
+    eca_line_i64(&line.w, "status", response->status);
+    eca_line_bytes(&line.w, "body", eca_buf_view(&response->body));
     line_close(&line);
     leave(recorder);
 }
@@ -778,9 +740,9 @@ static int endpoint_listen(void *impl, const struct eca_endpoint_opts *opts,
     rc = eca_endpoint_listen(recorder->outer.endpoint, opts, on_request, listener, &listener->inner,
                              &failure);
     line_open(&line, recorder, "out", "listen");
-    eca_jw_u64(&line.w, "n", listener->number);
-    eca_jw_str(&line.w, "name", opts->name);
-    eca_jw_u64(&line.w, "port", opts->port);
+    eca_line_u64(&line.w, "n", listener->number);
+    eca_line_plain(&line.w, "name", opts->name);
+    eca_line_u64(&line.w, "port", opts->port);
     put_answer(&line, rc, &failure);
     line_close(&line);
     if (rc < 0) {
@@ -801,7 +763,7 @@ static void endpoint_close(void *impl, struct eca_listener *listener)
     struct line line;
 
     line_open(&line, recorder, "out", "listen.close");
-    eca_jw_u64(&line.w, "n", listener->number);
+    eca_line_u64(&line.w, "n", listener->number);
     line_close(&line);
     eca_endpoint_close(recorder->outer.endpoint, listener->inner);
     eca_list_remove(&recorder->open_listeners, &listener->node);
@@ -818,9 +780,9 @@ struct loading {
 
 static void put_record_head(struct line *line, const struct eca_record *record)
 {
-    eca_jw_object(&line->w, NULL);
-    eca_jw_i64(&line->w, "kind", record->kind);
-    put_text(line, "key", record->key);
+    eca_line_object(&line->w, NULL);
+    eca_line_i64(&line->w, "kind", record->kind);
+    eca_line_text(&line->w, "key", record->key);
 }
 
 #define DIGEST_BASIS UINT64_C(14695981039346656037)
@@ -847,16 +809,19 @@ static uint64_t digest_of(struct eca_view text)
  * masked text are enough to compare. Half of a recording would be state otherwise. */
 static void put_stored(struct line *line, const struct eca_record *record)
 {
-    struct eca_buf *masked = &line->recorder->masked;
+    eca_auto_buf struct eca_buf masked = {0};
+    struct eca_view value = record->value;
 
     put_record_head(line, record);
-    if (record->value.at != NULL && !line->recorder->stopped) {
-        eca_buf_reset(masked);
-        eca_mask_text(line->recorder->mask, record->value, masked);
-        eca_jw_u64(&line->w, "length", masked->len);
-        eca_jw_u64(&line->w, "digest", digest_of(eca_buf_view(masked)));
+    if (value.at != NULL && line->w.out != NULL) {
+        if (eca_mask_concerns_own(line->w.mask, value)) {
+            eca_mask_text(line->w.mask, value, &masked);
+            value = eca_buf_view(&masked);
+        }
+        eca_line_u64(&line->w, "length", value.len);
+        eca_line_u64(&line->w, "digest", digest_of(value));
     }
-    eca_jw_end_object(&line->w);
+    eca_line_end_object(&line->w);
 }
 
 static int on_record(void *arg, const struct eca_record *record, struct eca_err *err)
@@ -864,8 +829,8 @@ static int on_record(void *arg, const struct eca_record *record, struct eca_err 
     struct loading *loading = arg;
 
     put_record_head(&loading->line, record);
-    put_bytes(&loading->line, "value", record->value);
-    eca_jw_end_object(&loading->line.w);
+    eca_line_bytes(&loading->line.w, "value", record->value);
+    eca_line_end_object(&loading->line.w);
     return loading->on_record(loading->arg, record, err);
 }
 
@@ -878,9 +843,9 @@ static int store_load(void *impl, eca_record_fn *core_fn, void *arg, struct eca_
     int rc;
 
     line_open_in(&loading.line, store->recorder, &text, "query", "store.load");
-    eca_jw_array(&loading.line.w, "records");
+    eca_line_array(&loading.line.w, "records");
     rc = eca_store_load(store->inner, on_record, &loading, &failure);
-    eca_jw_end_array(&loading.line.w);
+    eca_line_end_array(&loading.line.w);
     put_answer(&loading.line, rc, &failure);
     line_close(&loading.line);
     if (rc < 0 && err != NULL) {
@@ -895,7 +860,7 @@ static void on_committed(void *arg, const struct eca_err *err)
     struct line line;
 
     enter(store->recorder, &line, "committed");
-    eca_jw_u64(&line.w, "n", store->commit);
+    eca_line_u64(&line.w, "n", store->commit);
     put_err(&line, "err", err);
     line_close(&line);
     store->on_done(store->arg, err);
@@ -911,11 +876,11 @@ static int store_commit(void *impl, const struct eca_record *records, size_t cou
     struct line line;
 
     line_open(&line, store->recorder, "out", "commit");
-    eca_jw_array(&line.w, "records");
+    eca_line_array(&line.w, "records");
     for (size_t i = 0; i < count; i++) {
         put_stored(&line, &records[i]);
     }
-    eca_jw_end_array(&line.w);
+    eca_line_end_array(&line.w);
     put_answer(&line, rc, &failure);
     line_close(&line);
     if (rc < 0) {
@@ -939,8 +904,8 @@ static int store_keep_copy(void *impl, const char *why, char *ret_path, struct e
     struct line line;
 
     line_open(&line, store->recorder, "query", "store.keep_copy");
-    put_text(&line, "why", why);
-    put_text(&line, "path", path);
+    eca_line_text(&line.w, "why", why);
+    eca_line_text(&line.w, "path", path);
     put_answer(&line, rc, &failure);
     line_close(&line);
     if (rc == ECA_OK) {
@@ -962,13 +927,13 @@ static int store_open(void *impl, const char *dir, struct eca_store *ret_store,
     int rc = eca_store_open(recorder->outer.store, dir, &recorder->store.inner, &notes, &failure);
 
     line_open(&line, recorder, "query", "store.open");
-    put_text(&line, "dir", dir);
-    eca_jw_bool(&line.w, "fresh", notes.fresh);
-    eca_jw_bool(&line.w, "set_aside", notes.set_aside);
-    eca_jw_bool(&line.w, "restored", notes.restored_backup);
-    eca_jw_bool(&line.w, "older_than_file", notes.older_than_file);
-    put_text(&line, "path", notes.set_aside_path);
-    eca_jw_bool(&line.w, "none", rc >= 0 && recorder->store.inner.ops == NULL);
+    eca_line_text(&line.w, "dir", dir);
+    eca_line_bool(&line.w, "fresh", notes.fresh);
+    eca_line_bool(&line.w, "set_aside", notes.set_aside);
+    eca_line_bool(&line.w, "restored", notes.restored_backup);
+    eca_line_bool(&line.w, "older_than_file", notes.older_than_file);
+    eca_line_text(&line.w, "path", notes.set_aside_path);
+    eca_line_bool(&line.w, "none", rc >= 0 && recorder->store.inner.ops == NULL);
     put_answer(&line, rc, &failure);
     line_close(&line);
     if (rc < 0) {
@@ -1002,7 +967,7 @@ static void put_variable(struct line *line, const char *key, const char *name, c
     if (value != NULL && eca_mask_is_secret_variable(name)) {
         value = eca_mask_secret(line->recorder->mask, eca_view_str(value));
     }
-    put_text(line, key, value);
+    eca_line_text(&line->w, key, value);
 }
 
 static const char *host_env(void *impl, const char *name)
@@ -1012,7 +977,7 @@ static const char *host_env(void *impl, const char *name)
     struct line line;
 
     line_open(&line, recorder, "query", "env");
-    eca_jw_str(&line.w, "name", name);
+    eca_line_plain(&line.w, "name", name);
     put_variable(&line, "value", name, value);
     line_close(&line);
     return value;
@@ -1026,15 +991,15 @@ static const char *host_env_at(void *impl, size_t index)
     struct line line;
 
     line_open(&line, recorder, "query", "env.at");
-    eca_jw_u64(&line.w, "index", index);
+    eca_line_u64(&line.w, "index", index);
     if (pair != NULL) {
         eca_auto_free char *name =
             equals == NULL ? eca_xstrdup(pair) : eca_xstrndup(pair, (size_t)(equals - pair));
 
         /* The core wants the names. Among the values are a proxy's password, and whatever else
          * somebody gave to his agent. */
-        eca_jw_str(&line.w, "name", name);
-        put_text(&line, "value", equals == NULL ? NULL : "");
+        eca_line_plain(&line.w, "name", name);
+        eca_line_text(&line.w, "value", equals == NULL ? NULL : "");
     }
     line_close(&line);
     return pair;
@@ -1047,7 +1012,7 @@ static uint32_t host_cpu_count(void *impl)
     struct line line;
 
     line_open(&line, recorder, "query", "cpus");
-    eca_jw_u64(&line.w, "value", count);
+    eca_line_u64(&line.w, "value", count);
     line_close(&line);
     return count;
 }
@@ -1061,7 +1026,7 @@ static int host_memory_mib(void *impl, uint64_t *ret_mib, struct eca_err *err)
     struct line line;
 
     line_open(&line, recorder, "query", "memory");
-    eca_jw_u64(&line.w, "value", mib);
+    eca_line_u64(&line.w, "value", mib);
     put_answer(&line, rc, &failure);
     line_close(&line);
     *ret_mib = mib;
@@ -1081,9 +1046,9 @@ static int host_read_file(void *impl, const char *path, size_t bytes_max, struct
     struct line line;
 
     line_open(&line, recorder, "query", "file");
-    put_text(&line, "path", path);
-    eca_jw_u64(&line.w, "max", bytes_max);
-    put_bytes(&line, "value", eca_buf_view(&content));
+    eca_line_text(&line.w, "path", path);
+    eca_line_u64(&line.w, "max", bytes_max);
+    eca_line_bytes(&line.w, "value", eca_buf_view(&content));
     put_answer(&line, rc, &failure);
     line_close(&line);
     eca_buf_add(out, eca_buf_str(&content), content.len);
@@ -1100,8 +1065,8 @@ static bool host_is_directory(void *impl, const char *path)
     struct line line;
 
     line_open(&line, recorder, "query", "is-directory");
-    put_text(&line, "path", path);
-    eca_jw_bool(&line.w, "value", is);
+    eca_line_text(&line.w, "path", path);
+    eca_line_bool(&line.w, "value", is);
     line_close(&line);
     return is;
 }
@@ -1113,9 +1078,9 @@ static struct eca_host_usage host_usage(void *impl)
     struct line line;
 
     line_open(&line, recorder, "query", "usage");
-    eca_jw_u64(&line.w, "rss", usage.rss_bytes);
-    eca_jw_u64(&line.w, "descriptors", usage.descriptors);
-    eca_jw_u64(&line.w, "threads", usage.threads);
+    eca_line_u64(&line.w, "rss", usage.rss_bytes);
+    eca_line_u64(&line.w, "descriptors", usage.descriptors);
+    eca_line_u64(&line.w, "threads", usage.threads);
     line_close(&line);
     return usage;
 }
@@ -1123,13 +1088,11 @@ static struct eca_host_usage host_usage(void *impl)
 static void entropy_fill(void *impl, void *bytes, size_t len)
 {
     struct eca_recorder *recorder = impl;
-    eca_auto_buf struct eca_buf text = {0};
     struct line line;
 
     eca_entropy_fill(recorder->outer.entropy, bytes, len);
-    eca_base64(bytes, len, false, &text);
     line_open(&line, recorder, "query", "entropy");
-    eca_jw_str(&line.w, "value", eca_buf_str(&text));
+    eca_line_base64(&line.w, "value", eca_view_of(bytes, len));
     line_close(&line);
 }
 
@@ -1140,12 +1103,12 @@ void eca_recorder_head(struct eca_recorder *recorder, const struct eca_agent_opt
     struct line line;
 
     line_open(&line, recorder, "recording", ECA_RECORDING_FLIGHT);
-    eca_jw_u64(&line.w, "format", ECA_RECORDING_FORMAT);
-    eca_jw_str(&line.w, "version", eca_version_text);
-    eca_jw_bool(&line.w, "insecure", opts->insecure);
-    eca_jw_bool(&line.w, "blackhole_metadata", opts->blackhole_metadata);
-    eca_jw_bool(&line.w, "plain_channel", opts->plain_channel);
-    put_text(&line, "log_level", opts->log_level);
+    eca_line_u64(&line.w, "format", ECA_RECORDING_FORMAT);
+    eca_line_plain(&line.w, "version", eca_version_text);
+    eca_line_bool(&line.w, "insecure", opts->insecure);
+    eca_line_bool(&line.w, "blackhole_metadata", opts->blackhole_metadata);
+    eca_line_bool(&line.w, "plain_channel", opts->plain_channel);
+    eca_line_text(&line.w, "log_level", opts->log_level);
     line_close(&line);
 }
 
@@ -1231,7 +1194,6 @@ void eca_recorder_free(struct eca_recorder *recorder)
     eca_deferred_cancel(&recorder->more);
     eca_sched_free(recorder->sched);
     eca_buf_clear(&recorder->text);
-    eca_buf_clear(&recorder->masked);
     eca_free(recorder);
 }
 

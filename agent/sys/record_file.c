@@ -63,8 +63,8 @@ static void put_line(void *impl, struct eca_view line)
     struct eca_record_file *file = impl;
 
     if (file->file != NULL) {
-        (void)fwrite(line.at, 1, line.len, file->file);
-        (void)fputc('\n', file->file);
+        (void)fwrite_unlocked(line.at, 1, line.len, file->file);
+        (void)fputc_unlocked('\n', file->file);
     }
 }
 

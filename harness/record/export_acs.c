@@ -95,7 +95,7 @@ static void on_message(struct story *story, eca_json line)
     const char *type;
     eca_json message;
 
-    hns_line_bytes(line, "body", &body);
+    (void)hns_line_bytes(line, "body", &body);
     if (eca_json_parse(eca_buf_view(&body), &doc, NULL) < 0 ||
         (type = hns_line_text(eca_json_root(doc), "type")) == NULL) {
         hns_story_quoted(&text, "acs.raw: ", eca_buf_str(&body));
@@ -142,7 +142,7 @@ static void refused(struct story *story, eca_json line)
     eca_auto_buf struct eca_buf text = {0}, body = {0};
     uint64_t now_ns = story->now_ns;
 
-    hns_line_bytes(line, "body", &body);
+    (void)hns_line_bytes(line, "body", &body);
     eca_buf_addf(&text, "acs.refuse: {times: 1, status: %lld, body: ",
                  (long long)hns_line_number(line, "status"));
     hns_story_quoted(&text, "", eca_buf_str(&body));
@@ -163,7 +163,7 @@ static void on_session_end(struct story *story, const struct conn *conn, eca_jso
     if (hns_line_number(line, "how") == ECA_CHANNEL_REFUSED) {
         refused(story, line);
     } else if (!conn->ours && code > 0) {
-        hns_line_bytes(line, "reason", &reason);
+        (void)hns_line_bytes(line, "reason", &reason);
         eca_buf_addf(&text, "acs.close: {code: %lld, reason: ", (long long)code);
         hns_story_quoted(&text, "", eca_buf_str(&reason));
         eca_buf_add_char(&text, '}');

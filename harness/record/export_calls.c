@@ -135,7 +135,7 @@ static void on_call(struct story *story, eca_json line)
     if (party == NULL || method == NULL || url == NULL || eca_json_get(line, "answer") != NULL) {
         return;
     }
-    hns_line_bytes(line, "body", &body);
+    (void)hns_line_bytes(line, "body", &body);
     call = eca_xalloc(sizeof(*call));
     *call = (struct call){.number = (uint64_t)hns_line_number(line, "n"),
                           .start_ns = story->now_ns,
@@ -157,7 +157,7 @@ static void on_piece(struct story *story, struct call *call, eca_json line)
 {
     eca_auto_buf struct eca_buf body = {0};
 
-    hns_line_bytes(line, "body", &body);
+    (void)hns_line_bytes(line, "body", &body);
     if (strncmp(call->path, "/events", 7) == 0) {
         (void)eca_json_splitter_feed(&call->pieces, eca_buf_view(&body), hns_story_event, story,
                                      NULL);
@@ -298,7 +298,7 @@ static void on_call_end(struct story *story, struct call *call, eca_json line)
 
     hns_line_err(line, "err", &err);
     call->status = (int)hns_line_number(line, "status");
-    hns_line_bytes(line, "body", &call->response);
+    (void)hns_line_bytes(line, "body", &call->response);
     went_well = err.code == ECA_OK && call->status < 300;
     if (strcmp(call->party, "docker") == 0) {
         docker_answered(story, call, went_well);

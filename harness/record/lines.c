@@ -168,16 +168,23 @@ const char *hns_line_text(eca_json line, const char *key)
     return text;
 }
 
-void hns_line_bytes(eca_json line, const char *key, struct eca_buf *out)
+bool hns_line_bytes(eca_json line, const char *key, struct eca_buf *out)
 {
     eca_auto_free char *key64 = eca_xasprintf("%s64", key);
+    eca_auto_free char *key_swapped = eca_xasprintf("%s'", key);
     const char *text = hns_line_text(line, key), *text64 = hns_line_text(line, key64);
+    const char *swapped = hns_line_text(line, key_swapped);
 
     if (text != NULL) {
         eca_buf_add_str(out, text);
     } else if (text64 != NULL) {
         (void)eca_base64_decode(eca_view_str(text64), out, NULL);
+    } else if (swapped != NULL) {
+        for (const char *c = swapped; *c != '\0'; c++) {
+            eca_buf_add_char(out, *c == '\'' ? '"' : *c);
+        }
     }
+    return text != NULL || text64 != NULL || swapped != NULL;
 }
 
 void hns_line_err(eca_json line, const char *key, struct eca_err *ret_err)

@@ -28,7 +28,8 @@ int hns_recording_line(const struct hns_recording *recording, size_t index,
 int64_t hns_line_number(eca_json line, const char *key);
 bool hns_line_truth(eca_json line, const char *key);
 const char *hns_line_text(eca_json line, const char *key);
-void hns_line_bytes(eca_json line, const char *key, struct eca_buf *out); /* also "<key>64" */
+/* Also as "<key>64" or "<key>'". False: there is none. */
+bool hns_line_bytes(eca_json line, const char *key, struct eca_buf *out);
 void hns_line_err(eca_json line, const char *key, struct eca_err *ret_err);
 
 #endif

@@ -361,7 +361,7 @@ static int store_load(void *impl, eca_record_fn *on_record, void *arg, struct ec
         struct eca_record record = {.kind = (enum eca_record_kind)hns_line_number(one, "kind"),
                                     .key = hns_line_text(one, "key")};
 
-        hns_line_bytes(one, "value", &value);
+        (void)hns_line_bytes(one, "value", &value);
         record.value = eca_buf_view(&value);
         rc = on_record(arg, &record, err);
     }
@@ -468,7 +468,7 @@ static int host_read_file(void *impl, const char *path, size_t bytes_max, struct
 
     (void)path;
     (void)bytes_max;
-    hns_line_bytes(line, "value", out);
+    (void)hns_line_bytes(line, "value", out);
     return answer_of(line, err);
 }
 
@@ -556,7 +556,7 @@ static void play_http(struct replay *replay, const char *what, eca_json line)
         diverge(replay, "core:     has no such call open", ECA_VIEW_NONE);
         return;
     }
-    hns_line_bytes(line, "body", &body);
+    (void)hns_line_bytes(line, "body", &body);
     for (int64_t left = hns_line_number(line, "length"); left > 0 && left <= PIECE_BYTES_MAX;
          left--) {
         eca_buf_add_char(&body, '.'); /* a download: only its length was recorded */
@@ -608,13 +608,14 @@ static void play_channel(struct replay *replay, const char *what, eca_json line)
     struct eca_channel_conn *conn = find_conn(replay, (uint64_t)hns_line_number(line, "n"));
     eca_auto_buf struct eca_buf body = {0};
     eca_auto_buf struct eca_buf reason = {0};
+    bool has_body, has_reason;
 
     if (conn == NULL) {
         diverge(replay, "core:     has no such connection open", ECA_VIEW_NONE);
         return;
     }
-    hns_line_bytes(line, "body", &body);
-    hns_line_bytes(line, "reason", &reason);
+    has_body = hns_line_bytes(line, "body", &body);
+    has_reason = hns_line_bytes(line, "reason", &reason);
     if (strcmp(what, "channel.open") == 0) {
         conn->events.on_open(conn->arg);
     } else if (strcmp(what, "channel.text") == 0) {
@@ -624,13 +625,12 @@ static void play_channel(struct replay *replay, const char *what, eca_json line)
     } else {
         struct eca_channel_events events = conn->events;
         void *arg = conn->arg;
-        struct eca_channel_end end = {
-            .how = (enum eca_channel_how)hns_line_number(line, "how"),
-            .close_code = (int)hns_line_number(line, "close_code"),
-            .close_reason =
-                eca_json_get(line, "reason") == NULL ? ECA_VIEW_NONE : eca_buf_view(&reason),
-            .status = (int)hns_line_number(line, "status"),
-            .body = eca_json_get(line, "body") == NULL ? ECA_VIEW_NONE : eca_buf_view(&body)};
+        struct eca_channel_end end = {.how = (enum eca_channel_how)hns_line_number(line, "how"),
+                                      .close_code = (int)hns_line_number(line, "close_code"),
+                                      .close_reason =
+                                          has_reason ? eca_buf_view(&reason) : ECA_VIEW_NONE,
+                                      .status = (int)hns_line_number(line, "status"),
+                                      .body = has_body ? eca_buf_view(&body) : ECA_VIEW_NONE};
 
         hns_line_err(line, "err", &end.err);
         eca_list_remove(&replay->open_conns, &conn->node);
@@ -701,8 +701,10 @@ static void play(struct replay *replay, eca_json line)
         diverge(replay, "core:     did nothing more", ECA_VIEW_NONE);
         return;
     }
-    replay->mono_ns = (uint64_t)hns_line_number(line, "at");
-    replay->wall_ms = hns_line_number(line, "wall");
+    if (eca_json_get(line, "at") != NULL) { /* or it is the time of the line before */
+        replay->mono_ns = (uint64_t)hns_line_number(line, "at");
+        replay->wall_ms = hns_line_number(line, "wall");
+    }
     replay->first_ns = replay->first_ns == 0 ? replay->mono_ns : replay->first_ns;
     eca_sched_update_now(replay->sched);
     if (strcmp(what, "turn") == 0) {
