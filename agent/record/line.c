@@ -46,8 +46,7 @@ static char *begin(struct eca_line *line, const char *key, size_t more)
     line->need_comma = true;
     if (key != NULL) {
         *to++ = '"';
-        memcpy(to, key, len);
-        to += len;
+        to = mempcpy(to, key, len);
         *to++ = '"';
         *to++ = ':';
     }
@@ -66,8 +65,7 @@ static void put_value(struct eca_line *line, const char *key, const char *text)
     char *to = begin(line, key, len);
 
     if (to != NULL) {
-        memcpy(to, text, len);
-        finish(line, to + len);
+        finish(line, mempcpy(to, text, len));
     }
 }
 
@@ -118,12 +116,12 @@ void eca_line_open(struct eca_line *line, const char *kind, const char *name)
     eca_buf_reset(line->out);
     line->need_comma = true;
     to = room(line, kind_len + name_len + 7);
-    memcpy(to, "{\"", 2);
-    memcpy(to + 2, kind, kind_len);
-    memcpy(to + 2 + kind_len, "\":\"", 3);
-    memcpy(to + 5 + kind_len, name, name_len);
-    to[5 + kind_len + name_len] = '"';
-    line->out->len = kind_len + name_len + 6;
+    to = mempcpy(to, "{\"", 2);
+    to = mempcpy(to, kind, kind_len);
+    to = mempcpy(to, "\":\"", 3);
+    to = mempcpy(to, name, name_len);
+    *to++ = '"';
+    finish(line, to);
 }
 
 void eca_line_close(struct eca_line *line)
@@ -335,8 +333,7 @@ static bool put_swapped(struct eca_line *line, const char *key, struct eca_view 
     if (memchr(text.at, '"', text.len) == NULL) {
         return false;
     }
-    memcpy(key_swapped, key, key_len);
-    memcpy(key_swapped + key_len, "'", 2);
+    memcpy(mempcpy(key_swapped, key, key_len), "'", 2);
     to = begin(line, key_swapped, text.len + 4);
     if (to == NULL) {
         return true;
@@ -348,8 +345,9 @@ static bool put_swapped(struct eca_line *line, const char *key, struct eca_view 
         return false;
     }
     to += text.len;
-    memcpy(to, "\\n", 2);
-    to += ends_line ? 2 : 0;
+    if (ends_line) {
+        to = mempcpy(to, "\\n", 2);
+    }
     *to++ = '"';
     finish(line, to);
     return true;
