@@ -5,22 +5,25 @@ set -eu
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+no_secrets() { # FOLDER
+    if grep -rlE 'secret-of-role-|token-of-role-|fake-secret-of-the-scenario' "$1"; then
+        echo "replay: secrets stand in the recordings above"
+        exit 1
+    fi
+}
 for mode in sim wire; do
     mkdir "$work/$mode"
     option=$([ $mode = sim ] || echo "--$mode")
     build/harness run $option --record "$work/$mode" scenarios >"$work/words" || { tail -50 "$work/words"; exit 1; }
     build/harness replay "$work/$mode"/* >"$work/words" || { grep -v 'no divergence' "$work/words"; exit 1; }
     tail -1 "$work/words"
-    if grep -lE 'secret-of-role-|token-of-role-|fake-secret-of-the-scenario' "$work/$mode"/*; then
-        echo "replay: secrets stand in the recordings above"
-        exit 1
-    fi
+    no_secrets "$work/$mode"
     rm -r "${work:?}/$mode"
 done
 # Small segments: the core is replaced again and again, at quiet moments and, in the second run, when a segment
 # is full. Each segment is replayed alone.
 for mode in sim wire; do
-    for kib in 1024 128; do
+    for kib in 768 128; do
         mkdir "$work/segments"
         option=$([ $mode = sim ] || echo "--$mode")
         build/harness run $option --record "$work/segments" --record-kib $kib scenarios/recording/02-segments.yaml \
@@ -29,6 +32,7 @@ for mode in sim wire; do
         if find "$work/segments" -size +$((kib + 16))k | grep .; then echo "replay: a segment too large"; exit 1; fi
         build/harness replay "$work"/segments/* >"$work/words" || { grep -v 'no divergence' "$work/words"; exit 1; }
         tail -1 "$work/words"
+        no_secrets "$work/segments"
         rm -r "$work/segments"
     done
 done
@@ -37,6 +41,7 @@ build/harness run --live --record "$work/live" scenarios/demo.yaml scenarios/rec
     >"$work/words" || { cat "$work/words"; exit 1; }
 [ "$(find "$work/live" -type f | wc -l)" -eq 4 ] || { echo "replay: switching on makes no segment"; exit 1; }
 build/harness replay "$work"/live/*
+no_secrets "$work/live"
 sed "s/\([eE]\)xitCode\([\\\\\"']*\):7/\1xitCode\2:8/g" "$work"/live/demo*.rec >"$work/planted.rec"
 if build/harness replay "$work/planted.rec" >"$work/words"; then
     echo "replay: a planted change was not found"
