@@ -78,13 +78,14 @@ END_TEST
 START_TEST(no_secret_is_written)
 {
     for (size_t before = 0; before < 40; before++) {
-        eca_auto_buf struct eca_buf out = {0}, text = {0}, echo = {0};
+        eca_auto_buf struct eca_buf out = {0}, text = {0}, echo = {0}, end = {0};
         struct eca_mask mask;
         struct eca_line line = {.out = &out, .mask = &mask};
 
         for (size_t i = 0; i < before; i++) {
             eca_buf_add_char(&text, 'x');
             eca_buf_add_char(&echo, 'y');
+            eca_buf_add_char(&end, 'z');
         }
         eca_buf_add_str(&text, "{\"password\":\"top-secret\"}");
         eca_buf_add_str(&echo, "denied for top-secret");
@@ -93,7 +94,10 @@ START_TEST(no_secret_is_written)
         eca_line_bytes(&line, "body", eca_buf_view(&text));
         eca_line_bytes(&line, "echo", eca_buf_view(&echo));
         eca_line_text(&line, "text", eca_buf_str(&echo));
+        eca_buf_add_str(&end, "{\"Token\":\"q7z\"}"); /* few bytes before the end */
+        eca_line_bytes(&line, "end", eca_buf_view(&end));
         eca_line_close(&line);
+        ck_assert(strstr(eca_buf_str(&out), "q7z") == NULL);
         ck_assert(eca_mask_concerns_own(&mask, eca_buf_view(&echo)));
         eca_mask_clear(&mask);
         ck_assert_msg(strstr(eca_buf_str(&out), "top-secret") == NULL, "%s", eca_buf_str(&out));
