@@ -219,6 +219,25 @@ void engine_map_ids(struct entry *entry)
     }
 }
 
+/*
+ * The look at the image after its pull may have failed; the container itself says what it was made
+ * from. Only images of our records matter: others are never deleted (IMG-202, IMG-206).
+ */
+static void learn_image(struct entry *entry, const struct eca_step_event *event)
+{
+    const struct eca_container_info *info = event->result == NULL ? NULL : event->result->info;
+    struct eca_images *images = entry->engine->images;
+    struct eca_container *container = event->container;
+
+    if (info == NULL || container == NULL || container->image_id != NULL ||
+        info->image_id[0] == '\0' || !eca_images_has(images, info->image_id)) {
+        return;
+    }
+    container->image_id = eca_xstrdup(info->image_id);
+    eca_images_restore_reference(images, container->image_id, container->image, entry->task->arn,
+                                 container->name, engine_wall_ms(entry->engine) * INT64_C(1000000));
+}
+
 bool engine_step(struct entry *entry, struct eca_step_event *event)
 {
     struct eca_engine *engine = entry->engine;
@@ -232,6 +251,7 @@ bool engine_step(struct entry *entry, struct eca_step_event *event)
     event->now_ms = engine_now_ms(engine);
     event->wall_ms = engine_wall_ms(engine);
     before = stored_sum(entry->task);
+    learn_image(entry, event);
     eca_step(entry->task, &engine->policy, event, &commands);
     if (stored_sum(entry->task) != before) {
         engine_mark(entry);

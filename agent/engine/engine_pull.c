@@ -57,7 +57,7 @@ static void on_recorded(void *arg, const struct eca_runtime_result *result)
         ECA_ERROR(job->engine->opts.log, ENGINE_MODULE,
                   ECA_KV("task", job->entry->task->arn, "image", job->container->image, "error",
                          result->error.text),
-                  "Image could not be inspected after its pull; its use is not recorded");
+                  "Image could not be inspected after its pull; the container will tell its use");
     }
     finish(job, &pulled);
 }
