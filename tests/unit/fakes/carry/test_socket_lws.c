@@ -124,7 +124,9 @@ START_TEST(a_session_of_the_real_client)
     UNTIL(wire.text_count == 1);
     memset(big, 'x', sizeof(big) - 1);
     eca_buf_addf(
-        &ack, "{\"type\":\"AckRequest\",\"message\":{\"messageId\":\"payload-1\",\"pad\":\"%s\"}}",
+        &ack,
+        "{\"type\":\"AckRequest\",\"message\":{\"cluster\":\"c\",\"containerInstance\":\"ci\","
+        "\"messageId\":\"payload-1\",\"pad\":\"%s\"}}",
         big);
     wire_send(&wire, eca_buf_str(&ack));
     UNTIL(fake_acs_acks(acs, "payload-1") == 1);
