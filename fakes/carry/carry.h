@@ -81,6 +81,8 @@ struct fake_ws_events {
 /* Answer 101; the exchange becomes the websocket. Refusing = fake_exchange_reply. */
 struct fake_ws *fake_ws_accept(struct fake_exchange *exchange, const struct fake_ws_events *events,
                                void *arg);
+/* Inside on_text: a fault made this second copy, the client sent the message once. */
+bool fake_ws_is_copy(const struct fake_ws *ws);
 /* How often it is on its way now: once, or never or twice where a fault acts on it. */
 uint32_t fake_ws_send(struct fake_ws *ws, struct eca_view text);
 void fake_ws_ping(struct fake_ws *ws, struct eca_view payload);

@@ -110,6 +110,7 @@ struct fake_ws {
     void *arg;
     bool ended;  /* cut or closed by the service: nothing is sent any more */
     bool frozen; /* nothing arrives any more */
+    bool again;  /* what is delivered now is the second copy of one message */
     struct eca_list delayed;
     struct eca_deferred lost; /* the client had left before it was accepted */
 };

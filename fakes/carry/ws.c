@@ -80,6 +80,7 @@ static void run_late(void *arg)
     struct eca_buf text = late->text;
     bool to_client = late->to_client;
 
+    ws->again = false;
     late->text = (struct eca_buf){0};
     late_free(late);
     deliver(ws, to_client, eca_buf_view(&text));
@@ -108,6 +109,7 @@ static uint32_t pass(struct fake_ws *ws, bool to_client, struct eca_view text)
     eca_auto_buf struct eca_buf type = {0};
     const struct fake_fault *fault;
 
+    ws->again = false;
     message_type(text, &type);
     fault = fake_hub_pick(ws->hub, ws->party, NULL, eca_buf_str(&type), NULL, true);
     if (fault == NULL) {
@@ -116,6 +118,7 @@ static uint32_t pass(struct fake_ws *ws, bool to_client, struct eca_view text)
     }
     if (fault->kind == FAKE_FAULT_DUPLICATE) {
         deliver(ws, to_client, text);
+        ws->again = true;
         deliver(ws, to_client, text);
         return 2;
     }
@@ -138,6 +141,11 @@ static uint32_t pass(struct fake_ws *ws, bool to_client, struct eca_view text)
 uint32_t fake_ws_send(struct fake_ws *ws, struct eca_view text)
 {
     return ws->ended ? 0 : pass(ws, true, text);
+}
+
+bool fake_ws_is_copy(const struct fake_ws *ws)
+{
+    return ws->again;
 }
 
 void fake_ws_ping(struct fake_ws *ws, struct eca_view payload)
