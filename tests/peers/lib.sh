@@ -84,10 +84,15 @@ serve() {
     eval "$(grep '^export ' "$work/serve.out")"
 }
 
-# stop PID: and wait for it.
+# stop PID: and wait for it. Its number is another process's soon: it is forgotten here.
 stop() {
+    local pid left=()
     kill "$1" 2>/dev/null
     wait "$1"
+    for pid in "${pids[@]:-}"; do
+        [ "$pid" = "$1" ] || left+=("$pid")
+    done
+    pids=("${left[@]}")
 }
 
 # start_agent LOG NAME=VALUE...: the shipped binary with the environment that serve --no-agent printed; its
