@@ -3,7 +3,7 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
-#include "agent/ports/written.h"
+#include "fakes/carry/written.h"
 #include "fakes/carry/memory.h"
 
 #define CLOSE_WAIT_MS 1000   /* eca_channel_close: at most 1 s */
@@ -56,7 +56,7 @@ struct mem_conn {
     struct mem_pipe down, up;
     /* What has left the client: bytes taken by the server and one window more. */
     uint64_t queued_total, taken_total;
-    struct eca_written written;
+    struct fake_written written;
     struct eca_deferred tell;
 };
 
@@ -72,7 +72,7 @@ static void conn_free(struct mem_conn *conn)
     eca_deferred_cancel(&conn->cut);
     eca_deferred_cancel(&conn->reap);
     eca_deferred_cancel(&conn->tell);
-    eca_written_clear(&conn->written);
+    fake_written_clear(&conn->written);
     mem_pipe_clear(&conn->down);
     mem_pipe_clear(&conn->up);
     eca_list_remove(&conn->memory->conns, &conn->node);
@@ -489,7 +489,7 @@ static void run_tell(void *arg)
     struct mem_conn *conn = arg;
 
     while (!conn->client_done &&
-           eca_written_next(&conn->written, conn->taken_total + FAKE_MEMORY_WINDOW_BYTES)) {
+           fake_written_next(&conn->written, conn->taken_total + FAKE_MEMORY_WINDOW_BYTES)) {
         conn->events.on_written(conn->arg);
     }
 }
@@ -737,7 +737,7 @@ static int channel_send(void *impl, struct eca_channel_conn *handle, struct eca_
         (void)mem_pipe_put(&conn->up, UP_TEXT, 0, text);
         conn->queued_total += text.len;
         if (conn->events.on_written != NULL) {
-            eca_written_add(&conn->written, conn->queued_total);
+            fake_written_add(&conn->written, conn->queued_total);
             eca_deferred_queue(&conn->tell);
         }
         if (!eca_timer_is_armed(&conn->stall)) {

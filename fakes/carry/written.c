@@ -1,13 +1,13 @@
-#include "agent/ports/written.h"
+#include "fakes/carry/written.h"
 
 #include <string.h>
 
-void eca_written_add(struct eca_written *written, uint64_t end)
+void fake_written_add(struct fake_written *written, uint64_t end)
 {
     eca_buf_add(&written->ends, &end, sizeof(end));
 }
 
-bool eca_written_next(struct eca_written *written, uint64_t gone)
+bool fake_written_next(struct fake_written *written, uint64_t gone)
 {
     uint64_t end;
 
@@ -22,7 +22,7 @@ bool eca_written_next(struct eca_written *written, uint64_t gone)
     return true;
 }
 
-void eca_written_clear(struct eca_written *written)
+void fake_written_clear(struct fake_written *written)
 {
     eca_buf_clear(&written->ends);
 }
