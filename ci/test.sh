@@ -103,7 +103,7 @@ computing() {
     step shrink shrink
     step report report
     step deaths deaths
-step fleet fleet
+    step fleet fleet
     step soak soak
     step sim-asan asan_sim
     step clang build_clang
@@ -121,7 +121,10 @@ passed=0 failed=0
 while read -r name p f skipped; do
     passed=$((passed + p)) failed=$((failed + f))
     [ "$skipped" -eq 0 ] || echo "NOTE: $name: $skipped skipped"
-    [ "$f" -eq 0 ] || echo "FAILED: $name (build/test/$name.log)"
+    [ "$f" -eq 0 ] || {
+        echo "FAILED: $name (build/test/$name.log)"
+        grep -h -A 3 '^FAILED' "build/test/$name.log" | head -n 20 # once more: the end is what is read first
+    }
 done <"$results"
 echo "took $(($(date +%s) - started)) s"
 echo "$passed passed, $failed failed"
