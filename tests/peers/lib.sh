@@ -41,11 +41,11 @@ finish() {
     [ "$failed" -eq 0 ]
 }
 
-# await FILE PATTERN [SECONDS]: until a line of the file fits.
+# await FILE PATTERN [SECONDS]: until a line of the file fits. The bound is for machines with much else to do.
 await() {
     local since=$SECONDS
     until grep -q -E -e "$2" "$1" 2>/dev/null; do
-        if [ $((SECONDS - since)) -ge "${3:-10}" ]; then
+        if [ $((SECONDS - since)) -ge "${3:-60}" ]; then
             echo "no line of $1 fits: $2"
             tail -n 15 "$1"
             return 1
@@ -54,11 +54,11 @@ await() {
     done
 }
 
-# until_true COMMAND...: within 10 s.
+# until_true COMMAND...: within a minute.
 until_true() {
     local since=$SECONDS
     until "$@"; do
-        [ $((SECONDS - since)) -lt 10 ] || return 1
+        [ $((SECONDS - since)) -lt 60 ] || return 1
         sleep 0.02
     done
 }
@@ -66,7 +66,7 @@ until_true() {
 # listens PORT: until somebody does, at peers.test.
 listens() {
     # shellcheck disable=SC2016
-    timeout 10 bash -c 'until (exec 3<>"/dev/tcp/10.9.8.7/$0") 2>/dev/null; do sleep 0.02; done' "$1"
+    timeout 60 bash -c 'until (exec 3<>"/dev/tcp/10.9.8.7/$0") 2>/dev/null; do sleep 0.02; done' "$1"
 }
 
 lacks() {
