@@ -135,6 +135,18 @@ static void toggle_recording(struct process *process)
     ECA_INFO(&process->log, NULL, ECA_NO_KV, "Flight recording is switched %s", on ? "on" : "off");
 }
 
+/* Whoever mistypes a command has an agent instead of it (PROC-103), and reads here that he does. */
+static void tell_ignored(struct process *process, const char *word)
+{
+    eca_auto_buf struct eca_buf clean = {0};
+
+    eca_escape_controls(eca_view_str(word), &clean); /* a word may hold anything; one line */
+    ECA_WARN(&process->log, NULL, ECA_NO_KV,
+             "Ignored on the command line: \"%.64s\" and whatever follows it. The agent starts; "
+             "what else it does says ecs-agent -help",
+             eca_buf_str(&clean));
+}
+
 /* ---- the run -------------------------------------------------------------------------------- */
 
 static void on_exit_wanted(void *arg, int code)
@@ -241,6 +253,9 @@ static int run(const struct eca_cmdline *cmdline)
     process.adapter_log = eca_log_beside(&process.log);
     if (eca_log_writer_set_file(process.log_writer, getenv("ECS_LOGFILE"), &err) < 0) {
         (void)fprintf(stderr, "log file: %s\n", err.msg);
+    }
+    if (cmdline->ignored != NULL) {
+        tell_ignored(&process, cmdline->ignored);
     }
     if (!make_adapters(&process, &signals, &err)) {
         ECA_CRIT(&process.log, NULL, ECA_NO_KV, "Cannot start: %s", err.msg);

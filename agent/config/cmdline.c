@@ -148,7 +148,8 @@ void eca_cmdline_parse(int argc, char *const *argv, struct eca_cmdline *ret_cmdl
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
         if (word[0] != '-' || strcmp(word, "-") == 0 || strcmp(word, "--") == 0) {
-            break; /* the rest is ignored (PROC-103) */
+            ret_cmdline->ignored = word[0] != '-' ? word : argv[i + 1]; /* and the rest: PROC-103 */
+            break;
         }
         if (parse_word(word, i + 1 < argc ? argv[i + 1] : NULL, ret_cmdline, &flags)) {
             i++;

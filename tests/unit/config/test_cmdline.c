@@ -76,6 +76,31 @@ START_TEST(words_give_the_expected_action)
 }
 END_TEST
 
+/* PROC-103 */
+START_TEST(the_first_ignored_word_is_known)
+{
+    static const struct {
+        struct words words;
+        const char *ignored;
+    } cases[] = {
+        {{{NULL}}, NULL},
+        {{{"foo"}}, "foo"},
+        {{{"-k", "-loglevel", "warn", "foo", "bar"}}, "foo"},
+        {{{"foo", "-bogus"}}, "foo"},
+        {{{"-loglevel", "foo"}}, NULL},
+        {{{"-k", "--"}}, NULL},
+        {{{"--", "-k"}}, "-k"},
+        {{{"-", "foo"}}, "foo"},
+        {{{""}}, ""},
+        {{{"state", "show"}}, NULL},
+    };
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(cases); i++) {
+        ck_assert_pstr_eq(parse(&cases[i].words).ignored, cases[i].ignored);
+    }
+}
+END_TEST
+
 /* PROC-104 */
 START_TEST(a_bad_word_is_named)
 {
@@ -153,6 +178,7 @@ int main(void)
     int failed;
 
     tcase_add_test(tcase, words_give_the_expected_action);
+    tcase_add_test(tcase, the_first_ignored_word_is_known);
     tcase_add_test(tcase, a_bad_word_is_named);
     tcase_add_test(tcase, export_takes_a_file);
     tcase_add_test(tcase, usage_lists_all_options_in_order);
