@@ -181,7 +181,7 @@ static void on_signal(void *arg, int number)
 
 /* Blocked from the first instruction and in every thread; the loop hands them out as events
  * (PROC-203, SIG-107). */
-static void block_signals(sigset_t *signals)
+static void block_signals(sigset_t *signals, sigset_t *ret_before)
 {
     (void)sigemptyset(signals);
     (void)sigaddset(signals, SIGTERM);
@@ -190,8 +190,7 @@ static void block_signals(sigset_t *signals)
     (void)sigaddset(signals, SIGQUIT);
     (void)sigaddset(signals, SIGUSR1);
     (void)sigaddset(signals, SIGUSR2);
-    (void)sigprocmask(SIG_BLOCK, signals, NULL);
-    (void)signal(SIGPIPE, SIG_IGN); /* SIG-106 */
+    (void)sigprocmask(SIG_BLOCK, signals, ret_before);
 }
 
 static bool make_adapters(struct process *process, const sigset_t *signals, struct eca_err *err)
@@ -232,7 +231,7 @@ static void free_adapters(struct process *process)
     eca_loop_free(process->loop);
 }
 
-static int run(const struct eca_cmdline *cmdline)
+static int run(const struct eca_cmdline *cmdline, const sigset_t *signals)
 {
     static const struct eca_audit_ops audit_ops = {audit_open, audit_write};
     struct process process = {.exit_code = ECA_EXIT_ERROR};
@@ -242,9 +241,8 @@ static int run(const struct eca_cmdline *cmdline)
                                              .on_exit = on_exit_wanted,
                                              .arg = &process}};
     struct eca_err err = {0};
-    sigset_t signals;
 
-    block_signals(&signals);
+    (void)signal(SIGPIPE, SIG_IGN); /* SIG-106 */
     process.log_writer = eca_log_writer_new();
     process.log = (struct eca_log){.level = ECA_LOG_INFO,
                                    .sink = eca_log_writer_sink,
@@ -257,7 +255,7 @@ static int run(const struct eca_cmdline *cmdline)
     if (cmdline->ignored != NULL) {
         tell_ignored(&process, cmdline->ignored);
     }
-    if (!make_adapters(&process, &signals, &err)) {
+    if (!make_adapters(&process, signals, &err)) {
         ECA_CRIT(&process.log, NULL, ECA_NO_KV, "Cannot start: %s", err.msg);
     } else {
         opts.agent.ports = (struct eca_agent_ports){
@@ -423,18 +421,15 @@ static int print_usage(const char *error)
     return ECA_EXIT_TERMINAL;
 }
 
-int main(int argc, char **argv)
+static int run_command(const struct eca_cmdline *cmdline)
 {
-    struct eca_cmdline cmdline;
-
-    eca_cmdline_parse(argc, argv, &cmdline);
-    switch (cmdline.action) {
+    switch (cmdline->action) {
     case ECA_ACTION_RUN:
-        return run(&cmdline);
+        break;
     case ECA_ACTION_HELP:
         return print_usage("");
     case ECA_ACTION_USAGE_ERROR:
-        return print_usage(cmdline.error);
+        return print_usage(cmdline->error);
     case ECA_ACTION_VERSION:
         return print_version();
     case ECA_ACTION_LICENSE:
@@ -448,7 +443,21 @@ int main(int argc, char **argv)
     case ECA_ACTION_STATE_SHOW:
     case ECA_ACTION_STATE_CHECK:
     case ECA_ACTION_STATE_EXPORT:
-        return look_at_state(&cmdline);
+        return look_at_state(cmdline);
     }
     return ECA_EXIT_ERROR;
+}
+
+int main(int argc, char **argv)
+{
+    struct eca_cmdline cmdline;
+    sigset_t signals, before;
+
+    block_signals(&signals, &before);
+    eca_cmdline_parse(argc, argv, &cmdline);
+    if (cmdline.action == ECA_ACTION_RUN) {
+        return run(&cmdline, &signals);
+    }
+    (void)sigprocmask(SIG_SETMASK, &before, NULL); /* a small command ends as any program does */
+    return run_command(&cmdline);
 }

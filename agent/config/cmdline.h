@@ -26,7 +26,7 @@ struct eca_cmdline {
     bool blackhole_metadata; /* -blackhole-ec2-metadata */
     const char *log_level;   /* -loglevel, borrowed from argv; NULL = not given */
     const char *state_file;  /* state export FILE; NULL = stdout */
-    const char *ignored;     /* the first word that was not looked at (PROC-103), borrowed; or NULL */
+    const char *ignored;     /* the first word not looked at (PROC-103), borrowed; or NULL */
     char error[200];         /* USAGE_ERROR: one line that names the option */
 };
 

@@ -89,6 +89,27 @@ check "SIG-202: and the start goes on" stands "$work/early-usr1.log"
 kill -TERM "$agent_pid"
 expect_end "SIG-202: to an end in order" 0 8
 
+# PROC-203: at the breakpoint, before it has read a word of its command line.
+at_command_line() {
+    gdb -nx -batch -ex 'break eca_cmdline_parse' -ex run -ex \
+        'python print([l for l in open("/proc/%d/status" % gdb.selected_inferior().pid) if "SigBlk" in l][0])' \
+        "$agent" 2>&1 </dev/null
+}
+blocks() { # HEX SIGNAL...: it is in the mask
+    local mask=$((16#$1)) signal
+    shift
+    for signal; do
+        [ $((mask >> ($(kill -l "$signal") - 1) & 1)) -eq 1 ] || { echo "SIG$signal is not blocked"; return 1; }
+    done
+}
+if command -v gdb >/dev/null; then
+    mask=$(at_command_line | sed -n 's/^SigBlk:[[:space:]]*//p')
+    check "PROC-203: signals wait before the command line is read" \
+        blocks "${mask:-0}" TERM INT HUP QUIT USR1 USR2
+else
+    echo "SKIPPED  PROC-203: gdb is missing (package gdb)"
+fi
+
 # SIG-107, PROC-312: PID 1 has no default actions; the supervisor kills after 10 s.
 env -i "${env[@]}" unshare --pid --fork --kill-child=KILL "$agent" >"$work/pid1.log" 2>&1 &
 outer=$!

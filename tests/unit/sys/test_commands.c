@@ -1,5 +1,7 @@
 #include <check.h>
+#include <fcntl.h>
 #include <libgen.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +139,37 @@ START_TEST(what_cannot_be_used_is_found)
 }
 END_TEST
 
+/* It stands in a write that nobody reads: ended by the signal, as any program is (PROC-203 is for
+ * the agent). */
+START_TEST(a_small_command_can_be_interrupted)
+{
+    enum {
+        FAMILY_BYTES = 200000 /* more than a pipe takes */
+    };
+    eca_auto_buf struct eca_buf big = {0};
+    char path[64];
+    int fd, outcome = 0;
+    pid_t child;
+
+    eca_buf_addf(&big, "{\"Arn\":\"arn:t1\",\"Family\":\"%0*d\"}", FAMILY_BYTES, 0);
+    keep(ECA_RECORD_TASK, "arn:t1", eca_buf_str(&big));
+    (void)snprintf(path, sizeof(path), "%s/fifo", dir);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    ck_assert_int_eq(setenv("ECS_DATADIR", dir, 1), 0);
+    child = fork();
+    if (child == 0) {
+        (void)execl(program, program, "state", "export", path, (char *)NULL);
+        _exit(99);
+    }
+    fd = open(path, O_RDONLY | O_CLOEXEC); /* returns when the command opens the other end */
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(kill(child, SIGTERM), 0);
+    ck_assert_int_eq(waitpid(child, &outcome, 0), child);
+    ck_assert_int_eq(close(fd), 0);
+    ck_assert_msg(WIFSIGNALED(outcome) && WTERMSIG(outcome) == SIGTERM, "outcome %d", outcome);
+}
+END_TEST
+
 static void answer(void *arg, const struct eca_endpoint_request *request,
                    struct eca_endpoint_response *response)
 {
@@ -209,6 +242,7 @@ int main(int argc, char **argv)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, state_can_be_shown_checked_and_exported);
     tcase_add_test(tcase, what_cannot_be_used_is_found);
+    tcase_add_test(tcase, a_small_command_can_be_interrupted);
     tcase_add_test(tcase, the_health_check_has_an_exit_code);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);
