@@ -218,6 +218,13 @@ struct ask {
     bool served;
 };
 
+/* For ECS a task runs until it hears of its end; the keys go with its last container. */
+static bool runs(struct hns_run *run, const char *task)
+{
+    return fake_ecs_stopped_ns(run->cast.ecs, hns_task_arn(run, task)) == 0 &&
+           (run->cast.docker == NULL || fake_docker_running(run->cast.docker, task) > 0);
+}
+
 static void on_credentials(void *arg, int status, struct eca_view body, const char *error)
 {
     struct ask *ask = arg;
@@ -230,7 +237,7 @@ static void on_credentials(void *arg, int status, struct eca_view body, const ch
     (void)fake_trace_addv(run->stage.base.trace, FAKE_LANE_AGENT, "credentials", "task", ask->task,
                           "status", status == 200 ? "served" : "none", NULL);
     if (status != 200) {
-        if (ask->served && stopped_ns == 0) {
+        if (ask->served && runs(run, ask->task)) {
             hns_fail(run, ask->step, "%s runs and has no credentials: status %d %s", ask->task,
                      status, error == NULL ? "" : error);
         }
