@@ -72,6 +72,9 @@ static const struct {
      "    --address ADDRESS    to listen at; default 127.0.0.1\n"
      "    --host NAME          of that address for clients and certificates; default localhost\n"
      "    --docker real=SOCKET run the tasks for real\n"
+     "    --docker-api MIN-MAX versions of the fake daemon's API; default 1.12-1.24\n"
+     "    --fail OPERATION=PRESET:TIMES,...   calls that end in an error: throttling, expired,\n"
+     "                         server, client\n"
      "    --acs URL            send the agent to this ACS instead of the fake one\n"
      "    --no-agent           start one yourself, with the environment that is printed\n"
      "    -v, --log FILE, --trace FILE, --keep   as those of run\n"},
@@ -206,13 +209,21 @@ static int parse_valued(struct hns_options *options, const char *word, const cha
     const struct {
         const char *word, **to;
     } texts[] = {
-        {"--agent", &options->agent_path}, {"--junit", &options->junit},
-        {"--json", &options->json},        {"--log", &options->log},
-        {"--trace", &options->trace},      {"--record", &options->record},
-        {"--address", &options->address},  {"--host", &options->host},
-        {"--acs", &options->acs_url},      {"--html", &options->html},
-        {"--allow", &options->allow},      {"--out", &options->out},
+        {"--agent", &options->agent_path},
+        {"--junit", &options->junit},
+        {"--json", &options->json},
+        {"--log", &options->log},
+        {"--trace", &options->trace},
+        {"--record", &options->record},
+        {"--address", &options->address},
+        {"--host", &options->host},
+        {"--acs", &options->acs_url},
+        {"--html", &options->html},
+        {"--allow", &options->allow},
+        {"--out", &options->out},
         {"--names", &options->names},
+        {"--fail", &options->fail},
+        {"--docker-api", &options->docker_api},
     };
 
     const struct {

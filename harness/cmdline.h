@@ -26,9 +26,9 @@ struct hns_options {
     uint64_t port;         /* serve; 0 = any */
     bool verbose, twice, keep, no_agent, help;
     const char *agent_path, *real_docker;
-    const char *address, *host, *acs_url;          /* serve, or NULL */
-    const char *junit, *json, *log, *trace, *html; /* files to write, or NULL */
-    const char *record;                            /* folder, or NULL */
+    const char *address, *host, *acs_url, *fail, *docker_api; /* serve, or NULL */
+    const char *junit, *json, *log, *trace, *html;            /* files to write, or NULL */
+    const char *record;                                       /* folder, or NULL */
     const char *allow; /* rules that may be broken in every run, separated by commas; or NULL */
     const char *out;   /* record: the file */
     const char *names; /* record: hosts, separated by commas; or NULL */

@@ -494,6 +494,8 @@ static int serve(struct hns_options *options)
                                   .address = options->address,
                                   .host = options->host,
                                   .acs_url = options->acs_url,
+                                  .fail = options->fail,
+                                  .docker_api = options->docker_api,
                                   .real_docker = options->real_docker,
                                   .no_agent = options->no_agent,
                                   .verbose = options->verbose,

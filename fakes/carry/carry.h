@@ -137,6 +137,7 @@ struct fake_fault {
     int status;
     const char *body; /* STATUS*, GARBAGE */
     const char *content_type;
+    const char *location; /* STATUS*: header Location; NULL = none */
 };
 /* Strings are copied. Returns an id for removal. */
 uint32_t fake_hub_fault(struct fake_hub *hub, const struct fake_fault *fault);

@@ -63,6 +63,7 @@ static void exchange_free(struct fake_exchange *exchange)
     eca_free(exchange->what);
     eca_free(exchange->fault_body);
     eca_free(exchange->fault_type);
+    eca_free(exchange->fault_location);
     eca_free(exchange);
 }
 
@@ -199,6 +200,9 @@ static void send_fault_answer(struct fake_exchange *exchange)
     }
     body = eca_view_str(text);
     set_content_type(exchange, type);
+    if (exchange->fault_location != NULL && !garbage) {
+        add_answer_header(exchange, "location", exchange->fault_location);
+    }
     send_begin(exchange, status, body.len);
     send_write(exchange, body);
     send_end(exchange);
@@ -231,6 +235,7 @@ static void apply_fault(struct fake_exchange *exchange, const struct fake_fault 
         exchange->fault = *fault;
         exchange->fault_body = eca_xstrdup(fault->body);
         exchange->fault_type = eca_xstrdup(fault->content_type);
+        exchange->fault_location = eca_xstrdup(fault->location);
         if (exchange->upgrade) { /* an upgrade's answer has no middle */
             switch (fault->kind) {
             case FAKE_FAULT_DELAY_ANSWER:

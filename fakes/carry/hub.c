@@ -170,6 +170,7 @@ static void rule_free(struct fake_rule *rule)
     eca_free((void *)(uintptr_t)rule->fault.what);
     eca_free((void *)(uintptr_t)rule->fault.body);
     eca_free((void *)(uintptr_t)rule->fault.content_type);
+    eca_free((void *)(uintptr_t)rule->fault.location);
     eca_free(rule);
 }
 
@@ -292,6 +293,7 @@ uint32_t fake_hub_fault(struct fake_hub *hub, const struct fake_fault *fault)
     rule->fault.what = eca_xstrdup(fault->what);
     rule->fault.body = eca_xstrdup(fault->body);
     rule->fault.content_type = eca_xstrdup(fault->content_type);
+    rule->fault.location = eca_xstrdup(fault->location);
     hub->rules = eca_xrealloc_array(hub->rules, hub->rule_count + 1, sizeof(struct fake_rule *));
     hub->rules[hub->rule_count++] = rule;
     rules_changed(hub);

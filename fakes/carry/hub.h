@@ -79,7 +79,7 @@ struct fake_exchange {
 
     struct fake_fault fault; /* how the answer is spoilt; strings owned by the rule's copy below */
     bool has_fault;
-    char *fault_body, *fault_type;
+    char *fault_body, *fault_type, *fault_location;
 
     struct eca_http_header answer_headers[ANSWER_HEADERS_MAX];
     size_t answer_header_count;

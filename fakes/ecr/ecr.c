@@ -1,5 +1,6 @@
 #include "fakes/ecr/ecr.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "agent/base/mem.h"
@@ -16,6 +17,15 @@ struct fake_ecr {
     uint64_t tokens;
 };
 
+static void reply(struct fake_exchange *exchange, int status, const struct eca_buf *body)
+{
+    eca_auto_buf struct eca_buf id = {0};
+
+    eca_buf_addf(&id, "fake-%06" PRIu64, fake_exchange_request(exchange)->number);
+    fake_exchange_header(exchange, "x-amzn-requestid", eca_buf_str(&id));
+    fake_exchange_reply(exchange, status, JSON_TYPE, eca_buf_view(body));
+}
+
 static void refuse(struct fake_ecr *ecr, struct fake_exchange *exchange, const char *rule,
                    const char *type, const char *message)
 {
@@ -30,7 +40,7 @@ static void refuse(struct fake_ecr *ecr, struct fake_exchange *exchange, const c
     eca_jw_str(&w, "__type", type);
     eca_jw_str(&w, "message", message);
     eca_jw_end_object(&w);
-    fake_exchange_reply(exchange, 400, JSON_TYPE, eca_buf_view(&body));
+    reply(exchange, 400, &body);
 }
 
 static void put_token(struct fake_ecr *ecr, const char *registry, struct eca_json_writer *w)
@@ -58,37 +68,56 @@ static void put_token(struct fake_ecr *ecr, const char *registry, struct eca_jso
     eca_jw_end_object(w);
 }
 
-/* The one registry id of the body ("" = the account's own); false: not that form. */
-static bool read_registry(eca_json body, const char **ret_registry)
+/* False: no list of texts. Agents send exactly one (ECR-103); the service takes none, too, which
+ * means the account's own, and gives a token for each. */
+static bool read_registries(struct fake_ecr *ecr, eca_json list)
 {
-    eca_json list = eca_json_get(body, "registryIds");
-    eca_json first = eca_json_first(list);
-
-    if (eca_json_type(list) != ECA_JSON_ARRAY || eca_json_count(list) != 1 ||
-        eca_json_type(first) != ECA_JSON_STRING) {
+    if (eca_json_is_null(list)) {
+        list = NULL;
+    } else if (eca_json_type(list) != ECA_JSON_ARRAY) {
         return false;
     }
-    *ret_registry = eca_json_str(first)[0] == '\0' ? REGISTRY_DEFAULT : eca_json_str(first);
+    for (eca_json it = eca_json_first(list); it != NULL; it = eca_json_next(it)) {
+        if (eca_json_type(it) != ECA_JSON_STRING) {
+            return false;
+        }
+    }
+    if (eca_json_count(list) != 1) {
+        (void)fake_trace_violation(ecr->opts.base.trace, FAKE_LANE_ECR, "ECR-103",
+                                   "%zu registryIds, not one", eca_json_count(list));
+    }
     return true;
 }
 
-static void give_token(struct fake_ecr *ecr, struct fake_exchange *exchange, const char *registry)
+static void put_tokens(struct fake_ecr *ecr, const char *registry, struct eca_json_writer *w)
 {
-    eca_auto_buf struct eca_buf body = {0};
-    struct eca_json_writer w = eca_json_writer_to(&body);
     int count = ecr->opts.answer == FAKE_ECR_NONE ? 0 : ecr->opts.answer == FAKE_ECR_TWO ? 2 : 1;
 
+    registry = registry[0] == '\0' ? REGISTRY_DEFAULT : registry;
     ecr->tokens++;
     (void)fake_trace_addv(ecr->opts.base.trace, FAKE_LANE_ECR, "GetAuthorizationToken",
                           "registryId", registry, NULL);
+    for (int i = 0; i < count; i++) {
+        put_token(ecr, registry, w);
+    }
+}
+
+static void give_tokens(struct fake_ecr *ecr, struct fake_exchange *exchange, eca_json registries)
+{
+    eca_auto_buf struct eca_buf body = {0};
+    struct eca_json_writer w = eca_json_writer_to(&body);
+
     eca_jw_object(&w, NULL);
     eca_jw_array(&w, "authorizationData");
-    for (int i = 0; i < count; i++) {
-        put_token(ecr, registry, &w);
+    for (eca_json it = eca_json_first(registries); it != NULL; it = eca_json_next(it)) {
+        put_tokens(ecr, eca_json_str(it), &w);
+    }
+    if (eca_json_count(registries) == 0) {
+        put_tokens(ecr, "", &w);
     }
     eca_jw_end_array(&w);
     eca_jw_end_object(&w);
-    fake_exchange_reply(exchange, 200, JSON_TYPE, eca_buf_view(&body));
+    reply(exchange, 200, &body);
 }
 
 static void on_request(void *arg, struct fake_exchange *exchange)
@@ -96,23 +125,27 @@ static void on_request(void *arg, struct fake_exchange *exchange)
     struct fake_ecr *ecr = arg;
     const struct fake_request *request = fake_exchange_request(exchange);
     const char *target = fake_request_header(request, "x-amz-target");
-    const char *registry = "";
+    const char *type = fake_request_header(request, "content-type");
     eca_auto_json struct eca_json_doc *doc = NULL;
     struct fake_auth_refusal refusal;
 
     if (strcmp(request->method, "POST") != 0 || target == NULL || strcmp(target, TARGET) != 0) {
         refuse(ecr, exchange, "ECR-103", "UnknownOperationException",
                "only GetAuthorizationToken is known");
+    } else if (type == NULL || strcmp(type, JSON_TYPE) != 0) {
+        refuse(ecr, exchange, "ECR-103", "SerializationException",
+               "Content-Type must be " JSON_TYPE);
     } else if (ecr->opts.auth != NULL &&
                !fake_auth_check(ecr->opts.auth, request, "ecr", ecr->region, &refusal)) {
         bool expired = strcmp(refusal.type, "ExpiredTokenException") == 0;
         refuse(ecr, exchange, expired ? NULL : "ECR-105", refusal.type, refusal.err.msg);
     } else if (eca_json_parse(request->body, &doc, NULL) < 0 ||
-               !read_registry(eca_json_root(doc), &registry)) {
-        refuse(ecr, exchange, "ECR-103", "InvalidParameterException",
-               "registryIds must be a list of one text");
+               eca_json_type(eca_json_root(doc)) != ECA_JSON_OBJECT ||
+               !read_registries(ecr, eca_json_get(eca_json_root(doc), "registryIds"))) {
+        refuse(ecr, exchange, "ECR-103", "SerializationException",
+               "registryIds must be a list of texts");
     } else {
-        give_token(ecr, exchange, registry);
+        give_tokens(ecr, exchange, eca_json_get(eca_json_root(doc), "registryIds"));
     }
 }
 

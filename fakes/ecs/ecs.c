@@ -6,6 +6,7 @@
 #include "agent/base/map.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "fakes/ecs/shape.h"
 
 #define ON_ITS_WAY_NS UINT64_C(1000000000)
 #define TARGET_PREFIX "AmazonEC2ContainerServiceV20141113."
@@ -75,7 +76,7 @@ static const char *member(struct fake_ecs_call *call, const char *name)
     return eca_json_type(value) == ECA_JSON_STRING ? eca_json_str(value) : NULL;
 }
 
-/* False (and refused) when a required text is missing or of another type. */
+/* False (and refused) when a required text is missing. */
 static bool need(struct fake_ecs_call *call, const char *name, const char **ret_text)
 {
     eca_auto_buf struct eca_buf why = {0};
@@ -84,7 +85,7 @@ static bool need(struct fake_ecs_call *call, const char *name, const char **ret_
     if (*ret_text != NULL) {
         return true;
     }
-    eca_buf_addf(&why, "%s: member %s is missing or no text", call->operation, name);
+    eca_buf_addf(&why, "%s: member %s is missing", call->operation, name);
     (void)fake_trace_violation(call->ecs->opts.base.trace, FAKE_LANE_ECS, "API-601", "%s",
                                eca_buf_str(&why));
     refuse(call, 400, "InvalidParameterException", eca_buf_str(&why));
@@ -98,12 +99,15 @@ static const char *cluster_name(const char *name_or_arn)
     return slash == NULL ? name_or_arn : slash + 1;
 }
 
+/* Without a name the service takes "default"; agents always name it. */
 static bool need_cluster(struct fake_ecs_call *call, const char **ret_name)
 {
-    const char *text;
+    const char *text = member(call, "cluster");
 
-    if (!need(call, "cluster", &text)) {
-        return false;
+    if (text == NULL) {
+        (void)fake_trace_violation(call->ecs->opts.base.trace, FAKE_LANE_ECS, "API-601",
+                                   "%s: no cluster is named", call->operation);
+        text = "default";
     }
     *ret_name = cluster_name(text);
     if (eca_map_get(call->ecs->clusters, *ret_name) == NULL) {
@@ -123,11 +127,15 @@ static struct instance *find_instance(const struct fake_ecs *ecs, const char *ar
     return NULL;
 }
 
+/* A token stands for one instance as long as that is registered: an instance that was deregistered
+ * is never handed out again, to be deregistered is final. */
 static struct instance *find_token(const struct fake_ecs *ecs, const char *token)
 {
     for (size_t i = 0; token != NULL && i < ecs->instance_count; i++) {
-        if (ecs->instances[i]->token != NULL && strcmp(ecs->instances[i]->token, token) == 0) {
-            return ecs->instances[i];
+        struct instance *instance = ecs->instances[i];
+
+        if (!instance->inactive && instance->token != NULL && strcmp(instance->token, token) == 0) {
+            return instance;
         }
     }
     return NULL;
@@ -148,53 +156,6 @@ static struct instance *add_instance(struct fake_ecs *ecs, const char *arn, cons
 }
 
 /* ---- RegisterContainerInstance, CreateCluster, DiscoverPollEndpoint -------------------------- */
-
-/* First thing wrong with the members of API-601, or NULL. */
-static const char *registration_flaw(eca_json body)
-{
-    static const char *const names[] = {"CPU", "MEMORY", "PORTS", "PORTS_UDP"};
-    eca_json attributes = eca_json_get(body, "attributes");
-    eca_json resources = eca_json_get(body, "totalResources");
-    size_t found = 0;
-
-    if (eca_json_type(eca_json_get(body, "instanceIdentityDocument")) != ECA_JSON_STRING ||
-        eca_json_type(eca_json_get(body, "instanceIdentityDocumentSignature")) != ECA_JSON_STRING) {
-        return "identity document and its signature must be texts";
-    }
-    if (attributes != NULL && eca_json_type(attributes) != ECA_JSON_ARRAY) {
-        return "attributes must be a list";
-    }
-    for (eca_json it = eca_json_first(attributes); it != NULL; it = eca_json_next(it)) {
-        if (eca_json_type(eca_json_get(it, "name")) != ECA_JSON_STRING) {
-            return "an attribute without a name";
-        }
-    }
-    if (eca_json_type(resources) != ECA_JSON_ARRAY) {
-        return "totalResources must be a list";
-    }
-    for (eca_json it = eca_json_first(resources); it != NULL; it = eca_json_next(it)) {
-        eca_json name = eca_json_get(it, "name"), kind = eca_json_get(it, "type");
-        eca_json value;
-
-        if (eca_json_type(name) != ECA_JSON_STRING || eca_json_type(kind) != ECA_JSON_STRING) {
-            return "a resource without name or type";
-        }
-        for (size_t i = 0; i < ECA_ARRAY_LEN(names); i++) {
-            found += strcmp(eca_json_str(name), names[i]) == 0;
-        }
-        if (strcmp(eca_json_str(kind), "INTEGER") == 0) {
-            int64_t number = -1;
-            value = eca_json_get(it, "integerValue");
-            if (eca_json_type(value) != ECA_JSON_NUMBER || eca_json_i64(value, &number, NULL) < 0 ||
-                number < 0) {
-                return "integerValue must be a number of at least 0";
-            }
-        } else if (eca_json_type(eca_json_get(it, "stringSetValue")) != ECA_JSON_ARRAY) {
-            return "stringSetValue must be a list";
-        }
-    }
-    return found == ECA_ARRAY_LEN(names) ? NULL : "CPU, MEMORY, PORTS and PORTS_UDP are expected";
-}
 
 static void document_type(struct fake_ecs_call *call, struct eca_buf *out)
 {
@@ -254,7 +215,7 @@ static void register_instance(struct fake_ecs_call *call)
 {
     struct fake_ecs *ecs = call->ecs;
     const char *cluster, *token = member(call, "clientToken");
-    const char *flaw = registration_flaw(call->body);
+    const char *flaw = fake_ecs_registration_flaw(call->body);
     eca_auto_buf struct eca_buf type = {0};
     eca_auto_buf struct eca_buf arn = {0};
     struct instance *instance;
@@ -273,6 +234,11 @@ static void register_instance(struct fake_ecs_call *call)
         return;
     }
     instance = find_token(ecs, token);
+    if (instance != NULL && strcmp(instance->cluster, cluster) != 0) {
+        refuse(call, 400, "ClientException",
+               "The clientToken is already in use with another cluster.");
+        return;
+    }
     if (instance != NULL) { /* a repetition: the same instance (API-614) */
         registered(call, instance, false);
         return;
@@ -288,15 +254,23 @@ static void create_cluster(struct fake_ecs_call *call)
 {
     struct fake_ecs *ecs = call->ecs;
     const char *name = member(call, "clusterName");
-    eca_auto_buf struct eca_buf body = {0};
+    eca_auto_buf struct eca_buf arn = {0}, body = {0};
     struct eca_json_writer w = eca_json_writer_to(&body);
 
     name = name == NULL ? "default" : name;
+    if (!fake_ecs_cluster_name_fits(name)) {
+        (void)fake_trace_violation(ecs->opts.base.trace, FAKE_LANE_ECS, "API-620",
+                                   "no cluster can be named %s", name);
+        refuse(call, 400, "InvalidParameterException", "Invalid cluster name.");
+        return;
+    }
+    eca_buf_addf(&arn, "arn:aws:ecs:%s:%s:cluster/%s", ecs->region, ecs->account, name);
     fake_ecs_add_cluster(ecs, name);
     (void)fake_trace_addv(ecs->opts.base.trace, FAKE_LANE_ECS, "CreateCluster", "cluster", name,
                           NULL);
     eca_jw_object(&w, NULL);
     eca_jw_object(&w, "cluster");
+    eca_jw_str(&w, "clusterArn", eca_buf_str(&arn));
     eca_jw_str(&w, "clusterName", name);
     eca_jw_str(&w, "status", "ACTIVE");
     eca_jw_end_object(&w);
@@ -416,19 +390,20 @@ static bool read_port(eca_json value, int64_t *ret_port)
 /* The bindings as "0.0.0.0:32768->80/tcp" texts; NULL or what is wrong with them. */
 static const char *print_bindings(eca_json bindings, struct eca_json_writer *w)
 {
-    if (eca_json_type(bindings) != ECA_JSON_ARRAY) {
-        return "networkBindings must be a list";
-    }
     eca_jw_array(w, "bindings");
     for (eca_json it = eca_json_first(bindings); it != NULL; it = eca_json_next(it)) {
         eca_json ip = eca_json_get(it, "bindIP"), protocol = eca_json_get(it, "protocol");
         int64_t host = -1, container = -1;
         eca_auto_buf struct eca_buf text = {0};
 
-        if (eca_json_type(ip) != ECA_JSON_STRING || eca_json_type(protocol) != ECA_JSON_STRING ||
+        if (eca_json_is_null(ip) || eca_json_is_null(protocol) ||
             !read_port(eca_json_get(it, "hostPort"), &host) ||
             !read_port(eca_json_get(it, "containerPort"), &container)) {
             return "a binding needs bindIP, containerPort, hostPort and protocol";
+        }
+        if (strcmp(eca_json_str(protocol), "tcp") != 0 &&
+            strcmp(eca_json_str(protocol), "udp") != 0) {
+            return "the protocol of a binding is tcp or udp";
         }
         eca_buf_addf(&text, "%s:%" PRId64 "->%" PRId64 "/%s", eca_json_str(ip), host, container,
                      eca_json_str(protocol));
@@ -443,6 +418,7 @@ static void submit_container(struct fake_ecs_call *call)
     struct fake_trace *trace = call->ecs->opts.base.trace;
     const char *cluster, *task, *container, *status, *flaw;
     eca_json exit_code = eca_json_get(call->body, "exitCode");
+    eca_json bindings = eca_json_get(call->body, "networkBindings");
     eca_auto_buf struct eca_buf fields = {0}, key = {0};
     struct eca_json_writer w = eca_json_writer_to(&fields);
 
@@ -459,15 +435,15 @@ static void submit_container(struct fake_ecs_call *call)
         eca_jw_value(&w, "exitCode", exit_code);
     }
     eca_jw_str(&w, "reason", member(call, "reason") == NULL ? "" : member(call, "reason"));
-    flaw = print_bindings(eca_json_get(call->body, "networkBindings"), &w);
-    if (exit_code != NULL &&
-        (eca_json_type(exit_code) != ECA_JSON_NUMBER || !eca_json_is_integer(exit_code))) {
-        flaw = "exitCode must be an integer";
-    }
+    flaw = print_bindings(bindings, &w);
     if (flaw != NULL) {
         (void)fake_trace_violation(trace, FAKE_LANE_ECS, "API-901", "%s", flaw);
         refuse(call, 400, "InvalidParameterException", flaw);
         return;
+    }
+    if (eca_json_is_null(bindings)) { /* the service does not mind; agents send [] (API-901) */
+        (void)fake_trace_violation(trace, FAKE_LANE_ECS, "API-901", "%s: no networkBindings",
+                                   call->operation);
     }
     eca_jw_end_object(&w);
     (void)fake_trace_add(trace, FAKE_LANE_ECS, call->operation, eca_buf_str(&fields));
@@ -538,6 +514,7 @@ static void on_request(void *arg, struct fake_exchange *exchange)
     struct fake_ecs *ecs = arg;
     eca_auto_json struct eca_json_doc *doc = NULL;
     const char *type = fake_request_header(call.request, "content-type");
+    eca_auto_buf struct eca_buf why = {0};
     struct fake_auth_refusal refusal;
     struct eca_err err = {0};
 
@@ -565,6 +542,10 @@ static void on_request(void *arg, struct fake_exchange *exchange)
         return;
     }
     call.body = eca_json_root(doc);
+    if (call.operation != NULL && !fake_ecs_shape_fits(call.operation, call.body, &why)) {
+        bad_request(&call, "API-206", "SerializationException", eca_buf_str(&why));
+        return;
+    }
     for (size_t i = 0; call.operation != NULL && i < ECA_ARRAY_LEN(operations); i++) {
         if (strcmp(operations[i].name, call.operation) == 0) {
             operations[i].run(&call);

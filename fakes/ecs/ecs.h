@@ -38,7 +38,8 @@ void fake_ecs_add_cluster(struct fake_ecs *ecs, const char *name);
 /* A known instance (as after a registration in an earlier life); type "" = any. */
 void fake_ecs_add_instance(struct fake_ecs *ecs, const char *arn, const char *cluster,
                            const char *instance_type);
-/* Deregistered: registration with this ARN is refused, submissions go on. */
+/* Deregistered: registration with this ARN is refused, its client token makes a new instance,
+ * submissions go on. */
 void fake_ecs_deactivate(struct fake_ecs *ecs, const char *arn);
 /* The scenario's name of a task in all events. */
 void fake_ecs_name_task(struct fake_ecs *ecs, const char *arn, const char *name);

@@ -13,6 +13,7 @@
 #define SIGNATURE "/dynamic/instance-identity/signature"
 #define ROLES "/meta-data/iam/security-credentials"
 #define TOKEN_SECONDS_MAX 21600
+#define TOKEN_CHARS 56
 
 struct override {
     int status;
@@ -23,8 +24,7 @@ struct fake_metadata {
     struct fake_metadata_opts opts;
     char *party, *region, *instance_id, *instance_type, *roles;
     struct eca_map *overrides; /* resource -> struct override */
-    char token[57];
-    int64_t token_until_ms;
+    struct eca_map *tokens;    /* token -> int64_t, when it ends */
     char key_id[24], secret[41], session_token[65];
     int64_t key_until_ms;
     uint64_t keys_made;
@@ -37,10 +37,20 @@ static void reply(struct fake_exchange *exchange, int status, const char *type, 
 
 /* ---- tokens ---------------------------------------------------------------------------------- */
 
+/* Each token is good until its own end, however many others there are. */
+static void keep_token(struct fake_metadata *metadata, const char *token, uint64_t seconds)
+{
+    int64_t *until_ms = eca_xalloc(sizeof(*until_ms));
+
+    *until_ms = eca_sched_wall_ms(metadata->opts.base.sched) + (int64_t)seconds * ECA_MS_PER_S;
+    eca_free(eca_map_put(metadata->tokens, token, until_ms));
+}
+
 static void answer_token(struct fake_metadata *metadata, struct fake_exchange *exchange)
 {
     const struct fake_request *request = fake_exchange_request(exchange);
     const char *ttl = fake_request_header(request, "x-aws-ec2-metadata-token-ttl-seconds");
+    char token[TOKEN_CHARS + 1];
     uint64_t seconds = 0;
 
     switch (metadata->opts.tokens) {
@@ -57,6 +67,10 @@ static void answer_token(struct fake_metadata *metadata, struct fake_exchange *e
         reply(exchange, 405, NULL, "");
         return;
     }
+    if (fake_request_header(request, "x-forwarded-for") != NULL) { /* through a proxy: no token */
+        reply(exchange, 403, NULL, "");
+        return;
+    }
     if (ttl == NULL || eca_parse_u64(eca_view_str(ttl), TOKEN_SECONDS_MAX, &seconds, NULL) < 0 ||
         seconds == 0) {
         (void)fake_trace_violation(metadata->opts.base.trace, FAKE_LANE_METADATA, "EC2-112",
@@ -64,17 +78,17 @@ static void answer_token(struct fake_metadata *metadata, struct fake_exchange *e
         reply(exchange, 400, NULL, "");
         return;
     }
-    eca_entropy_hex(metadata->opts.base.entropy, 56, metadata->token);
-    metadata->token_until_ms =
-        eca_sched_wall_ms(metadata->opts.base.sched) + (int64_t)seconds * ECA_MS_PER_S;
+    eca_entropy_hex(metadata->opts.base.entropy, TOKEN_CHARS, token);
+    keep_token(metadata, token, seconds);
     fake_exchange_header(exchange, "x-aws-ec2-metadata-token-ttl-seconds", ttl);
-    reply(exchange, 200, "text/plain", metadata->token);
+    reply(exchange, 200, "text/plain", token);
 }
 
 /* True: the request may be answered. */
 static bool token_is_fine(const struct fake_metadata *metadata, const struct fake_request *request)
 {
     const char *token = fake_request_header(request, "x-aws-ec2-metadata-token");
+    const int64_t *until_ms;
 
     if (token == NULL) {
         return metadata->opts.tokens != FAKE_METADATA_TOKENS_REQUIRED;
@@ -82,8 +96,8 @@ static bool token_is_fine(const struct fake_metadata *metadata, const struct fak
     if (metadata->opts.tokens == FAKE_METADATA_TOKENS_OFF) {
         return true; /* an unknown header */
     }
-    return metadata->token[0] != '\0' && strcmp(token, metadata->token) == 0 &&
-           eca_sched_wall_ms(metadata->opts.base.sched) < metadata->token_until_ms;
+    until_ms = eca_map_get(metadata->tokens, token);
+    return until_ms != NULL && eca_sched_wall_ms(metadata->opts.base.sched) < *until_ms;
 }
 
 /* ---- resources ------------------------------------------------------------------------------- */
@@ -329,6 +343,7 @@ struct fake_metadata *fake_metadata_new(const struct fake_metadata_opts *opts)
     set_text(&metadata->roles, opts->roles, "ecsInstanceRole");
     fake_metadata_set_instance(metadata, opts->instance_id, opts->instance_type);
     metadata->overrides = eca_map_new();
+    metadata->tokens = eca_map_new();
     service.party = metadata->party;
     fake_hub_add(opts->base.hub, &service);
     fake_hub_set_namer(opts->base.hub, metadata->party, name_request, metadata);
@@ -340,7 +355,7 @@ void fake_metadata_free(struct fake_metadata *metadata)
 {
     size_t cursor = 0;
     const char *resource;
-    void *override;
+    void *override, *until_ms;
 
     if (metadata == NULL) {
         return;
@@ -350,6 +365,11 @@ void fake_metadata_free(struct fake_metadata *metadata)
         override_free(override);
     }
     eca_map_free(metadata->overrides);
+    cursor = 0;
+    while (eca_map_next(metadata->tokens, &cursor, NULL, &until_ms)) {
+        eca_free(until_ms);
+    }
+    eca_map_free(metadata->tokens);
     eca_free(metadata->party);
     eca_free(metadata->region);
     eca_free(metadata->instance_id);

@@ -138,6 +138,7 @@ static void open_ecr(struct hns_run *run)
         .auth = run->cast.auth,
         .password = hns_arg_text(&args, "password", "ecr-password"),
         .life_ms = hns_arg_ms(&args, "token_life", 0),
+        .proxy_endpoint = hns_arg_text(&args, "proxy_endpoint", NULL),
         .answer = hns_ecr_answer(hns_arg_text(&args, "answer", "one")),
     };
 

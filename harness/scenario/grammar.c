@@ -224,6 +224,8 @@ static const struct hns_member ecr_world[] = {
     {"password", HNS_T_TEXT, "in its tokens; default ecr-password", false, NULL, NULL},
     {"token_life", HNS_T_DURATION, "default 12h", false, NULL, NULL},
     {"answer", HNS_T_WORD, "default one: a token as it should be", false, NULL, ecr_words},
+    {"proxy_endpoint", HNS_T_TEXT, "registry that its tokens are for; default that of registryId",
+     false, NULL, NULL},
     {0},
 };
 static const struct hns_member host_world[] = {
@@ -479,6 +481,8 @@ static const struct hns_member fault_members[] = {
     {"status", HNS_T_INT, "of status, status-after and garbage; default 500", false, NULL, NULL},
     {"body", HNS_T_TEXT, "for status, status-after, garbage", false, NULL, NULL},
     {"content_type", HNS_T_TEXT, "of the body", false, NULL, NULL},
+    {"location", HNS_T_TEXT, "for status and status-after: where a redirect leads", false, NULL,
+     NULL},
     {"as", HNS_T_TEXT, "name for fault.clear", false, NULL, NULL},
     {0},
 };

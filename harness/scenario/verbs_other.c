@@ -161,6 +161,7 @@ static int verb_fault(struct hns_run *run, struct hns_cursor *cursor, const stru
         .status = (int)hns_arg_int(args, "status", 500),
         .body = hns_arg_text(args, "body", NULL),
         .content_type = hns_arg_text(args, "content_type", NULL),
+        .location = hns_arg_text(args, "location", NULL),
     };
 
     if (!fake_fault_parse(eca_view_str(kind), &fault.kind)) {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/base/mem.h"
+#include "agent/base/str.h"
 #include "agent/sys/clock.h"
 #include "agent/sys/entropy.h"
 #include "agent/sys/http_client.h"
@@ -161,6 +162,59 @@ static void open_fakes(struct serve *serve)
         .base = base, .ecs = serve->ecs, .acs = serve->acs, .region = REGION, .account = ACCOUNT});
 }
 
+/* "OPERATION=PRESET:TIMES" */
+static int add_failure(struct serve *serve, struct eca_view rule, struct eca_err *err)
+{
+    size_t equals = eca_view_find(rule, "=", 0), colon = eca_view_find(rule, ":", 0);
+    eca_auto_buf struct eca_buf operation = {0}, preset = {0};
+    uint64_t times = 0;
+
+    if (equals != SIZE_MAX && colon != SIZE_MAX && colon > equals &&
+        eca_parse_u64(eca_view_sub(rule, colon + 1, SIZE_MAX), UINT32_MAX, &times, NULL) == 0) {
+        eca_buf_add_view(&operation, eca_view_sub(rule, 0, equals));
+        eca_buf_add_view(&preset, eca_view_sub(rule, equals + 1, colon - equals - 1));
+        if (fake_ecs_fail(serve->ecs, eca_buf_str(&operation), eca_buf_str(&preset),
+                          (uint32_t)times, false) != 0) {
+            return ECA_OK;
+        }
+    }
+    return eca_err_set(err, ECA_E_INVALID, "--fail takes OPERATION=PRESET:TIMES,..., not \"%.*s\"",
+                       (int)rule.len, rule.at);
+}
+
+static int add_failures(struct serve *serve, struct eca_err *err)
+{
+    struct eca_view rest = eca_view_str(serve->opts->fail);
+
+    while (rest.len > 0) {
+        size_t comma = eca_view_find(rest, ",", 0);
+        if (add_failure(serve, eca_view_sub(rest, 0, comma), err) < 0) {
+            return ECA_E_INVALID;
+        }
+        rest = comma == SIZE_MAX ? ECA_VIEW_NONE : eca_view_sub(rest, comma + 1, SIZE_MAX);
+    }
+    return ECA_OK;
+}
+
+static int set_docker_api(struct serve *serve, struct eca_err *err)
+{
+    struct eca_view range = eca_view_str(serve->opts->docker_api);
+    size_t dash = eca_view_find(range, "-", 0);
+    eca_auto_buf struct eca_buf min = {0}, max = {0};
+
+    if (serve->opts->docker_api == NULL || serve->docker == NULL) {
+        return ECA_OK;
+    }
+    if (dash == SIZE_MAX) {
+        return eca_err_set(err, ECA_E_INVALID, "--docker-api takes MIN-MAX, not \"%.80s\"",
+                           serve->opts->docker_api);
+    }
+    eca_buf_add_view(&min, eca_view_sub(range, 0, dash));
+    eca_buf_add_view(&max, eca_view_sub(range, dash + 1, SIZE_MAX));
+    fake_docker_set_versions(serve->docker, NULL, eca_buf_str(&max), eca_buf_str(&min));
+    return ECA_OK;
+}
+
 static int listen_at(struct serve *serve, const char *party, uint16_t port, bool tls,
                      uint16_t *ret_port, struct eca_err *err)
 {
@@ -184,13 +238,14 @@ static int open_sockets(struct serve *serve, struct eca_err *err)
                                          .name_count = 1};
     struct fake_socket_listen docker = {.party = "docker", .unix_path = docker_path};
     struct fake_certs certs;
-    uint16_t ecs, acs, tcs, metadata;
+    uint16_t ecs, acs, tcs, ecr, metadata;
 
     if (fake_certs_make(&certs_opts, &certs, err) < 0 ||
         fake_socket_use_certs(serve->sockets, certs.cert_file, certs.key_file, err) < 0 ||
         listen_at(serve, "ecs", (uint16_t)serve->opts->port, false, &ecs, err) < 0 ||
         listen_at(serve, "acs", 0, true, &acs, err) < 0 ||
         listen_at(serve, "tcs", 0, true, &tcs, err) < 0 ||
+        listen_at(serve, "ecr", 0, false, &ecr, err) < 0 ||
         listen_at(serve, "metadata", 0, false, &metadata, err) < 0 ||
         fake_socket_listen(serve->sockets, &docker, NULL, err) < 0) {
         return ECA_E_INTERNAL;
@@ -217,7 +272,8 @@ static int open_sockets(struct serve *serve, struct eca_err *err)
     set_env(serve, "ECS_AGENT_CONFIG_FILE_PATH", config);
     set_env(serve, "ECS_LOGLEVEL", "debug");
     set_env(serve, "ECS_ENABLE_TASK_IAM_ROLE", "true");
-    (void)printf("export AWS_ENDPOINT_URL=%s\n", ecs_url);
+    (void)printf("export AWS_ENDPOINT_URL=%s\nexport AWS_ENDPOINT_URL_ECR=http://%s:%u\n", ecs_url,
+                 host, ecr);
     return ECA_OK;
 }
 
@@ -276,6 +332,9 @@ static int open_all(struct serve *serve, struct eca_err *err)
         fake_trace_listen(serve->base.trace, on_event, serve);
     }
     open_fakes(serve);
+    if (add_failures(serve, err) < 0 || set_docker_api(serve, err) < 0) {
+        return ECA_E_INVALID;
+    }
     return open_sockets(serve, err);
 }
 

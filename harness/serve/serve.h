@@ -16,6 +16,8 @@ struct hns_serve_opts {
     const char *address;     /* to listen at; NULL = 127.0.0.1 */
     const char *host;        /* its name in endpoints and certificates; NULL = localhost */
     const char *acs_url;     /* what DiscoverPollEndpoint tells; NULL = the fake ACS */
+    const char *fail;        /* "Submit*=throttling:2,CreateCluster=server:1"; NULL = nothing */
+    const char *docker_api;  /* "1.12-1.24": of the fake daemon; NULL = that */
     const char *real_docker; /* socket of a daemon; NULL = the fake one */
     bool no_agent;
     bool verbose;            /* timeline on stderr */

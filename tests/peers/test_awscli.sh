@@ -75,4 +75,96 @@ check "create-cluster" told blue ecs create-cluster --cluster-name blue --query 
 check "an unknown cluster" refused ClusterNotFoundException ecs discover-poll-endpoint --cluster nowhere \
     --container-instance ci-1
 check "an operation that nobody has" refused UnknownOperationException ecs list-services
+
+# ---- what is wrong with a request, in the words of the service (API-F01, API-F03) ----
+register() { # OPTION...
+    ecs register-container-instance --cluster default --instance-identity-document "${document:-{\}}" \
+        --instance-identity-document-signature c2ln --total-resources "$resources" \
+        --query containerInstance.containerInstanceArn --output text "$@"
+}
+document='{"instanceType":"t2.micro"}'
+check "an unknown instance" refused 'ClientException.*not active or unknown' register --container-instance-arn nonsense
+check "an instance of a type" told "arn:aws:ecs:us-west-2:111122223333:container-instance/ci-2" register
+document='{"instanceType":"m5.large"}'
+check "keeps it" refused 'InvalidParameterException.*Container instance type changes are not supported' \
+    register --container-instance-arn arn:aws:ecs:us-west-2:111122223333:container-instance/ci-2
+all_resources=$resources
+resources='[{"name":"CPU","type":"INTEGER","integerValue":-1}]'
+check "a resource below nothing" refused 'InvalidParameterException.*at least 0' register
+resources='[{"name":"CPU","type":"INTEGER","integerValue":1}]'
+check "resources that are not all" refused 'InvalidParameterException.*each once' register
+resources=$all_resources
+check "a cluster's name" refused InvalidParameterException ecs create-cluster --cluster-name 'a b'
+check "a status that is none" refused 'InvalidParameterException.*Unknown status' \
+    ecs submit-task-state-change --cluster default --task t2 --status GONE
+check "a container of no task" refused 'InvalidParameterException.*member task is missing' \
+    ecs submit-container-state-change --cluster default --container-name app --status RUNNING
+check "a port that is none" refused 'InvalidParameterException.*a binding needs' ecs submit-container-state-change \
+    --cluster default --task t2 --container-name app --status RUNNING \
+    --network-bindings bindIP=0.0.0.0,containerPort=80,hostPort=70000,protocol=tcp
+
+# ---- each way to sign wrongly, with its reason ----
+signs() { # NAME=VALUE... -- AWS-ARGUMENT...
+    local env=()
+    while [ "$1" != -- ]; do env+=("$1"); shift; done
+    shift
+    env "${env[@]}" aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"
+}
+check "another secret" refused 'InvalidSignatureException.*no usual mistake explains it.*canonical request [0-9a-f]\{64\}' \
+    signs AWS_SECRET_ACCESS_KEY=wrong -- ecs list-clusters
+check "another region" refused 'InvalidSignatureException.*signed for region eu-west-1, not us-west-2' \
+    signs AWS_DEFAULT_REGION=eu-west-1 -- ecs list-clusters
+check "another service" refused 'InvalidSignatureException.*signed for service ecr, not ecs' \
+    signs A=b -- ecr describe-repositories
+check "keys that nobody has" refused 'UnrecognizedClientException.*unknown access key id AKIDSTRANGER' \
+    signs AWS_ACCESS_KEY_ID=AKIDSTRANGER -- ecs list-clusters
+check "a token too many" refused 'UnrecognizedClientException.*but the credentials are permanent' \
+    signs AWS_SESSION_TOKEN=none -- ecs list-clusters
+check "no signature" refused 'MissingAuthenticationTokenException.*no Authorization header' \
+    signs A=b -- --no-sign-request ecs list-clusters
+
+# ---- ECR (DKR-F06) ----
+ecr() {
+    aws --endpoint-url "$AWS_ENDPOINT_URL_ECR" ecr "$@"
+}
+check "a login for a registry" told "https://123.dkr.ecr.us-west-2.amazonaws.com AWS:ecr-password" bash -c "
+    aws --endpoint-url $AWS_ENDPOINT_URL_ECR ecr get-authorization-token --registry-ids 123 --output text \
+        --query 'authorizationData[0].[proxyEndpoint, authorizationToken]' | (read -r a b; echo \$a \$(echo \$b | base64 -d))"
+check "its password for docker login" told ecr-password ecr get-login-password
+check "an end in twelve hours" told True bash -c "
+    end=\$(aws --endpoint-url $AWS_ENDPOINT_URL_ECR ecr get-authorization-token --query 'authorizationData[0].expiresAt' --output text)
+    [[ \$end == *T* ]] || end=@\$end # version 1 of the CLI
+    left=\$((\$(date -d \"\$end\" +%s) - \$(date +%s))); [ \$left -gt 43100 ] && [ \$left -le 43200 ] && echo True"
+check "one for each registry" told 2 ecr get-authorization-token --registry-ids 123 456 --query 'length(authorizationData)'
+check "nothing else" refused UnknownOperationException ecr describe-repositories
+check "a wrong secret there" refused InvalidSignatureException env AWS_SECRET_ACCESS_KEY=wrong \
+    aws --endpoint-url "$AWS_ENDPOINT_URL_ECR" ecr get-authorization-token
+
+# ---- EC2 metadata: the CLI's own client fetches a token and the role's keys, and signs with them (EC2-F01) ----
+metadata=$(sed -n 's/^# agent: AWS_EC2_METADATA_SERVICE_ENDPOINT=//p' "$work/serve.out")
+by_role() {
+    env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_EC2_METADATA_DISABLED HOME="$work" \
+        AWS_EC2_METADATA_SERVICE_ENDPOINT="$metadata" aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"
+}
+check "keys of the instance's role sign" told "arn:aws:ecs:us-west-2:111122223333:cluster/blue" \
+    by_role ecs list-clusters --query 'sort(clusterArns)[0]' --output text
+check "with a token of version 2" grep -q '"event":"token","fields":{"status":200}' "$work/events.jsonl"
+stop "$serve_pid"
+
+# ---- failures on demand (API-F02) ----
+serve --no-agent --fail 'CreateCluster=throttling:1,DiscoverPollEndpoint=server:1,Submit*=client:1,ListClusters=expired:1'
+once() {
+    env AWS_MAX_ATTEMPTS=1 aws --endpoint-url "$AWS_ENDPOINT_URL" ecs "$@"
+}
+check "throttled" refused 'ThrottlingException.*Rate exceeded' once create-cluster
+check "and not again" told default once create-cluster --query cluster.clusterName --output text
+check "out of order" refused 'ServerException\|(500)' once discover-poll-endpoint --cluster default --container-instance ci
+check "a definite refusal" refused ClientException once submit-task-state-change --cluster default --task t --status RUNNING
+check "keys that ended" refused ExpiredTokenException once list-clusters
+stop "$serve_pid"
+serve --no-agent --fail 'CreateCluster=throttling:2'
+check "the CLI waits and asks a third time" told default ecs create-cluster --query cluster.clusterName --output text
+check "as the fake saw it" told 2 grep -c '"event":"CreateCluster.failed"' "$work/events.jsonl"
+stop "$serve_pid"
+check "a failure that does not exist is refused" refused 'fail takes' "$harness" serve --no-agent --port 0 --fail nonsense
 finish

@@ -40,6 +40,9 @@ static void on_head(void *arg, const struct eca_http_head *head)
 
     client->head = true;
     client->status = head->status;
+    for (size_t i = 0; i < head->header_count; i++) {
+        eca_buf_addf(&client->head_text, "%s: %s\n", head->headers[i].name, head->headers[i].value);
+    }
 }
 
 static void on_body(void *arg, struct eca_view bytes)
@@ -97,6 +100,7 @@ void client_clear(struct client *client)
         eca_http_cancel(client->stage->http, client->call);
     }
     eca_buf_clear(&client->body);
+    eca_buf_clear(&client->head_text);
 }
 
 static struct eca_sigv4_keys keys_of(const struct stage_keys *keys)

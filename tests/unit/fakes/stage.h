@@ -24,6 +24,7 @@ struct client {
     bool head, done;
     int status;
     struct eca_buf body;
+    struct eca_buf head_text; /* "name: value\n" of each header */
     struct eca_http_end end;
     uint64_t done_ms; /* since the start */
     struct stage *stage;

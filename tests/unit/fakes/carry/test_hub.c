@@ -293,6 +293,26 @@ START_TEST(a_rule_matches_by_parts_of_the_name)
 }
 END_TEST
 
+/* API-F02: a redirect, before and after the effect */
+START_TEST(a_redirect_says_where_to)
+{
+    static const enum fake_fault_kind kinds[] = {FAKE_FAULT_STATUS, FAKE_FAULT_STATUS_AFTER};
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct client client;
+
+        (void)add_fault((struct fake_fault){
+            .kind = kinds[i], .status = 302, .location = "http://elsewhere.test/x"});
+        client_run(&client, &world.stage, &plain);
+        ck_assert_int_eq(client.status, 302);
+        ck_assert_ptr_nonnull(
+            strstr(eca_buf_str(&client.head_text), "location: http://elsewhere.test/x\n"));
+        client_clear(&client);
+        fake_hub_fault_clear(world.stage.base.hub);
+    }
+}
+END_TEST
+
 START_TEST(a_stream_flows_and_knows_when_its_reader_left)
 {
     struct ask ask = {.url = "http://word.test/stream", .endless = true};
@@ -641,6 +661,7 @@ int main(void)
     tcase_add_test(tcase, each_fault_has_its_own_face);
     tcase_add_test(tcase, rules_count_skip_and_chance);
     tcase_add_test(tcase, a_rule_matches_by_parts_of_the_name);
+    tcase_add_test(tcase, a_redirect_says_where_to);
     tcase_add_test(tcase, a_stream_flows_and_knows_when_its_reader_left);
     tcase_add_test(tcase, single_messages_of_a_stream_are_lost_doubled_late_or_cut);
     tcase_add_test(tcase, deadlines_and_limits_of_the_http_port_hold);

@@ -83,6 +83,143 @@ START_TEST(registration_is_idempotent_by_token)
 }
 END_TEST
 
+/* API-F03, API-614: what a token stands for, and how long */
+START_TEST(a_token_is_one_instance_of_one_cluster_while_it_is_registered)
+{
+    static const char body[] =
+        "{\"cluster\":\"default\",\"clientToken\":\"t-1\"," DOCUMENT("t2.micro") "," RESOURCES "}";
+    static const char elsewhere[] =
+        "{\"cluster\":\"blue\",\"clientToken\":\"t-1\"," DOCUMENT("t2.micro") "," RESOURCES "}";
+
+    fake_ecs_add_cluster(ecs, "blue");
+    ck_assert_int_eq(call("RegisterContainerInstance", body), 200);
+    ck_assert(has("container-instance/ci-1"));
+    ck_assert_int_eq(call("RegisterContainerInstance", elsewhere), 400);
+    ck_assert(has("ClientException") && has("already in use with another cluster"));
+    fake_ecs_deactivate(ecs, fake_ecs_instance_arn(ecs, 0));
+    ck_assert_int_eq(call("RegisterContainerInstance", body), 200);
+    ck_assert(has("container-instance/ci-2"));
+    ck_assert_int_eq(call("RegisterContainerInstance", body), 200);
+    ck_assert(has("container-instance/ci-2"));
+    ck_assert_uint_eq(fake_ecs_instance_count(ecs), 2);
+    ck_assert_int_eq(call("RegisterContainerInstance", elsewhere), 400);
+    ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 0);
+}
+END_TEST
+
+/* API-F01, API-206: every member by the service's model, rarely used ones too */
+START_TEST(types_are_checked_before_values)
+{
+    static const struct {
+        const char *operation, *body, *why;
+    } rows[] = {
+        {"RegisterContainerInstance", "{\"cluster\":1}", "cluster: number where string is"},
+        {"RegisterContainerInstance", "{\"clientToken\":[]}", "clientToken: array where string"},
+        {"RegisterContainerInstance", "{\"versionInfo\":\"1.13.1\"}",
+         "versionInfo: string where object"},
+        {"RegisterContainerInstance", "{\"versionInfo\":{\"agentHash\":true}}",
+         "versionInfo.agentHash: boolean where string"},
+        {"RegisterContainerInstance", "{\"attributes\":[{\"name\":\"a\"},{\"name\":2}]}",
+         "attributes[1].name: number where string"},
+        {"RegisterContainerInstance", "{\"attributes\":[{\"name\":\"a\",\"value\":{}}]}",
+         "attributes[0].value: object where string"},
+        {"RegisterContainerInstance", "{\"totalResources\":{}}",
+         "totalResources: object where array"},
+        {"RegisterContainerInstance", "{\"totalResources\":[1]}",
+         "totalResources[0]: number where object"},
+        {"RegisterContainerInstance", "{\"totalResources\":[{\"integerValue\":1.5}]}",
+         "totalResources[0].integerValue: number where integer"},
+        {"RegisterContainerInstance", "{\"totalResources\":[{\"stringSetValue\":[\"22\",22]}]}",
+         "totalResources[0].stringSetValue[1]: number where string"},
+        {"RegisterContainerInstance", "{\"tags\":[{\"key\":1}]}", "tags[0].key: number where"},
+        {"CreateCluster", "{\"clusterName\":5}", "clusterName: number where string"},
+        {"DiscoverPollEndpoint", "{\"containerInstance\":{}}",
+         "containerInstance: object where string"},
+        {"SubmitTaskStateChange", "{\"task\":1}", "task: number where string"},
+        {"SubmitTaskStateChange", "{\"pullStartedAt\":\"now\"}",
+         "pullStartedAt: string where number"},
+        {"SubmitContainerStateChange", "{\"exitCode\":\"1\"}", "exitCode: string where integer"},
+        {"SubmitContainerStateChange", "{\"exitCode\":1.5}", "exitCode: number where integer"},
+        {"SubmitContainerStateChange", "{\"networkBindings\":[{\"hostPort\":\"80\"}]}",
+         "networkBindings[0].hostPort: string where integer"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ck_assert_int_eq(call(rows[i].operation, rows[i].body), 400);
+        ck_assert_msg(has("\"__type\":\"SerializationException\"") && has(rows[i].why), "%zu: %s",
+                      i, eca_buf_str(&last.body));
+        ck_assert_uint_eq(fake_trace_violations(stage.base.trace), i + 1);
+    }
+    /* A member without value is absent; one that nobody knows is not looked at. */
+    ck_assert_int_eq(call("CreateCluster", "{\"clusterName\":null,\"tags\":null,\"news\":1}"), 200);
+    ck_assert_uint_eq(fake_trace_violations(stage.base.trace), sizeof(rows) / sizeof(rows[0]));
+}
+END_TEST
+
+#define WITH_RESOURCES(list)                                                                       \
+    "{\"cluster\":\"default\"," DOCUMENT("t") ",\"totalResources\":[" list "]}"
+#define CPU "{\"integerValue\":1,\"name\":\"CPU\",\"type\":\"INTEGER\"}"
+#define MEMORY "{\"longValue\":1,\"name\":\"MEMORY\",\"type\":\"LONG\"}"
+#define PORTS                                                                                      \
+    "{\"name\":\"PORTS\",\"stringSetValue\":[],\"type\":\"STRINGSET\"},"                           \
+    "{\"name\":\"PORTS_UDP\",\"stringSetValue\":[],\"type\":\"STRINGSET\"}"
+
+/* API-610 */
+START_TEST(resources_have_a_value_of_their_type_and_come_once)
+{
+    static const struct {
+        const char *body, *why;
+    } rows[] = {
+        {WITH_RESOURCES(CPU "," PORTS), "each once"},
+        {WITH_RESOURCES(CPU "," CPU "," MEMORY "," PORTS), "each once"},
+        {WITH_RESOURCES("{\"name\":\"CPU\",\"type\":\"INTEGER\"}"), "at least 0"},
+        {WITH_RESOURCES("{\"name\":\"CPU\",\"type\":\"INTEGER\",\"integerValue\":-1}"),
+         "at least 0"},
+        {WITH_RESOURCES("{\"name\":\"CPU\",\"type\":\"INTEGER\",\"longValue\":1}"), "at least 0"},
+        {WITH_RESOURCES("{\"name\":\"CPU\",\"type\":\"FLOAT\",\"integerValue\":1}"),
+         "INTEGER, LONG, DOUBLE or STRINGSET"},
+        {WITH_RESOURCES("{\"name\":\"GPU\",\"type\":\"STRINGSET\"}"), "without stringSetValue"},
+        {WITH_RESOURCES("{\"name\":\"GPU\",\"type\":\"DOUBLE\"}"), "without doubleValue"},
+        {WITH_RESOURCES("{\"type\":\"INTEGER\",\"integerValue\":1}"), "without name or type"},
+        {WITH_RESOURCES("{\"name\":\"CPU\",\"integerValue\":1}"), "without name or type"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ck_assert_int_eq(call("RegisterContainerInstance", rows[i].body), 400);
+        ck_assert_msg(has("InvalidParameterException") && has(rows[i].why), "%zu: %s", i,
+                      eca_buf_str(&last.body));
+    }
+    ck_assert_int_eq(call("RegisterContainerInstance", WITH_RESOURCES(CPU "," MEMORY "," PORTS)),
+                     200);
+}
+END_TEST
+
+/* API-620, API-622 */
+START_TEST(clusters_have_names_and_a_default)
+{
+    eca_auto_buf struct eca_buf longest = {0};
+
+    ck_assert_int_eq(call("CreateCluster", "{}"), 200);
+    ck_assert(has("\"clusterName\":\"default\"") && has(":cluster/default\""));
+    ck_assert_int_eq(call("CreateCluster", "{\"clusterName\":\"blue-1_B\"}"), 200);
+    ck_assert_int_eq(call("CreateCluster", "{\"clusterName\":\"blue-1_B\"}"), 200);
+    ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 0);
+    ck_assert_int_eq(call("CreateCluster", "{\"clusterName\":\"\"}"), 400);
+    ck_assert_int_eq(call("CreateCluster", "{\"clusterName\":\"a b\"}"), 400);
+    ck_assert(has("InvalidParameterException"));
+    eca_buf_add_str(&longest, "{\"clusterName\":\"");
+    for (int i = 0; i < 256; i++) {
+        eca_buf_add_char(&longest, 'c');
+    }
+    eca_buf_add_str(&longest, "\"}");
+    ck_assert_int_eq(call("CreateCluster", eca_buf_str(&longest)), 400);
+    ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 3);
+    /* Where none is named it is the default one; an agent always names it. */
+    ck_assert_int_eq(call("DiscoverPollEndpoint", "{\"containerInstance\":\"arn:x/ci\"}"), 200);
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_ECS, "violation", "no cluster is named"), 1);
+}
+END_TEST
+
 /* API-F03, PROC-221 */
 START_TEST(registrations_that_cannot_be_are_refused)
 {
@@ -142,7 +279,9 @@ START_TEST(requests_are_checked_before_they_act)
     ck_assert_int_eq(call_as(&(struct stage_keys){"AKIDOLD", "s", ""}, "CreateCluster", body), 400);
     ck_assert(has("ExpiredTokenException"));
     ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 5);
-    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_ECS, "CreateCluster", NULL), 1);
+    manual_clock_advance_ms(&stage.clock, 600000);
+    ck_assert_int_eq(call("CreateCluster", body), 200); /* signed anew */
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_ECS, "CreateCluster", NULL), 2);
 }
 END_TEST
 
@@ -222,7 +361,9 @@ START_TEST(submissions_out_of_form_are_refused)
         {"SubmitTaskStateChange", TASK("PENDING")},
         {"SubmitTaskStateChange", "{\"cluster\":\"default\",\"status\":\"RUNNING\"}"},
         {"SubmitTaskStateChange", "{\"cluster\":\"default\",\"status\":\"RUNNING\",\"task\":1}"},
-        {"SubmitContainerStateChange", CONTAINER("\"status\":\"RUNNING\"")},
+        {"SubmitContainerStateChange",
+         CONTAINER("\"status\":\"RUNNING\",\"networkBindings\":[{\"bindIP\":\"::\","
+                   "\"containerPort\":1,\"hostPort\":1,\"protocol\":\"sctp\"}]")},
         {"SubmitContainerStateChange",
          CONTAINER("\"status\":\"RUNNING\",\"networkBindings\":[{\"hostPort\":70000}]")},
         {"SubmitContainerStateChange",
@@ -243,6 +384,10 @@ START_TEST(submissions_out_of_form_are_refused)
     eca_buf_add_str(&longest, "\"}");
     ck_assert_int_eq(call("SubmitTaskStateChange", eca_buf_str(&longest)), 400);
     ck_assert(has("The reason is too long."));
+    /* The service does without bindings; an agent that leaves them out is told on. */
+    ck_assert_uint_eq(fake_trace_violations(stage.base.trace), sizeof(rows) / sizeof(rows[0]));
+    ck_assert_int_eq(call("SubmitContainerStateChange", CONTAINER("\"status\":\"RUNNING\"")), 200);
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_ECS, "violation", "no networkBindings"), 1);
     ck_assert_ptr_null(fake_ecs_task_status(ecs, "arn:x/t2"));
 }
 END_TEST
@@ -283,6 +428,10 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, registration_is_idempotent_by_token);
+    tcase_add_test(tcase, a_token_is_one_instance_of_one_cluster_while_it_is_registered);
+    tcase_add_test(tcase, types_are_checked_before_values);
+    tcase_add_test(tcase, resources_have_a_value_of_their_type_and_come_once);
+    tcase_add_test(tcase, clusters_have_names_and_a_default);
     tcase_add_test(tcase, registrations_that_cannot_be_are_refused);
     tcase_add_test(tcase, requests_are_checked_before_they_act);
     tcase_add_test(tcase, discovery_answers_what_it_was_given);

@@ -119,6 +119,37 @@ START_TEST(tokens_in_every_mode)
 }
 END_TEST
 
+/* EC2-112: a token is good until its end, whoever asks for others; none goes through a proxy. */
+START_TEST(tokens_live_side_by_side)
+{
+    static const char ttl[] = "X-aws-ec2-metadata-token-ttl-seconds";
+    static const char document[] = "/latest/dynamic/instance-identity/document";
+    struct ask forwarded = {.method = "PUT",
+                            .url = "http://169.254.169.254/latest/api/token",
+                            .headers = {{ttl, "60"}, {"X-Forwarded-For", "10.0.0.9"}},
+                            .header_count = 2,
+                            .total_ms = 2000};
+    char token[64];
+
+    fake_metadata_set_tokens(metadata, FAKE_METADATA_TOKENS_REQUIRED);
+    ck_assert_int_eq(ask_with("PUT", "/latest/api/token", ttl, "600"), 200);
+    ck_assert_ptr_nonnull(
+        strstr(eca_buf_str(&last.head_text), "x-aws-ec2-metadata-token-ttl-seconds: 600\n"));
+    ck_assert_uint_lt(last.body.len, sizeof(token));
+    memcpy(token, eca_buf_str(&last.body), last.body.len + 1);
+    ck_assert_int_eq(ask_with("PUT", "/latest/api/token", ttl, "60"), 200);
+    ck_assert_str_ne(eca_buf_str(&last.body), token);
+    ck_assert_int_eq(ask_with("GET", document, "X-aws-ec2-metadata-token", token), 200);
+    manual_clock_advance_ms(&stage.clock, 599000);
+    ck_assert_int_eq(ask_with("GET", document, "X-aws-ec2-metadata-token", token), 200);
+    manual_clock_advance_ms(&stage.clock, 2000);
+    ck_assert_int_eq(ask_with("GET", document, "X-aws-ec2-metadata-token", token), 401);
+    client_clear(&last);
+    client_run(&last, &stage, &forwarded);
+    ck_assert_int_eq(last.status, 403);
+}
+END_TEST
+
 /* EC2-304: keys that live as long as they say, and work. */
 START_TEST(role_keys_are_given_renewed_and_valid)
 {
@@ -174,18 +205,49 @@ START_TEST(registry_tokens_in_every_shape)
         ck_assert_msg(has(rows[i].part), "%zu: %s", i, eca_buf_str(&last.body));
     }
     ck_assert_uint_eq(fake_ecr_tokens(ecr), 5);
-    client_clear(&last);
-    client_api(&last, &stage, "ecr.test", "ecs", target, body, &keys); /* wrong service */
-    ck_assert_int_eq(last.status, 400);
-    client_clear(&last);
-    client_api(&last, &stage, "ecr.test", "ecr", target, "{}", &keys);
-    ck_assert_int_eq(last.status, 400);
-    client_clear(&last);
-    client_api(&last, &stage, "ecr.test", "ecr", "Other.Operation", body, &keys);
-    ck_assert_int_eq(last.status, 400);
-    ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 3);
+    ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 0);
+}
+END_TEST
+
+/* DKR-F06, ECR-103, ECR-105: what the service refuses, and what only agents never do */
+START_TEST(registry_requests_are_checked)
+{
+    static const char target[] = "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken";
+    static const struct stage_keys keys = {"AK", "SK", ""}, wrong = {"AK", "other", ""};
+    static const struct {
+        const char *service, *target, *body, *type;
+        const struct stage_keys *keys;
+        int status;
+    } rows[] = {
+        {"ecs", target, "{\"registryIds\":[\"1\"]}", "InvalidSignatureException", &keys, 400},
+        {"ecr", target, "{\"registryIds\":[\"1\"]}", "wrong signature: no usual mistake", &wrong,
+         400},
+        {"ecr", target, "{\"registryIds\":[\"1\"]}", "MissingAuthenticationTokenException", NULL,
+         400},
+        {"ecr", "Other.Operation", "{\"registryIds\":[\"1\"]}", "UnknownOperationException", &keys,
+         400},
+        {"ecr", target, "{\"registryIds\":\"1\"}", "SerializationException", &keys, 400},
+        {"ecr", target, "{\"registryIds\":[1]}", "SerializationException", &keys, 400},
+        {"ecr", target, "[]", "SerializationException", &keys, 400},
+        {"ecr", target, "{", "SerializationException", &keys, 400},
+        {"ecr", target, "{}", "https://111122223333.dkr.ecr.us-west-2.amazonaws.com", &keys, 200},
+        {"ecr", target, "{\"registryIds\":[\"1\",\"2\"]}",
+         "https://2.dkr.ecr.us-west-2.amazonaws.com", &keys, 200},
+    };
+
+    fake_auth_add(auth, "AK", "SK", NULL, 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        client_clear(&last);
+        client_api(&last, &stage, "ecr.test", rows[i].service, rows[i].target, rows[i].body,
+                   rows[i].keys);
+        ck_assert_msg(last.status == rows[i].status && has(rows[i].type), "%zu: %d %s", i,
+                      last.status, eca_buf_str(&last.body));
+        ck_assert_ptr_nonnull(strstr(eca_buf_str(&last.head_text), "x-amzn-requestid: fake-"));
+        ck_assert_uint_eq(fake_trace_violations(stage.base.trace), i + 1);
+    }
     ck_assert_uint_eq(
-        stage_events(&stage, FAKE_LANE_ECR, "GetAuthorizationToken.failed", "\"http\":400"), 3);
+        stage_events(&stage, FAKE_LANE_ECR, "GetAuthorizationToken.failed", "\"http\":400"), 8);
+    ck_assert_uint_eq(fake_ecr_tokens(ecr), 3);
 }
 END_TEST
 
@@ -199,8 +261,10 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, documents_under_any_version);
     tcase_add_test(tcase, tokens_in_every_mode);
+    tcase_add_test(tcase, tokens_live_side_by_side);
     tcase_add_test(tcase, role_keys_are_given_renewed_and_valid);
     tcase_add_test(tcase, registry_tokens_in_every_shape);
+    tcase_add_test(tcase, registry_requests_are_checked);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
