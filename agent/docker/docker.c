@@ -57,7 +57,8 @@ int eca_docker_new(const struct eca_docker_opts *opts, struct eca_docker **ret_d
         docker->key_file = eca_xasprintf("%s/key.pem", opts->cert_dir);
         docker->ca_file = eca_xasprintf("%s/ca.pem", opts->cert_dir);
     }
-    (void)snprintf(docker->default_version, sizeof(docker->default_version), "1.17");
+    (void)snprintf(docker->default_version, sizeof(docker->default_version), "%s",
+                   DOCKER_VERSION_LOWEST);
     *ret_docker = docker;
     return ECA_OK;
 }
@@ -98,54 +99,6 @@ const struct eca_tally *eca_docker_tally(const struct eca_docker *docker)
 uint64_t eca_docker_bad_answers(const struct eca_docker *docker)
 {
     return docker->bad_answers;
-}
-
-/* ---- versions ------------------------------------------------------------------------------- */
-
-uint32_t docker_version_number(const char *text)
-{
-    struct eca_view view = eca_view_str(text);
-    size_t dot = eca_view_find(view, ".", 0), end;
-    uint64_t major, minor;
-
-    if (dot == SIZE_MAX) {
-        return 0;
-    }
-    for (end = dot + 1; end < view.len && view.at[end] >= '0' && view.at[end] <= '9'; end++) {
-    }
-    if (eca_parse_u64(eca_view_sub(view, 0, dot), 1000, &major, NULL) < 0 ||
-        eca_parse_u64(eca_view_sub(view, dot + 1, end - dot - 1), 999, &minor, NULL) < 0) {
-        return 0;
-    }
-    return (uint32_t)(major * 1000 + minor);
-}
-
-bool docker_version_is_plain(const char *text)
-{
-    size_t digits = strspn(text, "0123456789");
-    const char *minor = text + digits + 1;
-
-    return digits > 0 && text[digits] == '.' && minor[0] != '\0' &&
-           minor[strspn(minor, "0123456789")] == '\0';
-}
-
-const char *docker_version_for(const struct eca_docker *docker, const char *wanted)
-{
-    uint32_t number;
-
-    if (wanted == NULL || wanted[0] == '\0') {
-        return docker->default_version;
-    }
-    number = docker_version_is_plain(wanted) ? docker_version_number(wanted) : 0;
-    if (number == 0) {
-        return NULL;
-    }
-    if (number < docker_version_number(docker->default_version)) {
-        return docker->default_version; /* lifted to the lowest that the daemon accepts */
-    }
-    return docker->server_api[0] != '\0' && number > docker_version_number(docker->server_api)
-               ? NULL
-               : wanted;
 }
 
 /* ---- requests ------------------------------------------------------------------------------- */
@@ -417,14 +370,31 @@ void docker_op_refuse(struct eca_op *op, const struct eca_named_error *error)
     eca_deferred_queue(&op->later);
 }
 
+static void on_op_answer(void *arg, const struct eca_http_answer *answer)
+{
+    struct eca_op *op = arg;
+
+    if (op->again != NULL && answer->end.err.code == ECA_OK &&
+        docker_version_refused(op, answer->status, answer->body)) {
+        op->fetch = NULL;
+        op->again(op);
+        return;
+    }
+    op->on_answer(op, answer);
+}
+
 void docker_op_send(struct eca_op *op, const struct request *request, eca_http_answer_fn *on_answer)
 {
     struct request_storage storage = {0};
     struct eca_http_opts opts;
     struct eca_err err = {0};
 
+    op->on_answer = on_answer;
+    op->again = request->again;
+    docker_note_version(op, request);
     docker_http_opts(op->docker, request, &storage, &opts);
-    if (eca_http_fetch_start(op->docker->opts.http, &opts, on_answer, op, &op->fetch, &err) < 0) {
+    if (eca_http_fetch_start(op->docker->opts.http, &opts, on_op_answer, op, &op->fetch, &err) <
+        0) {
         op->early = (struct eca_runtime_result){.outcome = ECA_OUTCOME_UNREACHABLE};
         eca_named_error_set(&op->early.error, "", "%s", err.msg);
         eca_deferred_queue(&op->later);

@@ -77,7 +77,11 @@ static void begin_simple(void *arg)
     struct eca_op *op = arg;
     struct simple *simple = op->state;
     struct request request = {
-        .method = simple->method, .path = simple->path, .limit_ms = op->limit_ms};
+        .method = simple->method,
+        .path = simple->path,
+        .limit_ms = op->limit_ms,
+        .again = begin_simple,
+    };
 
     docker_op_send(op, &request, on_simple_answer);
 }
@@ -220,8 +224,7 @@ static void on_version_answer(void *arg, const struct eca_http_answer *answer)
         version_ended(op, outcome, &err, NULL);
         return;
     }
-    eca_free(docker->server_version);
-    docker->server_version = eca_xstrdup(result.version);
+    docker_set_server_version(docker, result.version);
     version_ended(op, outcome, NULL, &result);
 }
 
@@ -243,7 +246,8 @@ static void on_typed_deadline(struct eca_op *op)
 static void begin_version(void *arg)
 {
     struct eca_op *op = arg;
-    struct request request = {.method = "GET", .path = "/version", .limit_ms = op->limit_ms};
+    struct request request = {
+        .method = "GET", .path = "/version", .limit_ms = op->limit_ms, .again = begin_version};
 
     docker_op_send(op, &request, on_version_answer);
 }
@@ -391,7 +395,8 @@ static void begin_list(void *arg)
     struct typed_call *call = op->state;
     struct request request = {.method = "GET",
                               .path = call->all ? "/containers/json?all=1" : "/containers/json",
-                              .limit_ms = op->limit_ms};
+                              .limit_ms = op->limit_ms,
+                              .again = begin_list};
 
     docker_op_send(op, &request, on_list_answer);
 }

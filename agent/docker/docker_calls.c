@@ -11,10 +11,11 @@
 /* What a call that ends with an inspect keeps meanwhile. */
 struct call {
     enum call_kind { CALL_CREATE, CALL_START, CALL_STOP, CALL_KILL, CALL_INSPECT } kind;
-    char *ref;     /* container id or name */
-    char *path;    /* of the first request */
-    char *version; /* NULL: default */
+    char *ref;    /* container id or name */
+    char *path;   /* of the first request */
+    char *wanted; /* version that the task asks for; NULL: default */
     char *body;
+    char *body_117; /* of a create, for daemons without a memory limit of the host (DKR-525) */
     uint64_t inspect_ms;
     struct eca_runtime_result result;
     struct eca_docker_inspection inspection;
@@ -26,8 +27,9 @@ static void call_free(void *state)
 
     eca_free(call->ref);
     eca_free(call->path);
-    eca_free(call->version);
+    eca_free(call->wanted);
     eca_free(call->body);
+    eca_free(call->body_117);
     eca_docker_inspection_clear(&call->inspection);
     eca_free(call);
 }
@@ -116,13 +118,29 @@ static void on_inspect_answer(void *arg, const struct eca_http_answer *answer)
     docker_op_end(op, &call->result);
 }
 
-static void send_inspect(struct eca_op *op)
+/* The version that the task asks for, of the daemon as it is now; NULL: not to be had (DKR-126). */
+static const char *version_of(const struct eca_op *op, struct eca_named_error *error)
 {
+    const struct call *call = op->state;
+    const char *version = docker_version_for(op->docker, call->wanted);
+
+    if (version == NULL) {
+        eca_named_error_set(error, "CannotGetDockerclientError",
+                            "(v%s) - the daemon does not offer this version", call->wanted);
+    }
+    return version;
+}
+
+static void send_inspect(void *arg)
+{
+    struct eca_op *op = arg;
     struct call *call = op->state;
     eca_auto_free char *path = docker_path("/containers/", call->ref, "/json");
     struct request request = {
-        .method = "GET", .version = call->version, .path = path, .limit_ms = call->inspect_ms};
+        .method = "GET", .path = path, .limit_ms = call->inspect_ms, .again = send_inspect};
 
+    /* A version that has gone meanwhile must not hide what the call before did. */
+    request.version = docker_version_for(op->docker, call->wanted);
     docker_op_send(op, &request, on_inspect_answer);
 }
 
@@ -194,15 +212,23 @@ static void begin_call(void *arg)
 {
     struct eca_op *op = arg;
     struct call *call = op->state;
+    struct eca_named_error error = {0};
+    const char *version = version_of(op, &error);
+    bool old = version != NULL && docker_version_number(version) < HOST_MEMORY_FROM;
+    const char *body = old && call->body_117 != NULL ? call->body_117 : call->body;
     struct request request = {.method = "POST",
-                              .version = call->version,
+                              .version = version,
                               .path = call->path,
-                              .body = eca_view_str(call->body == NULL ? "" : call->body),
-                              .content_type =
-                                  call->body == NULL ? "plain/text" : "application/json",
-                              .limit_ms = op->limit_ms};
+                              .body = eca_view_str(body == NULL ? "" : body),
+                              .content_type = body == NULL ? "plain/text" : "application/json",
+                              .limit_ms = op->limit_ms,
+                              .again = begin_call};
 
     call->result.outcome = ECA_OUTCOME_TIMEOUT; /* until something better is known */
+    if (version == NULL) {
+        docker_op_refuse(op, &error);
+        return;
+    }
     if (call->kind == CALL_INSPECT) {
         send_inspect(op);
         return;
@@ -234,19 +260,9 @@ static struct eca_op *call_new(struct eca_docker *docker, enum call_kind kind, c
     return op;
 }
 
-/* The version that a task asks for; DKR-126. */
-static int set_version(struct eca_docker *docker, struct call *call, const char *wanted,
-                       struct eca_named_error *error)
+static void set_wanted(struct call *call, const char *version)
 {
-    const char *version = docker_version_for(docker, wanted);
-
-    if (version == NULL) {
-        eca_named_error_set(error, "CannotGetDockerclientError",
-                            "(v%s) - the daemon does not offer this version", wanted);
-        return ECA_E_INVALID;
-    }
-    call->version = eca_xstrdup(version);
-    return ECA_OK;
+    call->wanted = version == NULL ? NULL : eca_xstrdup(version);
 }
 
 /* Begin, unless the container has no usable id or name (DKR-606). */
@@ -271,17 +287,23 @@ int docker_call_create(void *impl, const struct eca_container_spec *spec, eca_ru
     struct eca_op *op = call_new(docker, CALL_CREATE, spec->docker_name,
                                  docker->opts.timing.create_ms, on_done, arg);
     struct call *call = op->state;
-    struct eca_buf body = {0}, path = {0};
+    struct eca_buf body = {0}, body_117 = {0}, path = {0};
     struct eca_named_error error = {0};
+    const char *version;
 
     (void)err;
     *ret_op = op;
-    if (set_version(docker, call, spec->api_version, &error) < 0 ||
-        eca_docker_create_body(spec, docker_version_number(call->version) >= HOST_MEMORY_FROM,
-                               &body, &error) < 0) {
+    set_wanted(call, spec->api_version);
+    version = version_of(op, &error);
+    if (version == NULL || eca_docker_create_body(spec, true, &body, &error) < 0) {
         eca_buf_clear(&body);
         docker_op_refuse(op, &error);
         return ECA_OK;
+    }
+    call->body = eca_buf_take(&body);
+    if (docker_version_number(version) < HOST_MEMORY_FROM &&
+        eca_docker_create_body(spec, false, &body_117, &error) == ECA_OK) {
+        call->body_117 = eca_buf_take(&body_117);
     }
     if (spec->cpu_shares < DOCKER_CPU_SHARES_MIN) {
         ECA_DEBUG(docker->opts.log, "docker", ECA_KV("container", spec->docker_name),
@@ -291,7 +313,6 @@ int docker_call_create(void *impl, const struct eca_container_spec *spec, eca_ru
     eca_buf_add_str(&path, "/containers/create?name=");
     eca_percent_encode(eca_view_str(spec->docker_name), false, &path);
     call->path = eca_buf_take(&path);
-    call->body = eca_buf_take(&body);
     call_start(op, true, false);
     return ECA_OK;
 }
@@ -307,7 +328,8 @@ int docker_call_start(void *impl, const char *id, const char *api_version, eca_r
 
     (void)err;
     *ret_op = op;
-    if (set_version(docker, call, api_version, &error) < 0) {
+    set_wanted(call, api_version);
+    if (version_of(op, &error) == NULL) {
         docker_op_refuse(op, &error);
         return ECA_OK;
     }

@@ -22,6 +22,7 @@ struct eca_events {
     struct eca_deferred broken; /* undecodable: close the stream from the loop */
     struct eca_backoff backoff;
     int status;
+    bool was_open; /* before: who answers now may be another daemon */
     bool told;     /* that Docker cannot be reached: once until it can (ENG-201) */
     int64_t since; /* largest `time` seen, 0 = none (DKR-803) */
     uint64_t opened_ns;
@@ -165,7 +166,11 @@ static void on_head(void *arg, const struct eca_http_head *head)
 
     events->status = head->status;
     if (head->status == 200) {
+        if (events->was_open) {
+            docker_ask_range(events->docker); /* before what the owner asks now (DKR-L01) */
+        }
         events->told = false;
+        events->was_open = true;
         events->opened_ns = eca_sched_now_ns(events->docker->opts.sched);
         events->on_event(events->arg, &event);
     }

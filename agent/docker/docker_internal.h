@@ -9,6 +9,7 @@
 
 #define VERSION_BYTES 16
 #define VERSIONS_MAX 40
+#define DOCKER_VERSION_LOWEST "1.17" /* that we speak (DKR-120) */
 
 /* One call of the runtime port, from its start to its callback. */
 struct eca_op {
@@ -25,6 +26,10 @@ struct eca_op {
     const char *limit_word; /* DKR-302: "created" */
     struct eca_http_fetch *fetch;
     struct eca_http_call *stream;
+    eca_http_answer_fn *on_answer;
+    eca_work_fn *again;               /* of the present request; NULL: it is sent once */
+    char sent_version[VERSION_BYTES]; /* of the present request; "" none */
+    unsigned version_tries;
     eca_work_fn *begin; /* sends the first request */
     void *state;        /* of the kind; freed by free_state */
     void (*free_state)(void *state);
@@ -49,6 +54,7 @@ struct eca_docker {
     uint64_t bad_answers;
     struct eca_tally tally;
     struct eca_events *events;
+    struct eca_op *range_op; /* asks which versions the daemon has now, or NULL */
 };
 
 /* Options of one request: method and path below the version prefix ("/containers/x/json"). */
@@ -61,6 +67,7 @@ struct request {
     const char *extra_name, *extra_value;
     uint64_t limit_ms;
     size_t body_bytes_max;
+    eca_work_fn *again; /* sends the op's request anew, in a version that the daemon accepts */
 };
 /* Fill opts for a request; url and headers are kept in the given storage for the call. */
 struct request_storage {
@@ -85,7 +92,11 @@ void docker_op_free(struct eca_op *op);
 void docker_op_end(struct eca_op *op, const struct eca_runtime_result *result);
 /* End an operation that sends nothing, later: REFUSED with this error. */
 void docker_op_refuse(struct eca_op *op, const struct eca_named_error *error);
-/* Send the op's next request; a refusal by the port becomes an UNREACHABLE answer. */
+/*
+ * Send the op's next request; a refusal by the port becomes an UNREACHABLE answer. With `again`, an
+ * answer that refuses the version is not shown to on_answer: what it says is learnt, and the
+ * request is sent anew.
+ */
 void docker_op_send(struct eca_op *op, const struct request *request,
                     eca_http_answer_fn *on_answer);
 
@@ -112,6 +123,18 @@ uint32_t docker_version_number(const char *text);
 bool docker_version_is_plain(const char *text);
 /* The version to use for a request that asks for `wanted` (DKR-126, DKR-L01). NULL: unavailable. */
 const char *docker_version_for(const struct eca_docker *docker, const char *wanted);
+/* Before a request is sent: the version that docker_version_refused() compares with. */
+void docker_note_version(struct eca_op *op, const struct request *request);
+/*
+ * The op's request was answered so. True: the daemon, another than at the start, refuses the
+ * version (and so has done nothing); which ones it accepts is known now, and sending again makes
+ * sense.
+ */
+bool docker_version_refused(struct eca_op *op, int status, struct eca_view body);
+/* In words: "1.12.6". It may be the one that is set already. */
+void docker_set_server_version(struct eca_docker *docker, const char *version);
+/* Ask the daemon for the versions it accepts; it may be another than before. */
+void docker_ask_range(struct eca_docker *docker);
 
 /* docker_calls.c: create, start, stop, kill, inspect. docker_asks.c: the calls of one request. */
 int docker_call_create(void *impl, const struct eca_container_spec *spec, eca_runtime_fn *on_done,

@@ -199,8 +199,7 @@ static int read_version(struct eca_op *op, const struct eca_http_answer *answer,
         return eca_err_set(err, ECA_E_DENIED, "above the server's %s", api);
     }
     (void)snprintf(docker->server_api, sizeof(docker->server_api), "%s", api);
-    eca_free(docker->server_version);
-    docker->server_version = eca_xstrdup(version);
+    docker_set_server_version(docker, version);
     return ECA_OK;
 }
 

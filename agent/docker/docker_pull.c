@@ -189,6 +189,8 @@ static void hide_password(const struct pull *pull, struct eca_buf *text)
     }
 }
 
+static void send_pull(struct eca_op *op);
+
 static void on_end(void *arg, const struct eca_http_end *end)
 {
     struct eca_op *op = arg;
@@ -197,6 +199,13 @@ static void on_end(void *arg, const struct eca_http_end *end)
     eca_auto_buf struct eca_buf text = {0};
 
     op->stream = NULL;
+    if (end->err.code == ECA_OK &&
+        docker_version_refused(op, pull->status, eca_buf_view(&pull->failure))) {
+        eca_timer_stop(&pull->idle_timer);
+        eca_buf_reset(&pull->failure);
+        send_pull(op);
+        return;
+    }
     if (result.outcome == ECA_OUTCOME_TIMEOUT) { /* the transport's clock ran out before ours */
         end_timeout(op, op->limit_word, op->limit_ms);
         return;
@@ -256,6 +265,7 @@ static void send_pull(struct eca_op *op)
         request.extra_value = eca_buf_str(&pull->auth);
     }
     request.path = eca_buf_str(&path);
+    docker_note_version(op, &request);
     docker_http_opts(op->docker, &request, &storage, &opts);
     opts.body_bytes_max = 0; /* a stream; each object is bounded */
     if (eca_http_start(op->docker->opts.http, &opts, &events, op, &op->stream, &err) < 0) {

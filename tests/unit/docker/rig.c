@@ -172,6 +172,7 @@ static int create(struct rig *rig, struct eca_op **op, struct eca_err *err)
     struct eca_container_spec spec = {.docker_name = NAME,
                                       .image = rig->image,
                                       .api_version = rig->api_version,
+                                      .memory_mib = rig->memory_mib,
                                       .labels = {"", "", "", "", ""}};
 
     return rig->port.ops->create(rig->port.impl, &spec, on_result, rig, op, err);

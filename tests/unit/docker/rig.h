@@ -58,6 +58,7 @@ struct rig {
     const char *image;       /* ["busybox"] */
     const char *api_version; /* [NULL] */
     uint64_t stop_timeout_s; /* [30] */
+    uint64_t memory_mib;     /* [0] of a create */
     struct eca_pull_opts pull;
 };
 

@@ -260,6 +260,83 @@ START_TEST(versions_do_not_mix)
 }
 END_TEST
 
+#define TOO_OLD(version, minimum)                                                                  \
+    "{\"message\":\"client version " version                                                       \
+    " is too old. Minimum supported API version is " minimum                                       \
+    ", please upgrade your client to a newer version\"}"
+#define TOO_NEW(version, maximum)                                                                  \
+    "client version " version " is too new. Maximum supported API version is " maximum
+
+static bool limits_host_memory(const struct script_request *create)
+{
+    const char *host_config = strstr(create->body, "\"HostConfig\":");
+
+    ck_assert_ptr_nonnull(host_config);
+    return strstr(host_config, "\"Memory\":67108864") != NULL;
+}
+
+/* DKR-L01, DKR-525: sent again to a daemon that refuses the version of the start, and in the form
+ * of the version that it has. */
+START_TEST(refused_create_is_sent_again)
+{
+    eca_auto_buf struct eca_buf asked = {0};
+
+    rig.memory_mib = 64;
+    rig_answer(&rig, NULL, "*/v1.17/containers/create?name=" NAME, 400, TOO_OLD("1.17", "1.44"));
+    rig_answer(&rig, NULL, "http://docker/version", 200,
+               "{\"Version\":\"27.0.1\",\"ApiVersion\":\"1.47\",\"MinAPIVersion\":\"1.44\"}");
+    rig_answer(&rig, NULL, "*/v1.44/containers/create?name=" NAME, 201, "{\"Id\":\"" ID "\"}");
+    rig_answer(&rig, NULL, "*/v1.44/containers/" ID "/json", 200, RUNS);
+    rig_ask(&rig, ASK_CREATE);
+    ck_assert_int_eq(rig.got.outcome, ECA_OUTCOME_DONE);
+    ck_assert_str_eq(rig.got.error, "");
+    requests(&asked);
+    ck_assert_str_eq(eca_buf_str(&asked),
+                     "/v1.17/containers/create?name=" NAME " /version "
+                     "/v1.44/containers/create?name=" NAME " /v1.44/containers/" ID "/json ");
+    ck_assert(!limits_host_memory(script_http_request(rig.http, 0)));
+    ck_assert(limits_host_memory(script_http_request(rig.http, 2)));
+    ck_assert_str_eq(eca_docker_version(rig.docker), "27.0.1");
+    rig.api_version = "1.48"; /* above what it says now */
+    rig_ask(&rig, ASK_START);
+    ck_assert_int_eq(rig.got.outcome, ECA_OUTCOME_REFUSED);
+}
+END_TEST
+
+/* DKR-L01: what no other version mends is an error as any other, and not for ever. */
+START_TEST(refusals_end)
+{
+    static const struct {
+        const char *body;
+        size_t requests; /* those for the range included */
+    } rows[] = {
+        {TOO_OLD("1.17", "1.17"), 1},
+        {TOO_OLD("1.17", "1.9"), 1},
+        {TOO_OLD("1.17", ""), 1},
+        {TOO_OLD("1.17", "99999.99999999999999999"), 1},
+        {TOO_OLD("1.17", "1.18/../x"), 3}, /* 1.18 is what it says */
+        {TOO_NEW("1.17", "1.17."), 1},
+        {TOO_NEW("1.17", "1.12"), 1}, /* a daemon that we cannot speak to */
+        {"no such thing", 1},
+    };
+    eca_auto_buf struct eca_buf asked = {0};
+
+    script_http_expect(rig.http, (struct script_answer){.url = "*/containers/" ID "/json",
+                                                        .times = SCRIPT_FOREVER,
+                                                        .status = 400,
+                                                        .body = rows[_i].body});
+    script_http_expect(rig.http, (struct script_answer){.url = "http://docker/version",
+                                                        .times = SCRIPT_FOREVER,
+                                                        .status = 500,
+                                                        .body = "no"});
+    rig_ask(&rig, ASK_INSPECT);
+    script_http_forget(rig.http);
+    ck_assert_int_eq(rig.got.outcome, ECA_OUTCOME_REFUSED);
+    requests(&asked);
+    ck_assert_msg(script_http_count(rig.http) == rows[_i].requests, "%s", eca_buf_str(&asked));
+}
+END_TEST
+
 /* A daemon that is away is not asked for every version. */
 START_TEST(absent_daemon_is_asked_once)
 {
@@ -289,6 +366,8 @@ int main(void)
     tcase_add_loop_test(tcase, version_answer_must_be_plain, 0, 6);
     tcase_add_loop_test(tcase, task_chooses_its_version, 0, 18);
     tcase_add_test(tcase, versions_do_not_mix);
+    tcase_add_test(tcase, refused_create_is_sent_again);
+    tcase_add_loop_test(tcase, refusals_end, 0, 8);
     tcase_add_test(tcase, absent_daemon_is_asked_once);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_ENV);
