@@ -252,6 +252,16 @@ void docker_timeout_error(const char *word, uint64_t limit_ms, struct eca_named_
 
 /* ---- operations ----------------------------------------------------------------------------- */
 
+/* The limit is the daemon's, so it runs from here on: what waits in our own queue is not late. */
+static void begin_op(struct eca_op *op)
+{
+    op->begun_ns = eca_sched_now_ns(op->docker->opts.sched);
+    if (op->limit_ms > 0) {
+        eca_timer_start_ms(&op->deadline, op->limit_ms);
+    }
+    op->begin(op);
+}
+
 static void begin_next(struct eca_docker *docker)
 {
     while (docker->calls < ECA_DOCKER_CALLS_MAX) {
@@ -264,7 +274,7 @@ static void begin_next(struct eca_docker *docker)
         op = eca_list_entry(node, struct eca_op, wait_node);
         docker->calls++;
         op->counted = true;
-        op->begin(op);
+        begin_op(op);
     }
 }
 
@@ -310,18 +320,14 @@ void docker_op_start(struct eca_op *op, eca_work_fn *begin, bool counted, bool u
     struct eca_docker *docker = op->docker;
 
     op->begin = begin;
-    op->begun_ns = eca_sched_now_ns(docker->opts.sched);
-    if (op->limit_ms > 0) {
-        eca_timer_start_ms(&op->deadline, op->limit_ms);
-    }
     if (!counted) {
-        begin(op);
+        begin_op(op);
         return;
     }
     if (docker->calls < ECA_DOCKER_CALLS_MAX) {
         docker->calls++;
         op->counted = true;
-        begin(op);
+        begin_op(op);
     } else if (urgent) {
         eca_list_push_front(&docker->waiting, &op->wait_node);
     } else {

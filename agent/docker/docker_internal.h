@@ -20,7 +20,7 @@ struct eca_op {
     struct eca_list_node wait_node; /* in docker->waiting, while the limit of calls is reached */
     bool counted;                   /* takes one of ECA_DOCKER_CALLS_MAX */
     bool urgent;                    /* stops go before others (ENG-221) */
-    struct eca_timer deadline;      /* of the whole operation */
+    struct eca_timer deadline;      /* of the whole operation, from its first request on */
     uint64_t limit_ms;
     uint64_t begun_ns;
     const char *limit_word; /* DKR-302: "created" */

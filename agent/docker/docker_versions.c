@@ -139,10 +139,10 @@ bool docker_version_refused(struct eca_op *op, int status, struct eca_view body)
         !version_after(body, "server API version: ", maximum)) {
         return false;
     }
-    if (minimum[0] != '\0' ? sent >= docker_version_number(minimum)
-                           : sent <= docker_version_number(maximum) ||
-                                 docker_version_number(maximum) <
-                                     docker_version_number(DOCKER_VERSION_LOWEST)) {
+    if (minimum[0] != '\0'
+            ? sent >= docker_version_number(minimum)
+            : sent <= docker_version_number(maximum) ||
+                  docker_version_number(maximum) < docker_version_number(DOCKER_VERSION_LOWEST)) {
         return false; /* it would say the same again */
     }
     op->version_tries++;

@@ -57,6 +57,26 @@ START_TEST(failed_create_has_its_words)
 }
 END_TEST
 
+/* ENG-221, DKR-301: a call has its whole limit although it waited for a place as long as that. */
+START_TEST(limit_runs_from_the_sending)
+{
+    for (size_t i = 0; i < ECA_DOCKER_CALLS_MAX; i++) {
+        rig_silent(&rig, "GET", INSPECT);
+        rig_begin(&rig, ASK_INSPECT);
+    }
+    rig_begin(&rig, ASK_INSPECT);
+    ck_assert_uint_eq(script_http_count(rig.http), ECA_DOCKER_CALLS_MAX);
+    script_http_expect(
+        rig.http,
+        (struct script_answer){
+            .method = "GET", .url = INSPECT, .status = 200, .body = RUNS, .delay_ms = 29 * 1000});
+    manual_clock_advance_ms(&rig.clock, 60 * 1000);
+    ck_assert_uint_eq(script_http_count(rig.http), ECA_DOCKER_CALLS_MAX + 1);
+    ck_assert_uint_eq(rig.got.times, ECA_DOCKER_CALLS_MAX + 1);
+    ck_assert_int_eq(rig.got.outcome, ECA_OUTCOME_DONE); /* the last to end */
+}
+END_TEST
+
 /* DKR-601: one inspect after the start, also after a failed one, whose error stays. */
 START_TEST(start_is_followed_by_an_inspect)
 {
@@ -205,6 +225,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, create_tells_the_id);
     tcase_add_test(tcase, failed_create_has_its_words);
+    tcase_add_test(tcase, limit_runs_from_the_sending);
     tcase_add_test(tcase, start_is_followed_by_an_inspect);
     tcase_add_loop_test(tcase, start_has_the_body_of_the_server_version, 0, 2);
     tcase_add_test(tcase, stop_is_followed_by_an_inspect);
