@@ -31,9 +31,11 @@ struct container {
     struct eca_log_limit line_limit;
     bool in_gathering; /* its sets are in the last gathering */
     /* Polling (STAT-L4). */
-    struct eca_list_node turn_node; /* in stats->turns: due, and no poll is free */
-    uint64_t polled_ns;
-    bool answered; /* the poll had an object */
+    struct eca_list_node turn_node; /* in a list of stats: due, and no poll is free */
+    uint64_t due_ns, polled_ns;
+    bool answered;   /* the poll had an object */
+    bool suspect;    /* its last poll had none: it may hang again */
+    bool is_suspect; /* the poll under way is one of stats->suspects */
 };
 
 struct eca_stats {
@@ -45,8 +47,9 @@ struct eca_stats {
     bool listed;
     struct eca_backoff list_backoff;
     struct eca_timer list_timer, reconcile_timer;
-    struct eca_list turns; /* struct container */
-    size_t polls;          /* under way, at most ECA_STATS_POLLS_MAX */
+    struct eca_list turns, suspect_turns; /* struct container */
+    size_t polls;                         /* under way, at most ECA_STATS_POLLS_MAX */
+    size_t suspects;                      /* of these, at most ECA_STATS_SUSPECT_POLLS_MAX */
 };
 
 static void connect_stream(void *arg);
@@ -70,6 +73,17 @@ static bool is_polling(const struct eca_stats *stats)
     return stats->opts.poll_ms > 0;
 }
 
+static void poll_ended(struct container *container)
+{
+    struct eca_stats *stats = container->stats;
+
+    if (is_polling(stats)) {
+        stats->polls--;
+        stats->suspects -= container->is_suspect;
+        container->is_suspect = false;
+    }
+}
+
 /* ---- watch list ----------------------------------------------------------------------------- */
 
 static void remove_container(struct container *container)
@@ -78,10 +92,11 @@ static void remove_container(struct container *container)
     struct task *task = container->task;
 
     eca_timer_stop(&container->connect_timer);
-    eca_list_remove(&stats->turns, &container->turn_node);
+    eca_list_remove(container->suspect ? &stats->suspect_turns : &stats->turns,
+                    &container->turn_node);
     if (container->stream != NULL) { /* closes the connection at once (STAT-207) */
         stats->opts.runtime.ops->cancel(stats->opts.runtime.impl, eca_take(container->stream));
-        stats->polls -= is_polling(stats);
+        poll_ended(container);
         give_turns(stats);
     }
     (void)eca_map_remove(stats->containers, container->id);
@@ -254,7 +269,8 @@ static void on_stream_end(void *arg, enum eca_outcome outcome, const struct eca_
     struct eca_stats *stats = container->stats;
 
     container->stream = NULL;
-    stats->polls -= is_polling(stats);
+    container->suspect = is_polling(stats) && !container->answered;
+    poll_ended(container);
     if (reconcile(container)) {
         if (is_polling(stats) && outcome == ECA_OUTCOME_DONE && container->answered) {
             poll_later(container);
@@ -281,18 +297,36 @@ static void begin_stream(struct container *container)
         return;
     }
     stats->polls += is_polling(stats);
+    container->is_suspect = container->suspect;
+    stats->suspects += container->is_suspect;
 }
 
-/* In the order in which they fell due: one that hangs takes a poll until its limit, no turn. */
+/* In the order in which they fell due; those that may hang until their limit leave places to the
+ * others, who would wait for seconds each time otherwise. NULL: nobody's turn. */
+static struct container *next_turn(struct eca_stats *stats)
+{
+    struct eca_list_node *node = eca_list_first(&stats->turns);
+    struct eca_list_node *suspect_node = stats->suspects < ECA_STATS_SUSPECT_POLLS_MAX
+                                             ? eca_list_first(&stats->suspect_turns)
+                                             : NULL;
+    struct container *next =
+        node == NULL ? NULL : eca_list_entry(node, struct container, turn_node);
+    struct container *suspect =
+        suspect_node == NULL ? NULL : eca_list_entry(suspect_node, struct container, turn_node);
+
+    return suspect != NULL && (next == NULL || suspect->due_ns < next->due_ns) ? suspect : next;
+}
+
 static void give_turns(struct eca_stats *stats)
 {
     while (stats->polls < ECA_STATS_POLLS_MAX) {
-        struct eca_list_node *node = eca_list_pop_front(&stats->turns);
+        struct container *next = next_turn(stats);
 
-        if (node == NULL) {
+        if (next == NULL) {
             return;
         }
-        begin_stream(eca_list_entry(node, struct container, turn_node));
+        eca_list_remove(next->suspect ? &stats->suspect_turns : &stats->turns, &next->turn_node);
+        begin_stream(next);
     }
 }
 
@@ -301,7 +335,9 @@ static void connect_stream(void *arg)
     struct container *container = arg;
     struct eca_stats *stats = container->stats;
 
-    eca_list_push_back(&stats->turns, &container->turn_node);
+    container->due_ns = now_ns(stats);
+    eca_list_push_back(container->suspect ? &stats->suspect_turns : &stats->turns,
+                       &container->turn_node);
     give_turns(stats); /* streams are no polls: begins at once */
 }
 
@@ -357,6 +393,7 @@ struct eca_stats *eca_stats_new(const struct eca_stats_opts *opts)
     stats->tasks = eca_map_new();
     eca_list_init(&stats->task_order);
     eca_list_init(&stats->turns);
+    eca_list_init(&stats->suspect_turns);
     eca_backoff_init(&stats->list_backoff, retry_opts(stats));
     eca_timer_init(&stats->list_timer, opts->sched, begin_listing, stats);
     eca_timer_init(&stats->reconcile_timer, opts->sched, reconcile_all, stats);
@@ -382,7 +419,9 @@ void eca_stats_free(struct eca_stats *stats)
     if (stats->listing != NULL) {
         stats->opts.runtime.ops->cancel(stats->opts.runtime.impl, stats->listing);
     }
-    while (eca_list_pop_front(&stats->turns) != NULL) { /* what is freed now gives nobody a turn */
+    while (eca_list_pop_front(&stats->turns) != NULL ||
+           eca_list_pop_front(&stats->suspect_turns) != NULL) {
+        /* what is freed now gives nobody a turn */
     }
     while (eca_map_next(stats->containers, &cursor, NULL, &container)) {
         remove_container(container);

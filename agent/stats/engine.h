@@ -11,11 +11,14 @@
  * The watch list: one stats stream and one window per running container that the task engine
  * manages (STAT-101..412). Independent of the telemetry session; everything here is O(1) per
  * container. Polling takes one-shots in place of the stream (STAT-L4): each container at a random
- * point of the interval, at most ECA_STATS_POLLS_MAX at once, further ones wait their turn.
+ * point of the interval, at most ECA_STATS_POLLS_MAX at once, further ones wait their turn. Those
+ * whose last poll was not answered have at most ECA_STATS_SUSPECT_POLLS_MAX of these places.
  */
 
 /* A daemon takes 1 to 2 s for a one-shot: some 200 containers in the interval of 10 s. */
 #define ECA_STATS_POLLS_MAX 32
+/* The other half serves some 100 containers that answer, however many others hang. */
+#define ECA_STATS_SUSPECT_POLLS_MAX 16
 
 /* What the task engine knows of a docker id (STAT-112). False = unknown id. Texts are borrowed. */
 struct eca_stats_identity {

@@ -205,6 +205,31 @@ START_TEST(a_hung_poll_stalls_nobody_else)
 }
 END_TEST
 
+/* STAT-L4: those that hang are more than there are places, and still delay nobody, once it is known
+ * that they do. */
+START_TEST(many_hung_polls_leave_places)
+{
+    tele.poll_ms = POLL_MS;
+    tele_start();
+    watch_many(340);
+    for (size_t i = 0; i < 300; i++) {
+        tele.containers[i].silent = true;
+    }
+    tele_run_ms(3 * 60000); /* 300 polls of 10 s, 32 at once: 94 s until all are known */
+    for (size_t i = 0; i < 340; i++) {
+        tele.containers[i].streams = 0;
+    }
+    tele_run_ms(10 * 60000);
+    for (size_t i = 0; i < 300; i++) { /* 10 s each, 16 at once: every 188 s */
+        ck_assert_uint_ge(tele.containers[i].streams, 2);
+    }
+    for (size_t i = 300; i < 340; i++) {
+        ck_assert_uint_ge(tele.containers[i].streams, 59);
+        ck_assert_uint_le(tele.containers[i].streams, 61);
+    }
+}
+END_TEST
+
 /* STAT-L4, STAT-205: a refused poll comes again after the pauses of streams, 1 s to 30 s, and in
  * time once it is answered. */
 START_TEST(a_refused_poll_waits_as_streams_do)
@@ -289,6 +314,7 @@ int main(void)
     tcase_add_test(tcase, polls_are_spread_over_the_interval);
     tcase_add_test(tcase, polls_at_once_are_limited);
     tcase_add_test(tcase, a_hung_poll_stalls_nobody_else);
+    tcase_add_test(tcase, many_hung_polls_leave_places);
     tcase_add_test(tcase, a_refused_poll_waits_as_streams_do);
     tcase_add_test(tcase, polls_end_with_their_container);
     suite_add_tcase(suite, tcase);
