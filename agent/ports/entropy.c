@@ -16,11 +16,9 @@ uint64_t eca_entropy_below(struct eca_entropy entropy, uint64_t bound)
 
 void eca_entropy_hex(struct eca_entropy entropy, size_t digits, char *ret_text)
 {
+    eca_entropy_fill(entropy, ret_text, digits); /* at once: each draw is a system call */
     for (size_t i = 0; i < digits; i++) {
-        unsigned char byte;
-
-        eca_entropy_fill(entropy, &byte, 1);
-        ret_text[i] = "0123456789abcdef"[byte & 15];
+        ret_text[i] = "0123456789abcdef"[ret_text[i] & 15];
     }
     ret_text[digits] = '\0';
 }

@@ -5,6 +5,7 @@
 #include "agent/record/record.h"
 
 #define LOOK_AGAIN_MS 100 /* for a quiet moment, once a segment is half full */
+#define FLUSH_MS 1000     /* a process that is killed takes no more than this with it */
 
 struct eca_flight {
     struct eca_flight_opts opts;
@@ -15,7 +16,7 @@ struct eca_flight {
     bool full;               /* nothing more fits into this segment */
     uint64_t switched_ns;    /* on, and no new core yet; 0 = no */
     uint64_t bytes, core_ns; /* of this segment; when the core began */
-    struct eca_timer look;
+    struct eca_timer look, flush;
     struct eca_deferred change;
 };
 
@@ -26,7 +27,17 @@ static void write_line(struct eca_flight *flight, struct eca_view line)
     flight->bytes += line.len + 1;
     if (flight->opts.segments.ops != NULL) {
         flight->opts.segments.ops->line(flight->opts.segments.impl, line);
+        if (!eca_timer_is_armed(&flight->flush)) {
+            eca_timer_start_ms(&flight->flush, FLUSH_MS);
+        }
     }
+}
+
+static void flush(void *arg)
+{
+    struct eca_flight *flight = arg;
+
+    flight->opts.segments.ops->flush(flight->opts.segments.impl);
 }
 
 /* The recorder stays before the core, and is silent. */
@@ -40,6 +51,7 @@ static void end_segment(struct eca_flight *flight, const char *why)
     if (why != NULL) {
         write_line(flight, eca_view_str(why));
     }
+    eca_timer_stop(&flight->flush);
     if (flight->opts.segments.ops != NULL) {
         flight->opts.segments.ops->end(flight->opts.segments.impl);
     }
@@ -237,6 +249,7 @@ struct eca_flight *eca_flight_new(const struct eca_flight_opts *opts)
     flight->wanted = opts->record;
     eca_mask_init(&flight->mask);
     eca_timer_init(&flight->look, opts->agent.ports.sched, look, flight);
+    eca_timer_init(&flight->flush, opts->agent.ports.sched, flush, flight);
     eca_deferred_init(&flight->change, opts->agent.ports.sched, change, flight);
     return flight;
 }

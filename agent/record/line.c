@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <endian.h>
-#include <string.h>
 
 #include "agent/base/json.h"
 #include "agent/base/mem.h"
@@ -11,8 +10,19 @@
 #define PIECE 4096          /* of a text: room for its worst case is made at once */
 #define ESCAPED_BYTES_MAX 6 /* of one byte: \u00xx */
 #define WORD sizeof(uint64_t)
-#define NUMBER_BYTES_MAX 20
+#define HALF sizeof(uint32_t)
+#define LANE 16
 #define KEY_BYTES_MAX 30
+
+typedef signed char lane __attribute__((vector_size(LANE)));
+
+static bool is_clear(lane bits)
+{
+    uint64_t any[2];
+
+    memcpy(any, &bits, sizeof(any));
+    return (any[0] | any[1]) == 0;
+}
 
 /* Room for `more` bytes; the caller moves len. NULL: the line is too long, and stays as it is. */
 static char *room(struct eca_line *line, size_t more)
@@ -22,21 +32,9 @@ static char *room(struct eca_line *line, size_t more)
     return out->cap - out->len > more ? out->at + out->len : eca_buf_room(out, more);
 }
 
-static void put(struct eca_line *line, const char *bytes, size_t len)
+char *eca_line_begin_at(struct eca_line *line, struct eca_view key, size_t more)
 {
-    char *to = room(line, len);
-
-    if (to != NULL) {
-        memcpy(to, bytes, len);
-        line->out->len += len;
-    }
-}
-
-/* Comma and key; where the value goes, with room for `more` bytes. NULL: the line is too long. */
-static char *begin(struct eca_line *line, const char *key, size_t more)
-{
-    size_t len = key == NULL ? 0 : strlen(key);
-    char *to = room(line, len + more + 4);
+    char *to = line->out == NULL ? NULL : room(line, key.len + more + 4);
 
     if (to == NULL) {
         return NULL;
@@ -44,65 +42,13 @@ static char *begin(struct eca_line *line, const char *key, size_t more)
     *to = ',';
     to += line->need_comma;
     line->need_comma = true;
-    if (key != NULL) {
+    if (key.at != NULL) {
         *to++ = '"';
-        to = mempcpy(to, key, len);
+        to = mempcpy(to, key.at, key.len);
         *to++ = '"';
         *to++ = ':';
     }
     return to;
-}
-
-/* The value is written up to here. */
-static void finish(struct eca_line *line, const char *to)
-{
-    line->out->len = (size_t)(to - line->out->at);
-}
-
-static void put_value(struct eca_line *line, const char *key, const char *text)
-{
-    size_t len = strlen(text);
-    char *to = begin(line, key, len);
-
-    if (to != NULL) {
-        finish(line, mempcpy(to, text, len));
-    }
-}
-
-static void open_nested(struct eca_line *line, const char *key, const char *bracket)
-{
-    if (line->out != NULL) {
-        put_value(line, key, bracket);
-        line->need_comma = false;
-    }
-}
-
-static void close_nested(struct eca_line *line, const char *bracket)
-{
-    if (line->out != NULL) {
-        put(line, bracket, 1);
-        line->need_comma = true;
-    }
-}
-
-void eca_line_object(struct eca_line *line, const char *key)
-{
-    open_nested(line, key, "{");
-}
-
-void eca_line_end_object(struct eca_line *line)
-{
-    close_nested(line, "}");
-}
-
-void eca_line_array(struct eca_line *line, const char *key)
-{
-    open_nested(line, key, "[");
-}
-
-void eca_line_end_array(struct eca_line *line)
-{
-    close_nested(line, "]");
 }
 
 void eca_line_open(struct eca_line *line, const char *kind, const char *name)
@@ -113,7 +59,8 @@ void eca_line_open(struct eca_line *line, const char *kind, const char *name)
     if (line->out == NULL) {
         return;
     }
-    eca_buf_reset(line->out);
+    line->out->len = 0;
+    line->out->full = false;
     line->need_comma = true;
     to = room(line, kind_len + name_len + 7);
     to = mempcpy(to, "{\"", 2);
@@ -121,54 +68,37 @@ void eca_line_open(struct eca_line *line, const char *kind, const char *name)
     to = mempcpy(to, "\":\"", 3);
     to = mempcpy(to, name, name_len);
     *to++ = '"';
-    finish(line, to);
+    eca_line_finish(line, to);
 }
 
 void eca_line_close(struct eca_line *line)
 {
     eca_line_end_object(line);
     if (line->out != NULL) {
-        eca_buf_add(line->out, "", 0); /* its NUL */
+        line->out->at[line->out->len] = '\0';
     }
 }
 
-static char *put_digits(char *to, uint64_t value)
+void eca_line_end_u64(struct eca_line *line, char *to, uint64_t value)
 {
-    char digits[NUMBER_BYTES_MAX];
-    size_t at = sizeof(digits);
+    static const char pairs[] =
+        "00010203040506070809101112131415161718192021222324252627282930313233"
+        "34353637383940414243444546474849505152535455565758596061626364656667"
+        "6869707172737475767778798081828384858687888990919293949596979899";
+    size_t digits = 1;
 
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    memcpy(to, digits + at, sizeof(digits) - at);
-    return to + sizeof(digits) - at;
-}
-
-void eca_line_u64(struct eca_line *line, const char *key, uint64_t value)
-{
-    char *to = line->out == NULL ? NULL : begin(line, key, NUMBER_BYTES_MAX);
-
-    if (to != NULL) {
-        finish(line, put_digits(to, value));
+    for (uint64_t limit = 10; value >= limit && digits < ECA_LINE_NUMBER_BYTES_MAX; limit *= 10) {
+        digits++;
     }
-}
-
-void eca_line_i64(struct eca_line *line, const char *key, int64_t value)
-{
-    char *to = line->out == NULL ? NULL : begin(line, key, NUMBER_BYTES_MAX + 1);
-
-    if (to != NULL) {
-        *to = '-';
-        to += value < 0;
-        finish(line, put_digits(to, value < 0 ? -(uint64_t)value : (uint64_t)value));
+    to += digits;
+    eca_line_finish(line, to);
+    for (; value >= 10; value /= 100) {
+        to -= 2;
+        memcpy(to, pairs + value % 100 * 2, 2);
+        digits -= 2;
     }
-}
-
-void eca_line_bool(struct eca_line *line, const char *key, bool value)
-{
-    if (line->out != NULL) {
-        put_value(line, key, value ? "true" : "false");
+    if (digits > 0) {
+        to[-1] = (char)('0' + value);
     }
 }
 
@@ -210,6 +140,12 @@ static size_t plain_bytes(uint64_t word)
     return bits == 0 ? WORD : (size_t)__builtin_ctzll(bits) / 8;
 }
 
+/* Sixteen plain characters. */
+static bool is_plain(lane x)
+{
+    return is_clear((lane)(x < ' ') | (lane)(x == '"') | (lane)(x == '\\')); /* above ASCII: < 0 */
+}
+
 static char *put_escape(char *to, unsigned char c, char letter)
 {
     static const char hex[] = "0123456789abcdef";
@@ -225,6 +161,53 @@ static char *put_escape(char *to, unsigned char c, char letter)
     return to;
 }
 
+/* As many plain characters as come, copied whole words at a time. What stands behind the plain ones
+ * of a word is written over. */
+static char *copy_plain(char *to, struct eca_view text, size_t *at, size_t end)
+{
+    size_t plain = WORD;
+    uint64_t word;
+    lane x;
+
+    while (*at + LANE <= end) {
+        memcpy(&x, text.at + *at, LANE);
+        if (!is_plain(x)) {
+            break;
+        }
+        memcpy(to, &x, LANE);
+        *at += LANE;
+        to += LANE;
+    }
+    while (*at + WORD <= end && plain == WORD) {
+        memcpy(&word, text.at + *at, WORD);
+        memcpy(to, &word, WORD);
+        plain = plain_bytes(word);
+        *at += plain;
+        to += plain;
+    }
+    if (plain == WORD && *at < end && end >= WORD) {
+        /* Fewer than a word: with those before them one. Those stand before `to` as they are when
+         * they are plain, too. */
+        memcpy(&word, text.at + end - WORD, WORD);
+        if (plain_bytes(word) == WORD) {
+            to += end - *at;
+            memcpy(to - WORD, &word, WORD);
+            *at = end;
+        }
+    } else if (plain == WORD && *at == 0 && end >= HALF) {
+        /* Two halves that overlap. */
+        memcpy(&word, text.at, HALF);
+        memcpy((char *)&word + HALF, text.at + end - HALF, HALF);
+        if (plain_bytes(word) == WORD) {
+            memcpy(to, text.at, HALF);
+            to += end;
+            memcpy(to - HALF, text.at + end - HALF, HALF);
+            *at = end;
+        }
+    }
+    return to;
+}
+
 /* Up to `end`; NULL: some of it is not for the short way. */
 static char *escape(char *to, struct eca_view text, size_t at, size_t end)
 {
@@ -232,18 +215,9 @@ static char *escape(char *to, struct eca_view text, size_t at, size_t end)
         unsigned char c;
         char letter;
 
-        if (at + WORD <= end) {
-            uint64_t word;
-            size_t plain;
-
-            memcpy(&word, text.at + at, WORD);
-            memcpy(to, &word, WORD); /* those behind the plain ones are written over */
-            plain = plain_bytes(word);
-            at += plain;
-            to += plain;
-            if (plain == WORD) {
-                continue;
-            }
+        to = copy_plain(to, text, &at, end);
+        if (at == end) {
+            break;
         }
         c = (unsigned char)text.at[at++];
         letter = letter_of(c);
@@ -259,11 +233,11 @@ static char *escape(char *to, struct eca_view text, size_t at, size_t end)
 }
 
 /* False: nothing was written, the text is not plain. */
-static bool put_escaped(struct eca_line *line, const char *key, struct eca_view text)
+static bool put_escaped(struct eca_line *line, struct eca_view key, struct eca_view text)
 {
     struct eca_line before = *line;
     size_t len = line->out->len, at = 0, end = text.len < PIECE ? text.len : PIECE;
-    char *to = begin(line, key, (end - at) * ESCAPED_BYTES_MAX + WORD);
+    char *to = eca_line_begin_at(line, key, (end - at) * ESCAPED_BYTES_MAX + LANE);
 
     if (to != NULL) {
         *to++ = '"';
@@ -277,19 +251,30 @@ static bool put_escaped(struct eca_line *line, const char *key, struct eca_view 
         }
         if (end == text.len) {
             *to++ = '"';
-            finish(line, to);
+            eca_line_finish(line, to);
             break;
         }
-        finish(line, to);
+        eca_line_finish(line, to);
         at = end;
         end = text.len - at < PIECE ? text.len : at + PIECE;
-        to = room(line, (end - at) * ESCAPED_BYTES_MAX + WORD);
+        to = room(line, (end - at) * ESCAPED_BYTES_MAX + LANE);
     }
     return true;
 }
 
-#define LANE 16
-typedef signed char lane __attribute__((vector_size(LANE)));
+/* The same for less than a lane. */
+static bool swap_few(char *to, struct eca_view text)
+{
+    bool is_bad = false;
+
+    for (size_t at = 0; at < text.len; at++) {
+        signed char c = (signed char)text.at[at];
+
+        is_bad |= c < ' ' || c == '\'' || c == '\\';
+        to[at] = c == '"' ? '\'' : (char)c;
+    }
+    return !is_bad;
+}
 
 /* Copies text, a quote becomes an apostrophe. False: some of it is no plain character, or is an
  * apostrophe or a backslash. */
@@ -297,102 +282,113 @@ static bool swap_quotes(char *to, struct eca_view text)
 {
     const lane swap = (lane){0} + ('"' ^ '\'');
     lane bad = {0};
-    uint64_t any[2];
     size_t at = 0;
 
     for (; at + LANE <= text.len; at += LANE) {
         lane x;
 
         memcpy(&x, text.at + at, LANE);
-        bad |= (lane)(x < ' ') | (lane)(x == '\'') | (lane)(x == '\\'); /* above ASCII: below 0 */
+        bad |= (lane)(x < ' ') | (lane)(x == '\'') | (lane)(x == '\\');
         x ^= (lane)(x == '"') & swap;
         memcpy(to + at, &x, LANE);
     }
-    for (; at < text.len; at++) {
-        signed char c = (signed char)text.at[at];
-
-        bad[0] |= c < ' ' || c == '\'' || c == '\\';
-        to[at] = c == '"' ? '\'' : (char)c;
+    if (at == text.len || text.len < LANE) {
+        return is_clear(bad) && swap_few(to + at, eca_view_sub(text, at, LANE));
     }
-    memcpy(any, &bad, sizeof(any));
-    return (any[0] | any[1]) == 0;
+    /* The last sixteen, some of them again. */
+    return is_clear(bad) &&
+           swap_quotes(to + text.len - LANE, eca_view_sub(text, text.len - LANE, LANE));
+}
+
+/* The end of a line, as most of Docker's texts have one: \n or \r\n. */
+static size_t newline_bytes(struct eca_view text)
+{
+    if (text.len == 0 || text.at[text.len - 1] != '\n') {
+        return 0;
+    }
+    return text.len > 1 && text.at[text.len - 2] == '\r' ? 2 : 1;
 }
 
 /*
  * JSON inside of JSON is half backslashes: it stands there with apostrophes for its quotes, under
  * "<key>'". False: nothing was written; there is no quote in it, or something else to escape.
  */
-static bool put_swapped(struct eca_line *line, const char *key, struct eca_view text)
+static bool put_swapped(struct eca_line *line, struct eca_view key, struct eca_view text)
 {
     struct eca_line before = *line;
-    size_t key_len = strlen(key);
-    bool ends_line = text.len > 0 && text.at[text.len - 1] == '\n'; /* as most of Docker's do */
-    char *to, key_swapped[KEY_BYTES_MAX + 2];
+    size_t newline = newline_bytes(text);
+    char *to, key_swapped[KEY_BYTES_MAX + 1];
 
-    assert(key_len <= KEY_BYTES_MAX);
+    assert(key.len <= KEY_BYTES_MAX);
     if (memchr(text.at, '"', text.len) == NULL) {
         return false;
     }
-    memcpy(mempcpy(key_swapped, key, key_len), "'", 2);
-    to = begin(line, key_swapped, text.len + 4);
+    *(char *)mempcpy(key_swapped, key.at, key.len) = '\'';
+    to = eca_line_begin_at(line, eca_view_of(key_swapped, key.len + 1), text.len + 4);
     if (to == NULL) {
         return true;
     }
-    text.len -= ends_line;
+    text.len -= newline;
     *to++ = '"';
     if (!swap_quotes(to, text)) {
         *line = before;
         return false;
     }
     to += text.len;
-    if (ends_line) {
-        to = mempcpy(to, "\\n", 2);
+    if (newline > 0) {
+        to = mempcpy(to, newline == 2 ? "\\r\\n" : "\\n", 2 * newline);
     }
     *to++ = '"';
-    finish(line, to);
+    eca_line_finish(line, to);
     return true;
 }
 
-static void put_long(struct eca_line *line, const char *key, struct eca_view text)
+static void put_long(struct eca_line *line, struct eca_view key, struct eca_view text)
 {
     struct eca_json_writer w = eca_json_writer_to(line->out);
+    char *to = eca_line_begin_at(line, key, 0);
 
-    put_value(line, key, "");
-    eca_jw_view(&w, NULL, text);
+    if (to != NULL) {
+        eca_line_finish(line, to);
+        eca_jw_view(&w, NULL, text);
+    }
 }
 
-static void put_either(struct eca_line *line, const char *key, struct eca_view text)
+static bool concerns(const struct eca_line *line, struct eca_view text, enum eca_line_origin origin)
 {
-    if (!put_escaped(line, key, text)) {
-        put_long(line, key, text);
+    switch (origin) {
+    case ECA_LINE_PLAIN:
+        return false;
+    case ECA_LINE_OWN:
+        return eca_mask_concerns_own(line->mask, text);
+    case ECA_LINE_FOREIGN:
+        break;
     }
+    return eca_mask_concerns(line->mask, text);
 }
 
-void eca_line_plain(struct eca_line *line, const char *key, const char *text)
+/* The text, or a masked copy of it. What is written depends on what it holds when it is masked
+ * alone: a replay has no other text. */
+static struct eca_view masked_view(struct eca_line *line, struct eca_view text,
+                                   enum eca_line_origin origin, struct eca_buf *masked)
 {
-    if (line->out == NULL) {
-        return;
+    if (!concerns(line, text, origin)) {
+        return text;
     }
-    if (text == NULL) {
-        put_value(line, key, "null");
-    } else {
-        put_either(line, key, eca_view_str(text));
-    }
+    eca_mask_text(line->mask, text, masked);
+    return eca_view_of(eca_buf_str(masked), masked->len);
 }
 
-void eca_line_text(struct eca_line *line, const char *key, const char *text)
+void eca_line_put_text(struct eca_line *line, struct eca_view key, struct eca_view text,
+                       enum eca_line_origin origin)
 {
     eca_auto_buf struct eca_buf masked = {0};
-    struct eca_view view = eca_view_str(text);
 
-    if (line->out == NULL || text == NULL) {
-        return;
-    }
-    if (!eca_mask_concerns(line->mask, view)) {
-        put_either(line, key, view);
-    } else {
-        eca_mask_text(line->mask, view, &masked);
-        put_long(line, key, eca_buf_view(&masked));
+    if (line->out != NULL) {
+        text = masked_view(line, text, origin, &masked);
+        if (!put_escaped(line, key, text)) {
+            put_long(line, key, text);
+        }
     }
 }
 
@@ -407,32 +403,83 @@ static bool is_text(struct eca_view bytes)
     return eca_view_eq(bytes, eca_buf_view(&repaired));
 }
 
-void eca_line_bytes(struct eca_line *line, const char *key, struct eca_view bytes)
+static void put_base64(struct eca_line *line, struct eca_view key, struct eca_view bytes)
+{
+    char *to = eca_line_begin_at(line, key, 1);
+
+    if (to != NULL) {
+        *to++ = '"';
+        eca_line_finish(line, to);
+        eca_base64(bytes.at, bytes.len, false, line->out);
+        eca_buf_add_char(line->out, '"');
+    }
+}
+
+void eca_line_put_bytes(struct eca_line *line, struct eca_view key, struct eca_view bytes,
+                        enum eca_line_origin origin)
 {
     eca_auto_buf struct eca_buf masked = {0};
-    eca_auto_free char *key64 = NULL;
 
     if (line->out == NULL || bytes.at == NULL) {
         return;
     }
-    if (!eca_mask_concerns(line->mask, bytes) &&
-        (put_swapped(line, key, bytes) || put_escaped(line, key, bytes))) {
+    bytes = masked_view(line, bytes, origin, &masked);
+    if (put_swapped(line, key, bytes) || put_escaped(line, key, bytes)) {
         return;
     }
     if (is_text(bytes)) {
-        eca_mask_text(line->mask, bytes, &masked);
-        put_long(line, key, eca_buf_view(&masked));
+        put_long(line, key, bytes);
+    } else {
+        eca_auto_free char *key64 = eca_xasprintf("%.*s64", (int)key.len, key.at);
+
+        put_base64(line, eca_view_str(key64), bytes);
+    }
+}
+
+/* False: nothing was written, one of them is long or not plain. */
+static bool put_pair(struct eca_line *line, struct eca_view name, struct eca_view value)
+{
+    struct eca_line before = *line;
+    char *to;
+
+    if (name.len + value.len > PIECE) {
+        return false;
+    }
+    to = eca_line_begin_at(line, ECA_VIEW_NONE, (name.len + value.len) * ESCAPED_BYTES_MAX + LANE);
+    if (to == NULL) {
+        return true;
+    }
+    *to++ = '[';
+    *to++ = '"';
+    to = escape(to, name, 0, name.len);
+    if (to != NULL) {
+        to = mempcpy(to, "\",\"", 3);
+        to = escape(to, value, 0, value.len);
+    }
+    if (to == NULL) {
+        *line = before;
+        return false;
+    }
+    *to++ = '"';
+    *to++ = ']';
+    eca_line_finish(line, to);
+    return true;
+}
+
+void eca_line_pair(struct eca_line *line, struct eca_view name, struct eca_view value)
+{
+    if (line->out == NULL || put_pair(line, name, value)) {
         return;
     }
-    key64 = eca_xasprintf("%s64", key);
-    eca_line_base64(line, key64, bytes);
+    eca_line_array(line, NULL);
+    eca_line_put_text(line, ECA_VIEW_NONE, name, ECA_LINE_PLAIN);
+    eca_line_put_text(line, ECA_VIEW_NONE, value, ECA_LINE_PLAIN);
+    eca_line_end_array(line);
 }
 
 void eca_line_base64(struct eca_line *line, const char *key, struct eca_view bytes)
 {
     if (line->out != NULL) {
-        put_value(line, key, "\"");
-        eca_base64(bytes.at, bytes.len, false, line->out);
-        put(line, "\"", 1);
+        put_base64(line, eca_view_str(key), bytes);
     }
 }

@@ -100,18 +100,15 @@ void eca_mask_next_segment(struct eca_mask *mask)
     mask->segment++;
 }
 
-const char *eca_mask_secret(struct eca_mask *mask, struct eca_view secret)
+/* as: its mask, NULL = one of its own. */
+static const char *mask_as(struct eca_mask *mask, struct eca_view secret, const char *as)
 {
     eca_auto_free char *text = eca_xstrndup(secret.at, secret.len);
-    struct name *name;
+    struct name *name = eca_map_get(mask->names, text);
 
-    if (secret.len == 0) {
-        return "";
-    }
-    name = eca_map_get(mask->names, text);
     if (name == NULL) {
-        eca_auto_free char *made = eca_xasprintf(MASK "%zu", ++mask->made);
-        const char *mine = strncmp(text, MASK, strlen(MASK)) == 0 ? text : made;
+        eca_auto_free char *made = as == NULL ? eca_xasprintf(MASK "%zu", ++mask->made) : NULL;
+        const char *mine = strncmp(text, MASK, strlen(MASK)) == 0 ? text : as == NULL ? made : as;
 
         name = eca_xalloc(sizeof(*name) + strlen(mine) + 1);
         memcpy(name->text, mine, strlen(mine) + 1);
@@ -121,6 +118,11 @@ const char *eca_mask_secret(struct eca_mask *mask, struct eca_view secret)
     }
     name->segment = mask->segment;
     return name->text;
+}
+
+const char *eca_mask_secret(struct eca_mask *mask, struct eca_view secret)
+{
+    return secret.len == 0 ? "" : mask_as(mask, secret, NULL);
 }
 
 static bool is_masked(struct eca_view text)
@@ -140,10 +142,15 @@ static void put_basic(struct eca_mask *mask, struct eca_view secret, struct eca_
     struct eca_view inner =
         colon == SIZE_MAX ? decoded : eca_view_sub(decoded, colon + 1, SIZE_MAX);
 
+    const char *text = eca_mask_secret(mask, is_masked(inner) ? inner : secret);
+
     if (colon != SIZE_MAX) {
         eca_buf_add_str(&masked, "user:");
     }
-    eca_buf_add_str(&masked, eca_mask_secret(mask, is_masked(inner) ? inner : secret));
+    if (inner.len > 0) {
+        (void)mask_as(mask, inner, text); /* as a peer would repeat it */
+    }
+    eca_buf_add_str(&masked, text);
     eca_base64(eca_buf_str(&masked), masked.len, false, out);
 }
 
@@ -346,29 +353,28 @@ static bool begins(struct eca_view text, size_t at)
 }
 
 /*
- * Sixteen bytes at a time: those of at[0..15] that are a newline, or a quote before two letters of
- * may_be_key, are 0xFF in ret_marks, the others 0. False: none. Reads at[0..17].
+ * Sixteen bytes at a time: those of at[0..15] that are a newline, or a quote before two letters
+ * whose sum is that of the first two of a secret key (a few others have the same), are 0xFF in
+ * ret_marks, the others 0. False: none. Reads at[0..17].
  */
 #define LANE 16
 #define LANE_READS (LANE + 2)
-typedef signed char lane __attribute__((vector_size(LANE)));
+typedef unsigned char lane __attribute__((vector_size(LANE)));
+
+#define SUM(a, b) ((unsigned char)((a) + (b)))
 
 static bool find_marks(const char *at, uint64_t ret_marks[2])
 {
-    lane mark, first, second, marks;
+    lane mark, first, second, sum, marks;
 
     memcpy(&mark, at, sizeof(mark));
     memcpy(&first, at + 1, sizeof(first));
     memcpy(&second, at + 2, sizeof(second));
-    first |= 0x20;
-    second |= 0x20;
-    marks =
-        (lane)(mark == '"') & (((lane)(first == 'a') & (lane)(second == 'u')) |
-                               ((lane)(first == 'i') & (lane)(second == 'd')) |
-                               ((lane)(first == 'p') & (lane)(second == 'a')) |
-                               ((lane)((first == 'r') | (first == 's')) & (lane)(second == 'e')) |
-                               ((lane)(first == 't') & (lane)(second == 'o')));
-    marks |= (lane)(mark == '\n');
+    sum = (first | 0x20) + (second | 0x20);
+    marks = (lane)(sum - SUM('a', 'u') <= SUM('s', 'e') - SUM('a', 'u')); /* and "re" between */
+    marks |= (lane)(sum == SUM('i', 'd')) | (lane)(sum == SUM('p', 'a'));
+    marks |= (lane)(sum == SUM('t', 'o'));
+    marks = (marks & (lane)(mark == '"')) | (lane)(mark == '\n');
     memcpy(ret_marks, &marks, sizeof(marks));
     return (ret_marks[0] | ret_marks[1]) != 0;
 }
@@ -423,8 +429,9 @@ bool eca_mask_concerns_own(const struct eca_mask *mask, struct eca_view text)
 {
     struct eca_view found;
 
-    return mask->has_short ? eca_mask_concerns(mask, text)
-                           : eca_needles_find(mask->needles, text, 0, &found) != NULL;
+    return mask->has_short || mask->is_blind
+               ? eca_mask_concerns(mask, text)
+               : eca_needles_find(mask->needles, text, 0, &found) != NULL;
 }
 
 /* The next byte at or after `at` where a secret may begin: a quote, or the first of a line. */
@@ -473,10 +480,23 @@ static bool is_among(const char *const *words, size_t count, const char *word)
     return false;
 }
 
-bool eca_mask_is_secret_header(const char *name)
+/* By bits: the lengths of the names of secret headers. */
+#define SECRET_HEADER_LENGTHS                                                                      \
+    (1U << sizeof("authorization") | 1U << sizeof("x-amz-security-token") |                        \
+     1U << sizeof("x-registry-auth") | 1U << sizeof("x-aws-ec2-metadata-token") |                  \
+     1U << sizeof("proxy-authorization"))
+
+bool eca_mask_is_secret_header(struct eca_view name)
 {
-    return may_be_line(eca_view_of(name, 1), 0) &&
-           is_among(secret_headers, ECA_ARRAY_LEN(secret_headers), name);
+    if (name.len > 30 || ((SECRET_HEADER_LENGTHS >> 1 >> name.len) & 1) == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < ECA_ARRAY_LEN(secret_headers); i++) {
+        if (eca_view_eq_nocase(name, secret_headers[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool eca_mask_is_secret_variable(const char *name)

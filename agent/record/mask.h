@@ -14,6 +14,7 @@ struct eca_mask {
     struct eca_map *names;       /* secret -> owned mask and when it was last used */
     struct eca_needles *needles; /* the secrets that are looked for in other text; never NULL */
     bool has_short;              /* one came up that is not looked for */
+    bool is_blind;               /* who writes text may know others: none of it is own */
     size_t made;
     unsigned segment;
 };
@@ -35,7 +36,7 @@ bool eca_mask_concerns(const struct eca_mask *mask, struct eca_view text);
 bool eca_mask_concerns_own(const struct eca_mask *mask, struct eca_view text);
 /* Its value is written as ECA_MASK_HEADER: there is a new one with each request. */
 #define ECA_MASK_HEADER "masked"
-bool eca_mask_is_secret_header(const char *name); /* any case */
+bool eca_mask_is_secret_header(struct eca_view name); /* any case */
 bool eca_mask_is_secret_variable(const char *name);
 
 #endif

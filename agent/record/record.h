@@ -12,7 +12,7 @@
  *
  * Secrets are masked before a line is handed out (agent/record/mask.h).
  */
-#define ECA_RECORDING_FORMAT 3
+#define ECA_RECORDING_FORMAT 4
 #define ECA_RECORDING_FLIGHT "ecs-agent flight recording"
 
 struct eca_record_sink {

@@ -3,17 +3,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "agent/base/mem.h"
 
-/* Lines are small and many; what a crash of the machine could lose is at most this much. */
+/* Lines are small and many. What is lost when the process is killed is at most this much, and what
+ * came since the last flush. */
 #define BUFFER_BYTES 65536
 
 struct eca_record_file {
     char *path;
     unsigned count;
-    FILE *file; /* NULL: no segment is open */
+    int fd;        /* < 0: no segment is open */
+    off_t written; /* of the segment, whole lines all of it */
+    size_t len;    /* of the buffer: whole lines, too */
+    char buffer[BUFFER_BYTES];
 };
 
 /* NAME, NAME.1, NAME.2, ... each becomes the next one. Missing ones are no error. */
@@ -28,43 +33,86 @@ static void shift(const struct eca_record_file *file)
     }
 }
 
+static void close_segment(struct eca_record_file *file)
+{
+    (void)close(file->fd);
+    file->fd = -1;
+    file->len = 0;
+}
+
+/* A full disk ends the segment with its last whole line: what is there can be replayed, and there
+ * is no gap in it. */
+static bool write_out(struct eca_record_file *file, const char *bytes, size_t len)
+{
+    while (file->fd >= 0 && len > 0) {
+        ssize_t done = write(file->fd, bytes, len);
+
+        if (done < 0 && errno == EINTR) {
+            continue;
+        }
+        if (done <= 0) {
+            if (ftruncate(file->fd, file->written) < 0) {
+                /* Its last line stays a piece: replay says so. */
+            }
+            close_segment(file);
+            return false;
+        }
+        bytes += done;
+        len -= (size_t)done;
+    }
+    return file->fd >= 0;
+}
+
+static void flush(void *impl)
+{
+    struct eca_record_file *file = impl;
+
+    if (write_out(file, file->buffer, file->len)) {
+        file->written += (off_t)file->len;
+    }
+    file->len = 0;
+}
+
 static void end(void *impl)
 {
     struct eca_record_file *file = impl;
 
-    if (file->file != NULL) {
-        (void)fclose(eca_take(file->file));
+    flush(file);
+    if (file->fd >= 0) {
+        close_segment(file);
     }
 }
 
 static int begin(void *impl, struct eca_err *err)
 {
     struct eca_record_file *file = impl;
-    int fd;
 
     end(file);
     shift(file);
-    fd = open(file->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) {
+    file->written = 0;
+    file->fd = open(file->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (file->fd < 0) {
         return eca_err_set_sys(err, ECA_E_DENIED, errno, "flight recording %s", file->path);
     }
-    file->file = fdopen(fd, "w");
-    if (file->file == NULL) {
-        (void)close(fd);
-        return eca_err_set_sys(err, ECA_E_INTERNAL, errno, "flight recording %s", file->path);
-    }
-    (void)setvbuf(file->file, NULL, _IOFBF, BUFFER_BYTES);
     return ECA_OK;
 }
 
-/* A full disk costs lines of the recording and nothing else. */
 static void put_line(void *impl, struct eca_view line)
 {
     struct eca_record_file *file = impl;
 
-    if (file->file != NULL) {
-        (void)fwrite_unlocked(line.at, 1, line.len, file->file);
-        (void)fputc_unlocked('\n', file->file);
+    if (file->fd < 0) {
+        return;
+    }
+    if (line.len >= BUFFER_BYTES - file->len) {
+        flush(file);
+    }
+    if (line.len < BUFFER_BYTES) {
+        memcpy(file->buffer + file->len, line.at, line.len);
+        file->len += line.len;
+        file->buffer[file->len++] = '\n';
+    } else if (write_out(file, line.at, line.len) && write_out(file, "\n", 1)) {
+        file->written += (off_t)line.len + 1;
     }
 }
 
@@ -74,12 +122,14 @@ struct eca_record_file *eca_record_file_new(const char *path, unsigned count)
 
     file->path = eca_xstrdup(path);
     file->count = count;
+    file->fd = -1;
     return file;
 }
 
 struct eca_segments eca_record_file_port(struct eca_record_file *file)
 {
-    static const struct eca_segments_ops ops = {begin, put_line, end};
+    static const struct eca_segments_ops ops = {
+        .begin = begin, .line = put_line, .flush = flush, .end = end};
 
     return (struct eca_segments){&ops, file};
 }

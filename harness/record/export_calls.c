@@ -314,7 +314,7 @@ static void on_call_end(struct story *story, struct call *call, eca_json line)
     } else if (err.code == ECA_E_TIMEOUT) {
         given_up(story, call);
     } else if (call->operation != NULL && !is_natural(call)) {
-        add_fault(story, call, &err, hns_line_truth(line, "sent"));
+        add_fault(story, call, &err, !hns_line_truth(line, "unsent"));
     }
     hns_story_call_free(story, call);
 }

@@ -24,6 +24,7 @@ struct eca_http_call {
     uint64_t number;
     struct eca_http_events events;
     void *arg;
+    bool is_ending, is_canceled;
 };
 
 struct eca_files_op {
@@ -212,6 +213,10 @@ static void http_cancel(void *impl, struct eca_http_call *call)
 {
     struct replay *replay = impl;
 
+    if (call->is_ending) {
+        call->is_canceled = true;
+        return;
+    }
     eca_list_remove(&replay->open_calls, &call->node);
     eca_free(call);
 }
@@ -544,13 +549,40 @@ static void play_head(struct eca_http_call *call, eca_json line)
     call->events.on_head(call->arg, &head);
 }
 
+/* Head and body stand in the line when they were not told before. The core may cancel inside. */
+static void play_end(struct replay *replay, struct eca_http_call *call, struct eca_view body,
+                     eca_json line)
+{
+    struct eca_http_end end = {.sent = !hns_line_truth(line, "unsent"),
+                               .status = (int)hns_line_number(line, "status"),
+                               .body_bytes = body.len};
+    struct eca_http_events events = call->events;
+    void *arg = call->arg;
+    bool is_canceled;
+
+    if (eca_json_get(line, "bytes") != NULL) {
+        end.body_bytes = (uint64_t)hns_line_number(line, "bytes");
+    }
+    hns_line_err(line, "err", &end.err);
+    call->is_ending = true;
+    if (eca_json_get(line, "headers") != NULL && events.on_head != NULL) {
+        play_head(call, line);
+    }
+    if (!call->is_canceled && body.len > 0 && events.on_body != NULL) {
+        events.on_body(arg, body);
+    }
+    is_canceled = call->is_canceled;
+    eca_list_remove(&replay->open_calls, &call->node);
+    eca_free(call);
+    if (!is_canceled) {
+        events.on_end(arg, &end);
+    }
+}
+
 static void play_http(struct replay *replay, const char *what, eca_json line)
 {
     struct eca_http_call *call = find_call(replay, (uint64_t)hns_line_number(line, "n"));
     eca_auto_buf struct eca_buf body = {0};
-    struct eca_http_end end = {.sent = hns_line_truth(line, "sent"),
-                               .status = (int)hns_line_number(line, "status"),
-                               .body_bytes = (uint64_t)hns_line_number(line, "bytes")};
 
     if (call == NULL) {
         diverge(replay, "core:     has no such call open", ECA_VIEW_NONE);
@@ -566,16 +598,7 @@ static void play_http(struct replay *replay, const char *what, eca_json line)
     } else if (strcmp(what, "http.body") == 0) {
         call->events.on_body(call->arg, eca_buf_view(&body));
     } else {
-        struct eca_http_events events = call->events;
-        void *arg = call->arg;
-
-        hns_line_err(line, "err", &end.err);
-        if (body.len > 0) {
-            events.on_body(arg, eca_buf_view(&body));
-        }
-        eca_list_remove(&replay->open_calls, &call->node);
-        eca_free(call);
-        events.on_end(arg, &end);
+        play_end(replay, call, eca_buf_view(&body), line);
     }
 }
 

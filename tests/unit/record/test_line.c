@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/base/json.h"
+#include "agent/base/mem.h"
 #include "agent/record/line.h"
 
 #define LONG_BYTES 5000 /* more than is escaped at once */
@@ -46,7 +47,8 @@ static void check_reads_back(struct eca_view bytes)
 
 START_TEST(any_character_at_any_place)
 {
-    static const char *const odd[] = {"\"", "'", "\\", "\n", "\t", "\x01", "\x7f", "\xC3\xA4"};
+    static const char *const odd[] = {"\"",   "'",    "\\",       "\n",  "\t",
+                                      "\x01", "\x7f", "\xC3\xA4", "\r\n"};
 
     for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
         for (size_t at = 0; at < 40; at++) {
@@ -70,6 +72,64 @@ START_TEST(long_text)
             eca_buf_add_char(&text, "\\\"'x\x1f"[text.len % 5]);
         }
         check_reads_back(eca_buf_view(&text));
+    }
+}
+END_TEST
+
+/* What is written of masked text is what a replay, which has no other, writes of it: the recording
+ * and the replay know different secrets. */
+START_TEST(masked_text_is_written_as_itself)
+{
+    static const char *const texts[][2] = {
+        {"{\"error\":\"denied for top-secret\"}\r\n", "{\"error\":\"denied for masked-1\"}\r\n"},
+        {"{\"it\":\"'top-secret'\"}", "{\"it\":\"'masked-1'\"}"},
+        {"\xC3\xA4 top-secret", "\xC3\xA4 masked-1"},
+        {"\xFF top-secret", "\xFF masked-1"},
+    };
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        eca_auto_buf struct eca_buf recorded = {0}, replayed = {0};
+        struct eca_mask knows, ignorant;
+        struct eca_line first = {.out = &recorded, .mask = &knows};
+        struct eca_line second = {.out = &replayed, .mask = &ignorant};
+
+        eca_mask_init(&knows);
+        eca_mask_init(&ignorant);
+        (void)eca_mask_secret(&knows, eca_view_str("top-secret"));
+        eca_line_open(&first, "in", "test");
+        eca_line_bytes(&first, "body", eca_view_str(texts[i][0]));
+        eca_line_own_bytes(&first, "own", eca_view_str(texts[i][0]));
+        eca_line_text(&first, "text", texts[i][0]);
+        eca_line_close(&first);
+        eca_line_open(&second, "in", "test");
+        eca_line_bytes(&second, "body", eca_view_str(texts[i][1]));
+        eca_line_own_bytes(&second, "own", eca_view_str(texts[i][1]));
+        eca_line_text(&second, "text", texts[i][1]);
+        eca_line_close(&second);
+        ck_assert_str_eq(eca_buf_str(&recorded), eca_buf_str(&replayed));
+        eca_mask_clear(&knows);
+        eca_mask_clear(&ignorant);
+    }
+}
+END_TEST
+
+START_TEST(numbers_of_every_length)
+{
+    uint64_t value = 0;
+
+    for (size_t digits = 1; digits <= 20; digits++) {
+        eca_auto_buf struct eca_buf out = {0};
+        struct eca_line line = {.out = &out};
+        eca_auto_free char *expected = NULL;
+
+        value = value * 10 + (digits > 19 ? 0 : digits % 10);
+        expected = eca_xasprintf("{\"in\":\"x\",\"n\":%llu,\"m\":%llu}", (unsigned long long)value,
+                                 (unsigned long long)(value - 1));
+        eca_line_open(&line, "in", "x");
+        eca_line_u64(&line, "n", value);
+        eca_line_u64(&line, "m", value - 1);
+        eca_line_close(&line);
+        ck_assert_str_eq(eca_buf_str(&out), expected);
     }
 }
 END_TEST
@@ -115,6 +175,8 @@ int main(void)
 
     tcase_add_test(tcase, any_character_at_any_place);
     tcase_add_test(tcase, long_text);
+    tcase_add_test(tcase, masked_text_is_written_as_itself);
+    tcase_add_test(tcase, numbers_of_every_length);
     tcase_add_test(tcase, no_secret_is_written);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);

@@ -34,11 +34,41 @@ static const char *env(void *impl, const char *name)
     return NULL;
 }
 
+/* One call, answered when the test wants. */
+struct eca_http_call {
+    struct eca_http_events events;
+    void *arg;
+};
+
+static struct eca_http_call call;
+
+static int http_start(void *impl, const struct eca_http_opts *opts,
+                      const struct eca_http_events *events, void *arg,
+                      struct eca_http_call **ret_call, struct eca_err *err)
+{
+    (void)impl;
+    (void)opts;
+    (void)err;
+    call = (struct eca_http_call){*events, arg};
+    *ret_call = &call;
+    return ECA_OK;
+}
+
+static void http_cancel(void *impl, struct eca_http_call *which)
+{
+    (void)impl;
+    (void)which;
+    ck_abort_msg("what has ended cannot be canceled");
+}
+
 static struct {
     struct manual_clock clock;
     struct eca_mask mask;
     struct eca_buf lines;
     struct eca_recorder *recorder;
+    struct eca_http_call *inside; /* the core's */
+    struct eca_buf told;          /* to the core */
+    bool cancels;
 } rig;
 
 static void on_line(void *impl, struct eca_view line)
@@ -51,7 +81,8 @@ static void on_line(void *impl, struct eca_view line)
 static void setup(void)
 {
     static const struct eca_host_ops host = {.env = env, .env_at = env_at};
-    struct eca_agent_ports outer = {.host = {&host, NULL}};
+    static const struct eca_http_ops http = {http_start, http_cancel};
+    struct eca_agent_ports outer = {.host = {&host, NULL}, .http = {&http, NULL}};
 
     memset(&rig, 0, sizeof(rig));
     manual_clock_init(&rig.clock);
@@ -65,6 +96,7 @@ static void teardown(void)
     eca_recorder_free(rig.recorder);
     eca_mask_clear(&rig.mask);
     eca_buf_clear(&rig.lines);
+    eca_buf_clear(&rig.told);
     manual_clock_clear(&rig.clock);
 }
 
@@ -90,6 +122,98 @@ START_TEST(no_secret_of_the_environment_is_recorded)
 }
 END_TEST
 
+static void on_head(void *arg, const struct eca_http_head *head)
+{
+    (void)arg;
+    eca_buf_addf(&rig.told, "head %d %zu %s=%s;", head->status, head->header_count,
+                 head->headers[0].name, head->headers[0].value);
+    if (rig.cancels) {
+        eca_http_cancel(eca_recorder_ports(rig.recorder)->http, rig.inside);
+    }
+}
+
+static void on_body(void *arg, struct eca_view bytes)
+{
+    (void)arg;
+    eca_buf_addf(&rig.told, "body %.*s;", (int)bytes.len, bytes.at);
+}
+
+static void on_end(void *arg, const struct eca_http_end *end)
+{
+    (void)arg;
+    eca_buf_addf(&rig.told, "end %d;", end->status);
+}
+
+static void ask(uint64_t body_bytes_max)
+{
+    static const struct eca_http_events events = {on_head, on_body, on_end};
+    struct eca_http_opts opts = {.method = "GET",
+                                 .url = "http://docker/it",
+                                 .unix_socket = "/a/socket",
+                                 .party = "docker",
+                                 .total_ms = 5000,
+                                 .body_bytes_max = body_bytes_max};
+
+    ck_assert_int_eq(eca_http_start(eca_recorder_ports(rig.recorder)->http, &opts, &events, NULL,
+                                    &rig.inside, NULL),
+                     ECA_OK);
+}
+
+static void answer(void)
+{
+    struct eca_http_header headers[] = {{"content-type", "text"}, {"x", "y"}};
+    struct eca_http_head head = {200, headers, 2};
+    struct eca_http_end end = {.sent = true, .status = 200, .body_bytes = 4};
+
+    call.events.on_head(call.arg, &head);
+    call.events.on_body(call.arg, eca_view_str("on"));
+    call.events.on_body(call.arg, eca_view_str("ce"));
+    call.events.on_end(call.arg, &end);
+}
+
+/* A bounded answer is one entry into the core and one line; a socket is named once. */
+START_TEST(bounded_answer_is_one_line)
+{
+    ask(1000);
+    answer();
+    ask(1000);
+    answer();
+    ck_assert_str_eq(eca_buf_str(&rig.told), "head 200 2 content-type=text;body once;end 200;"
+                                             "head 200 2 content-type=text;body once;end 200;");
+    ck_assert_ptr_nonnull(strstr(
+        eca_buf_str(&rig.lines),
+        "{\"out\":\"http.start\",\"n\":2,\"party\":\"docker\",\"method\":\"GET\",\"url\":"
+        "\"http://docker/it\",\"headers\":[],\"total_ms\":5000}\n"
+        "{\"in\":\"http.end\",\"n\":2,\"status\":200,\"headers\":[[\"content-type\",\"text\"],"
+        "[\"x\",\"y\"]],\"body\":\"once\"}\n"));
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&rig.lines), "\"socket\":\"/a/socket\""));
+}
+END_TEST
+
+/* A stream's pieces come to the core as they are. */
+START_TEST(stream_is_told_piece_by_piece)
+{
+    ask(0);
+    answer();
+    ck_assert_str_eq(eca_buf_str(&rig.told),
+                     "head 200 2 content-type=text;body on;body ce;end 200;");
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&rig.lines),
+                                 "{\"in\":\"http.body\",\"n\":1,\"body\":\"ce\"}\n"
+                                 "{\"in\":\"http.end\",\"n\":1,\"status\":200,\"bytes\":4}\n"));
+}
+END_TEST
+
+/* The core may cancel a call from any of its callbacks; the peer's part is over by then. */
+START_TEST(canceled_inside_its_end)
+{
+    rig.cancels = true;
+    ask(1000);
+    answer();
+    ck_assert_str_eq(eca_buf_str(&rig.told), "head 200 2 content-type=text;");
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&rig.lines), "{\"out\":\"http.cancel\",\"n\":1}\n"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("record/recorder");
@@ -99,6 +223,9 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, no_secret_of_the_environment_is_recorded);
+    tcase_add_test(tcase, bounded_answer_is_one_line);
+    tcase_add_test(tcase, stream_is_told_piece_by_piece);
+    tcase_add_test(tcase, canceled_inside_its_end);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
