@@ -54,8 +54,7 @@ static inline char *eca_line_begin(struct eca_line *line, const char *key, size_
     line->need_comma = true;
     if (key != NULL) {
         *to++ = '"';
-        memcpy(to, key, len);
-        to += len;
+        to = mempcpy(to, key, len);
         *to++ = '"';
         *to++ = ':';
     }
@@ -74,8 +73,7 @@ static inline void eca_line_put(struct eca_line *line, const char *key, const ch
     char *to = eca_line_begin(line, key, len);
 
     if (to != NULL) {
-        memcpy(to, value, len);
-        eca_line_finish(line, to + len);
+        eca_line_finish(line, mempcpy(to, value, len));
     }
 }
 
