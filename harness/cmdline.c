@@ -13,29 +13,33 @@
 
 #define FILES_MAX 10000
 
-/* What each command does and takes; also the list of the commands there are. */
-static const struct {
+/* What each command does and takes: the list of the commands there are, and of the options of each,
+ * which are those that stand in its text. `files`: it takes names of files. */
+static const struct chapter {
     const char *command, *text;
+    bool files;
 } manual[] = {
-    {"run", "harness run [OPTIONS] FILE-OR-FOLDER...   play scenarios\n"
-            "    (default)            simulated: agent in process, virtual time\n"
-            "    --wire               agent in process, its production adapters, real sockets,\n"
-            "                         virtual time\n"
-            "    --live               spawn an agent binary, real sockets, real time\n"
-            "    --agent PATH         the binary to spawn; default ecs-agent beside this program\n"
-            "    --docker real=SOCKET in front of a real daemon instead of the fake one\n"
-            "    --allow ID,ID        rules that may be broken in every run\n"
-            "    --set NAME=VALUE     a variable of the scenarios, ${NAME}; several times\n"
-            "    --seed N             default 1; same seed, same trace\n"
-            "    --twice              run each twice and compare the trace hashes\n"
-            "    --keep               leave temporary files of live runs\n"
-            "    -v                   show each run's timeline\n"
-            "    --log FILE           the agent's whole log, each line with the time of the run\n"
-            "    --trace FILE         every event, as JSON lines\n"
-            "    --record FOLDER      flight recordings of each run's agent, a segment per life\n"
-            "    --record-kib N       size of a segment (not --live)\n"
-            "    --html FILE          every event, as a page with a lane for each party\n"
-            "    --junit FILE, --json FILE   the results, for machines\n"},
+    {"run",
+     "harness run [OPTIONS] FILE-OR-FOLDER...   play scenarios\n"
+     "    (default)            simulated: agent in process, virtual time\n"
+     "    --wire               agent in process, its production adapters, real sockets,\n"
+     "                         virtual time\n"
+     "    --live               spawn an agent binary, real sockets, real time\n"
+     "    --agent PATH         the binary to spawn; default ecs-agent beside this program\n"
+     "    --docker real=SOCKET in front of a real daemon instead of the fake one\n"
+     "    --allow ID,ID        rules that may be broken in every run\n"
+     "    --set NAME=VALUE     a variable of the scenarios, ${NAME}; several times\n"
+     "    --seed N             default 1; same seed, same trace\n"
+     "    --twice              run each twice and compare the trace hashes\n"
+     "    --keep               leave temporary files of live runs\n"
+     "    -v                   show each run's timeline\n"
+     "    --log FILE           the agent's whole log, each line with the time of the run\n"
+     "    --trace FILE         every event, as JSON lines\n"
+     "    --record FOLDER      flight recordings of each run's agent, a segment per life\n"
+     "    --record-kib N       size of a segment (not --live)\n"
+     "    --html FILE          every event, as a page with a lane for each party\n"
+     "    --junit FILE, --json FILE   the results, for machines\n",
+     true},
     {"explore",
      "harness explore [OPTIONS]   scenarios made from seeds: faults, deaths, then all must "
      "settle;\n"
@@ -47,25 +51,31 @@ static const struct {
      "    -v                   how often each rare situation was reached\n"
      "    ends with 0, or 1 wrong result, 3 no progress, 4 crash, 5 a rare situation never came\n"},
     {"mutations",
-     "harness mutations [--seeds N] [--from N]   plant one defect after the other in the agent:\n"
-     "                            how many seeds until exploration finds it\n"},
+     "harness mutations [--seeds N] [--from N] [--workers N]   plant one defect after the other "
+     "in\n"
+     "                            the agent: how many seeds until exploration finds it\n"},
     {"soak",
      "harness soak [OPTIONS]      weeks of an instance; what the agent holds must not grow\n"
      "    --days N, --tasks N  default 7 and 20000\n"
      "    --seed N, --trace FILE, --html FILE\n"},
     {"deaths",
      "harness deaths [--seed N] [--every N] FILE...   simulate each once for every moment at\n"
-     "                            which the agent can be killed, and kill it there\n"},
+     "                            which the agent can be killed, and kill it there\n",
+     true},
     {"fleet",
      "harness fleet [--agents N] [--peak PERCENT] [--seed N] FILE...   N agents lose ACS at once:\n"
-     "                            what the service sees per second\n"},
+     "                            what the service sees per second\n",
+     true},
     {"shrink",
-     "harness shrink [--seed N] FILE...   leave out what a failing scenario does not need\n"},
+     "harness shrink [--seed N] [--workers N] FILE...   leave out what a failing scenario does not "
+     "need\n",
+     true},
     {"report",
-     "harness report [--html FILE] TRACE...   a run that --trace wrote, as a timeline and as a\n"
-     "                            page (default TRACE.html); of two runs, where they part\n"},
-    {"check", "harness check FILE...       is it a scenario? errors with line and column\n"},
-    {"demo", "harness demo [OPTIONS] [FILE]   a task lives and dies on a timeline\n"},
+     "harness report [--html FILE] TRACE...   what run wrote as a trace, as a timeline and as a\n"
+     "                            page (default TRACE.html); of two runs, where they part\n",
+     true},
+    {"check", "harness check FILE...       is it a scenario? errors with line and column\n", true},
+    {"demo", "harness demo [OPTIONS OF run] [FILE]   a task lives and dies on a timeline\n", true},
     {"serve",
      "harness serve [OPTIONS]    the fakes as a control plane for the AWS CLI, with an agent\n"
      "    --port N             of the ECS API; default 4566, 0 = any\n"
@@ -79,13 +89,14 @@ static const struct {
      "    --no-agent           start one yourself, with the environment that is printed\n"
      "    -v, --log FILE, --trace FILE, --keep   as those of run\n"},
     {"replay",
-     "harness replay FILE...      a flight recording through the same core; first divergence\n"},
+     "harness replay FILE...      a flight recording through the same core; first divergence\n",
+     true},
     {"record", "harness record --agent PATH --out FILE [OPTIONS] [-- AGENT-OPTIONS]\n"
                "                            stand between any agent and its peers and write down "
                "what passes\n"
                "    --docker real=SOCKET the daemon; default that of DOCKER_HOST\n"
                "    --names HOST,HOST    TLS peers beside AWS's own\n"},
-    {"export", "harness export FILE         a recording as a scenario, to be edited\n"},
+    {"export", "harness export FILE         a recording as a scenario, to be edited\n", true},
     {"reference", "harness reference           the scenario language, as Markdown\n"},
     {"schema", "harness schema              the same as a JSON Schema\n"},
     {"version", "harness version\n"},
@@ -103,15 +114,44 @@ void hns_usage(FILE *to, const char *command)
     }
 }
 
+static const struct chapter *chapter_of(const char *command)
+{
+    for (size_t i = 0; i < ECA_ARRAY_LEN(manual); i++) {
+        if (strcmp(command, manual[i].command) == 0) {
+            return &manual[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_part_of_word(char c)
+{
+    return c == '-' || (c >= 'a' && c <= 'z');
+}
+
+static bool takes_option(const char *command, const char *option)
+{
+    const struct chapter *chapter = chapter_of(strcmp(command, "demo") == 0 ? "run" : command);
+    const char *text = chapter == NULL ? "" : chapter->text;
+    size_t len = strlen(option);
+
+    for (const char *at = strstr(text, option); at != NULL; at = strstr(at + 1, option)) {
+        if (!is_part_of_word(at[len]) && (at == text || !is_part_of_word(at[-1]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int check_command(const char *word, struct eca_err *err)
 {
     const char *names[ECA_ARRAY_LEN(manual)], *near;
 
+    if (chapter_of(word) != NULL) {
+        return ECA_OK;
+    }
     for (size_t i = 0; i < ECA_ARRAY_LEN(manual); i++) {
         names[i] = manual[i].command;
-        if (strcmp(word, names[i]) == 0) {
-            return ECA_OK;
-        }
     }
     near = hns_nearest(word, names, ECA_ARRAY_LEN(names));
     return eca_err_set(err, ECA_E_INVALID, "unknown command \"%.40s\"%s%s%s", word,
@@ -194,12 +234,27 @@ static int add_set(struct hns_options *options, const char *value, struct eca_er
     return ECA_OK;
 }
 
-static int set_number(const char *word, const char *value, uint64_t *ret_number,
+static int set_number(const char *word, const char *value, uint64_t min, uint64_t *ret_number,
                       struct eca_err *err)
 {
-    return eca_parse_u64(eca_view_str(value), UINT64_MAX, ret_number, NULL) < 0
-               ? eca_err_set(err, ECA_E_INVALID, "%s takes a number, not \"%.80s\"", word, value)
-               : ECA_OK;
+    uint64_t number;
+
+    if (eca_parse_u64(eca_view_str(value), UINT64_MAX, &number, NULL) < 0) {
+        return eca_err_set(err, ECA_E_INVALID, "%s takes a number, not \"%.80s\"", word, value);
+    }
+    if (number < min) {
+        return eca_err_set(err, ECA_E_INVALID, "%s takes a number from %llu on, not \"%.80s\"",
+                           word, (unsigned long long)min, value);
+    }
+    *ret_number = number;
+    return ECA_OK;
+}
+
+static int check_option(const struct hns_options *options, const char *word, struct eca_err *err)
+{
+    return options->help || takes_option(options->command, word)
+               ? ECA_OK
+               : eca_err_set(err, ECA_E_INVALID, "%s takes no %s", options->command, word);
 }
 
 /* An option with a value; `value` is NULL when nothing follows. */
@@ -228,34 +283,40 @@ static int parse_valued(struct hns_options *options, const char *word, const cha
 
     const struct {
         const char *word;
-        uint64_t *to;
+        uint64_t *to, min;
     } numbers[] = {
-        {"--seed", &options->seed},
-        {"--seeds", &options->seeds},
-        {"--from", &options->from},
-        {"--minutes", &options->minutes},
-        {"--workers", &options->workers},
-        {"--every", &options->every},
-        {"--record-kib", &options->record_kib},
-        {"--days", &options->days},
-        {"--tasks", &options->tasks},
-        {"--port", &options->port},
-        {"--agents", &options->agents},
-        {"--peak", &options->peak},
+        {"--seed", &options->seed, 0},
+        {"--seeds", &options->seeds, 1},
+        {"--from", &options->from, 0},
+        {"--minutes", &options->minutes, 1},
+        {"--workers", &options->workers, 1},
+        {"--every", &options->every, 1},
+        {"--record-kib", &options->record_kib, 1},
+        {"--days", &options->days, 1},
+        {"--tasks", &options->tasks, 1},
+        {"--port", &options->port, 0},
+        {"--agents", &options->agents, 1},
+        {"--peak", &options->peak, 1},
     };
 
     const char **text = NULL;
-    uint64_t *number = NULL;
+    uint64_t *number = NULL, min = 0;
     bool docker = strcmp(word, "--docker") == 0, set = strcmp(word, "--set") == 0;
 
     for (size_t i = 0; i < ECA_ARRAY_LEN(texts); i++) {
         text = strcmp(word, texts[i].word) == 0 ? texts[i].to : text;
     }
     for (size_t i = 0; i < ECA_ARRAY_LEN(numbers); i++) {
-        number = strcmp(word, numbers[i].word) == 0 ? numbers[i].to : number;
+        if (strcmp(word, numbers[i].word) == 0) {
+            number = numbers[i].to;
+            min = numbers[i].min;
+        }
     }
     if (text == NULL && number == NULL && !docker && !set) {
         return eca_err_set(err, ECA_E_INVALID, "unknown option %.80s", word);
+    }
+    if (check_option(options, word, err) < 0) {
+        return ECA_E_INVALID;
     }
     if (value == NULL) {
         return eca_err_set(err, ECA_E_INVALID, "%s needs a value", word);
@@ -265,7 +326,7 @@ static int parse_valued(struct hns_options *options, const char *word, const cha
         return ECA_OK;
     }
     if (number != NULL) {
-        return set_number(word, value, number, err);
+        return set_number(word, value, min, number, err);
     }
     return docker ? set_docker(options, value, err) : add_set(options, value, err);
 }
@@ -295,14 +356,25 @@ static bool parse_switch(struct hns_options *options, const char *word)
 
 static int parse_words(struct hns_options *options, int argc, char **argv, struct eca_err *err)
 {
+    const struct chapter *chapter = chapter_of(options->command);
+    bool files = chapter != NULL && chapter->files;
+
     for (int i = 2; i < argc && !options->help; i++) {
         if (strcmp(argv[i], "--") == 0) {
             options->arguments = (const char *const *)argv + i + 1;
             break;
         }
         if (argv[i][0] != '-') {
+            if (!files) {
+                return eca_err_set(err, ECA_E_INVALID, "%s takes no file, have \"%.80s\"",
+                                   options->command, argv[i]);
+            }
             add_path(options, argv[i]);
-        } else if (!parse_switch(options, argv[i])) {
+        } else if (parse_switch(options, argv[i])) {
+            if (check_option(options, argv[i], err) < 0) {
+                return ECA_E_INVALID;
+            }
+        } else {
             if (parse_valued(options, argv[i], i + 1 < argc ? argv[i + 1] : NULL, err) < 0) {
                 return ECA_E_INVALID;
             }

@@ -7,7 +7,7 @@
 
 /* The command line as its user meets it: what a slip is called, what --help shows, and that the
  * command which a failure prints plays the same run again. */
-#define WORDS_MAX 12
+#define WORDS_MAX 16
 
 static char text[256];
 static char *argv[WORDS_MAX + 1];
@@ -42,6 +42,26 @@ START_TEST(a_slip_is_named)
         {"run|a.yaml|--log", "--log needs a value"},
         {"run|--seed|one", "--seed takes a number, not \"one\""},
         {"run|--set|name", "--set takes NAME=VALUE, at most 16 times, not \"name\""},
+        {"soak|--days|0", "--days takes a number from 1 on, not \"0\""},
+        {"soak|--tasks|0", "--tasks takes a number from 1 on, not \"0\""},
+        {"fleet|--agents|0|a.yaml", "--agents takes a number from 1 on, not \"0\""},
+        {"fleet|--peak|0|a.yaml", "--peak takes a number from 1 on, not \"0\""},
+        {"explore|--seeds|0", "--seeds takes a number from 1 on, not \"0\""},
+        {"mutations|--seeds|0", "--seeds takes a number from 1 on, not \"0\""},
+        {"explore|--minutes|0", "--minutes takes a number from 1 on, not \"0\""},
+        {"explore|--workers|0", "--workers takes a number from 1 on, not \"0\""},
+        {"deaths|--every|0|a.yaml", "--every takes a number from 1 on, not \"0\""},
+        {"explore|--seeds|-1", "--seeds takes a number, not \"-1\""},
+        {"check|--seed|1|a.yaml", "check takes no --seed"},
+        {"check|--live|a.yaml", "check takes no --live"},
+        {"check|-v|a.yaml", "check takes no -v"},
+        {"explore|--seed|1", "explore takes no --seed"},
+        {"report|--trace|a|b", "report takes no --trace"},
+        {"run|--seeds|1|a.yaml", "run takes no --seeds"},
+        {"demo|--days|1", "demo takes no --days"},
+        {"version|-v", "version takes no -v"},
+        {"explore|a.yaml", "explore takes no file, have \"a.yaml\""},
+        {"schema|a.yaml", "schema takes no file, have \"a.yaml\""},
         {"run|--docker|/var/run/docker.sock",
          "--docker takes real or real=SOCKET, not \"/var/run/docker.sock\""},
     };
@@ -52,6 +72,36 @@ START_TEST(a_slip_is_named)
 
         ck_assert_int_eq(parse(cases[i].words, &options, &err), ECA_E_INVALID);
         ck_assert_str_eq(err.msg, cases[i].message);
+        hns_options_clear(&options);
+    }
+}
+END_TEST
+
+/* What the guides and scripts say is taken. */
+START_TEST(options_belong_to_their_commands)
+{
+    static const char *const cases[] = {
+        "run|--live|--agent|a|--seed|0|--twice|-v|--keep|--log|l|a.yaml",
+        "run|--trace|t|--html|h|--junit|j|--json|j|a.yaml",
+        "run|--wire|--record|r|--record-kib|64|--allow|A-1|--set|a=b|a.yaml",
+        "demo|--docker|real|--html|h",
+        "explore|--seeds|5|--from|0|--minutes|1|--workers|2|-v",
+        "mutations|--seeds|5|--from|3|--workers|2",
+        "soak|--days|1|--tasks|2|--seed|3|--trace|t|--html|h",
+        "deaths|--seed|1|--every|2|a.yaml",
+        "fleet|--agents|5|--peak|3|--seed|2|a.yaml",
+        "shrink|--seed|1|--workers|1|a.yaml",
+        "report|--html|h|a",
+        "serve|--port|0|--address|a|--host|h|--docker|real|--acs|u|--no-agent|-v|--log|l",
+        "serve|--trace|t|--keep",
+        "record|--agent|a|--out|o|--docker|real|--names|n|--|x",
+    };
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(cases); i++) {
+        struct hns_options options;
+        struct eca_err err = {0};
+
+        ck_assert_msg(parse(cases[i], &options, &err) == 0, "%s: %s", cases[i], err.msg);
         hns_options_clear(&options);
     }
 }
@@ -138,6 +188,7 @@ int main(void)
     int failed;
 
     tcase_add_test(tcase, a_slip_is_named);
+    tcase_add_test(tcase, options_belong_to_their_commands);
     tcase_add_test(tcase, help_is_of_one_command_or_of_all);
     tcase_add_test(tcase, help_of_the_agent_is_not_ours);
     tcase_add_test(tcase, the_printed_command_plays_the_same_run);
