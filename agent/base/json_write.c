@@ -22,12 +22,43 @@ static const char escapes[256] = {
     'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', ['"'] = '"', ['\\'] = '\\',
 };
 
+#define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
+
+/* Some byte of the piece is below `limit`; may be true for a byte above 127 as well. */
+static uint64_t has_below(uint64_t piece, uint64_t limit)
+{
+    return (piece - EACH_BYTE(limit)) & ~piece & EACH_BYTE(0x80);
+}
+
+/* Nothing in it has to be escaped or repaired, as in nearly all texts; eight bytes at a time. */
+static bool is_plain(struct eca_view text)
+{
+    uint64_t piece, odd = 0;
+    size_t at = 0;
+
+    for (; at + sizeof(piece) <= text.len; at += sizeof(piece)) {
+        memcpy(&piece, text.at + at, sizeof(piece));
+        odd |= (piece & EACH_BYTE(0x80)) | has_below(piece, ' ') |
+               has_below(piece ^ EACH_BYTE('"'), 1) | has_below(piece ^ EACH_BYTE('\\'), 1);
+    }
+    for (; at < text.len; at++) {
+        odd |= escapes[(unsigned char)text.at[at]] != 0 || (unsigned char)text.at[at] > 127;
+    }
+    return odd == 0;
+}
+
 /* Text with quotes, everything JSON demands escaped (API-206). */
 static void add_string(struct eca_buf *out, struct eca_view text)
 {
     eca_auto_buf struct eca_buf clean = {0};
     size_t from = 0;
 
+    if (is_plain(text)) {
+        eca_buf_add_char(out, '"');
+        eca_buf_add(out, text.at, text.len);
+        eca_buf_add_char(out, '"');
+        return;
+    }
     if (!eca_is_ascii(text)) {
         eca_utf8_repair(text, &clean);
         text = eca_buf_view(&clean);

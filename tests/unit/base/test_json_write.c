@@ -37,6 +37,30 @@ START_TEST(writer_places_commas_and_keys)
 }
 END_TEST
 
+/* API-206: wherever a byte stands in its text. */
+START_TEST(each_byte_comes_back)
+{
+    char text[20] = "abcdefghijklmnopqrs";
+
+    for (size_t i = 0; i < sizeof(text) - 1; i++) {
+        for (int c = 1; c < 128; c++) {
+            eca_auto_buf struct eca_buf out = {0};
+            struct eca_json_writer w = eca_json_writer_to(&out);
+            eca_auto_json struct eca_json_doc *doc = NULL;
+            char before = text[i];
+
+            text[i] = (char)c;
+            eca_jw_str(&w, NULL, text);
+            ck_assert_int_eq(eca_json_parse(eca_buf_view(&out), &doc, NULL), 0);
+            ck_assert_str_eq(eca_json_str(eca_json_root(doc)), text);
+            ck_assert_msg((out.len == sizeof(text) + 1) == (c >= ' ' && c != '"' && c != '\\'),
+                          "byte %d at %zu: %s", c, i, eca_buf_str(&out));
+            text[i] = before;
+        }
+    }
+}
+END_TEST
+
 /* API-206 */
 START_TEST(text_is_escaped_and_repaired)
 {
@@ -119,6 +143,7 @@ int main(void)
     int failed;
 
     tcase_add_test(tcase, writer_places_commas_and_keys);
+    tcase_add_test(tcase, each_byte_comes_back);
     tcase_add_test(tcase, text_is_escaped_and_repaired);
     tcase_add_test(tcase, doubles_are_short_plain_and_read_back);
     tcase_add_test(tcase, printing_keeps_order_duplicates_and_digits);
