@@ -96,6 +96,7 @@ def main(folder):
             "tasks_of_ten_containers_in_a_chain": linear(folder, "chain"),
             "restarts_of_one_flapping_container": linear(folder, "flapping"),
             "stops_in_one_payload": linear(folder, "stops"),
+            "containers_of_one_task": linear(folder, "large"),
         },
         "death_to_stopped_submitted_median_ms": round(statistics.median(ends), 2),
         "simulated_times_real_time": round(virtual / real) if real else None,

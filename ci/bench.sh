@@ -9,10 +9,33 @@ for name in start tasks stats death; do
     build/harness run --live "${agent[@]}" --trace "$work/$name" "tests/bench/$name.yaml" >"$work/words" ||
         { cat "$work/words" >&2; exit 1; }
 done
+# One task of many containers, written here: nobody would read it.
+large() { # N
+    cat <<END
+name: One task of $1 containers
+only: live
+reason: measures the agent's processor time
+world:
+  agent: {ECS_LOGLEVEL: info, ECS_DISABLE_METRICS: "true"}
+timeline:
+  - expect: {acs: connect}
+  - advance: 500ms
+  - resources: {mark: "before-$1"}
+  - acs.send: {task: t, containers: [$(seq -f '{name: c%g}' -s ', ' "$1")]}
+  - expect: {ecs: task RUNNING, within: 120s}
+  - acs.stop_task: t
+  - expect: {ecs: task STOPPED, within: 120s}
+  - resources: {mark: "after-$1"}
+END
+}
+mkdir "$work/large"
+for n in 250 500; do large $n >"$work/large/$n.yaml"; done
 # The cost of n and of twice as much; the least of three measurements counts.
-for name in burst chain flapping stops; do
+for name in burst chain flapping stops large; do
     for take in 1 2 3; do
-        build/harness run --live "${agent[@]}" --trace "$work/linear.$name.$take" "tests/bench/linear/$name.yaml" \
+        scenario=tests/bench/linear/$name.yaml
+        [ $name != large ] || scenario=$work/large
+        build/harness run --live "${agent[@]}" --trace "$work/linear.$name.$take" "$scenario" \
             >"$work/words" || { cat "$work/words" >&2; exit 1; }
     done
 done

@@ -38,6 +38,7 @@ struct cell *engine_cell(struct entry *entry, const struct eca_container *contai
 
 void engine_mark(struct entry *entry)
 {
+    entry->sum_known = false;
     eca_journal_mark(entry->engine->opts.journal, ECA_RECORD_TASK, entry->task->arn);
 }
 

@@ -8,65 +8,6 @@
  * commands is carried out. */
 #define LINE_NS ((uint64_t)60 * 1000000000u) /* of one kind and container (FB-04.3) */
 
-/* ---- what is stored of a task: has it changed? ---------------------------------------------- */
-
-static uint64_t mix(uint64_t sum, uint64_t value)
-{
-    return (sum ^ value) * UINT64_C(1099511628211);
-}
-
-/* NULL and "" are different things to the state. */
-static uint64_t mix_text(uint64_t sum, const char *text)
-{
-    sum = mix(sum, text == NULL ? 0 : 1);
-    for (; text != NULL && *text != '\0'; text++) {
-        sum = mix(sum, (unsigned char)*text);
-    }
-    return sum;
-}
-
-static uint64_t mix_bindings(uint64_t sum, const struct eca_container *container)
-{
-    sum = mix(sum, (uint64_t)container->binding_count << 1 | container->has_bindings);
-    for (size_t i = 0; i < container->binding_count; i++) {
-        const struct eca_port_binding *binding = &container->bindings[i];
-
-        sum = mix(sum, (uint64_t)binding->container_port << 17 | (uint64_t)binding->host_port << 1 |
-                           binding->udp);
-        sum = mix_text(sum, binding->bind_ip);
-    }
-    return sum;
-}
-
-/*
- * Of the members that a step changes, by content: a text that replaces another may come to lie at
- * its address, and the change would not be saved.
- */
-static uint64_t stored_sum(const struct eca_task *task)
-{
-    uint64_t sum = UINT64_C(1469598103934665603);
-
-    sum = mix(sum, (uint64_t)task->desired << 16 | (uint64_t)task->known << 8 | task->sent);
-    sum = mix(sum, (uint64_t)task->stop_seq);
-    for (size_t i = 0; i < task->container_count; i++) {
-        const struct eca_container *container = &task->containers[i];
-
-        sum = mix(sum, (uint64_t)container->desired << 24 | (uint64_t)container->known << 16 |
-                           (uint64_t)container->applied << 8 | container->sent);
-        sum = mix(sum, (uint64_t)container->exit_code << 1 | container->has_exit_code);
-        sum = mix_text(sum, container->docker_id);
-        sum = mix_text(sum, container->docker_name);
-        sum = mix_text(sum, container->image_id);
-        sum = mix_text(sum, container->error_name);
-        sum = mix_text(sum, container->error_text);
-        sum = mix_bindings(sum, container);
-    }
-    for (size_t i = 0; i < task->volume_count; i++) {
-        sum = mix_text(sum, task->volumes[i].host_path);
-    }
-    return mix_text(sum, task->reason);
-}
-
 /* ---- carrying out commands ------------------------------------------------------------------ */
 
 static void report(struct entry *entry, const struct eca_command *command)
@@ -250,12 +191,14 @@ bool engine_step(struct entry *entry, struct eca_step_event *event)
     }
     event->now_ms = engine_now_ms(engine);
     event->wall_ms = engine_wall_ms(engine);
-    before = stored_sum(entry->task);
+    before = entry->sum_known ? entry->sum : engine_stored_sum(entry->task);
     learn_image(entry, event);
     eca_step(entry->task, &engine->policy, event, &commands);
-    if (stored_sum(entry->task) != before) {
+    entry->sum = engine_stored_sum(entry->task);
+    if (entry->sum != before) {
         engine_mark(entry);
     }
+    entry->sum_known = true;
     engine_map_ids(entry);
     for (size_t i = 0; i < commands.count; i++) {
         carry_out(entry, &commands.at[i]);

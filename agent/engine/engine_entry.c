@@ -99,6 +99,7 @@ void engine_entry_free(struct entry *entry)
         eca_timer_stop(&cell->look_pause);
         eca_timer_stop(&cell->hurry);
         eca_free(cell->mapped_id);
+        eca_buf_clear(&cell->text);
     }
     eca_free(entry->cells);
     eca_task_free(entry->task);
@@ -133,19 +134,6 @@ void engine_begin(struct entry *entry)
 }
 
 /* ---- records -------------------------------------------------------------------------------- */
-
-bool engine_serialise_task(void *arg, const char *key, struct eca_buf *out)
-{
-    const struct eca_engine *engine = arg;
-    const struct entry *entry = eca_map_get(engine->tasks, key);
-    struct eca_json_writer w = eca_json_writer_to(out);
-
-    if (entry == NULL) {
-        return false;
-    }
-    eca_task_to_state(entry->task, &w, NULL, true);
-    return true;
-}
 
 bool engine_serialise_image(void *arg, const char *key, struct eca_buf *out)
 {
@@ -198,6 +186,7 @@ void engine_report_settled(void *impl, const struct eca_report *report, bool acc
         return;
     }
     *sent = report->status;
+    entry->sum_known = false;
     if (!ECA_MUTATION(SENT_SLIPS_BACK)) {
         engine_mark(entry);
     }

@@ -9,9 +9,10 @@
 
 /*
  * Shared by the files of the driver: engine.c (the object, hand-over, look-ups), engine_drive.c
- * (events in, commands out), engine_entry.c (a task), engine_jobs.c (calls to the runtime in
- * lanes), engine_pull.c (pulls and image records), engine_survey.c (comparison with Docker at
- * start), engine_stray.c, engine_cleanup.c (removal of tasks), engine_gc.c (removal of images).
+ * (events in, commands out), engine_entry.c (a task), engine_stored.c (what is stored of it),
+ * engine_jobs.c (calls to the runtime in lanes), engine_pull.c (pulls and image records),
+ * engine_survey.c (comparison with Docker at start), engine_stray.c, engine_cleanup.c (removal of
+ * tasks), engine_gc.c (removal of images).
  */
 #define ENGINE_MODULE "TaskEngine"
 
@@ -44,7 +45,9 @@ struct cell {
     struct eca_container *container;
     struct job call, look;
     struct eca_timer pause, look_pause, hurry;
-    char *mapped_id;                  /* key in engine->ids */
+    char *mapped_id;     /* key in engine->ids */
+    struct eca_buf text; /* as it is stored, when its sum was this; or empty */
+    uint64_t text_sum;
     struct eca_runtime_result pulled; /* of the pull, while the image is inspected */
     struct eca_log_limit oom_limit, redundant_limit;
 };
@@ -53,6 +56,8 @@ struct entry { /* a task */
     struct eca_engine *engine;
     struct eca_task *task;
     struct cell *cells;
+    uint64_t sum;   /* engine_stored_sum after the last step */
+    bool sum_known; /* nothing but steps has changed it since */
     struct eca_gate_waiter gate_waiter;
     struct eca_list_node passed_node; /* in engine->passed */
     struct eca_list calls;            /* jobs that wait in LANE_CALL */
@@ -126,14 +131,17 @@ void engine_entry_free(struct entry *entry);
 void engine_begin(struct entry *entry); /* the task is looked at for the first time */
 void engine_drop(struct entry *entry);
 /* What the journal and the reporter ask; arg, impl: engine. */
-bool engine_serialise_task(void *arg, const char *key, struct eca_buf *out);
 bool engine_serialise_image(void *arg, const char *key, struct eca_buf *out);
 void engine_image_dirty(void *arg, const char *image_id);
 enum eca_status engine_report_sent(void *impl, const struct eca_report *report);
 void engine_report_settled(void *impl, const struct eca_report *report, bool accepted);
 
+/* engine_stored.c */
+uint64_t engine_stored_sum(const struct eca_task *task); /* two that are equal: nothing to store */
+bool engine_serialise_task(void *arg, const char *key, struct eca_buf *out); /* arg: engine */
+
 /* engine.c */
-void engine_mark(struct entry *entry);
+void engine_mark(struct entry *entry); /* changed: to be stored */
 struct cell *engine_cell(struct entry *entry, const struct eca_container *container);
 uint64_t engine_now_ms(const struct eca_engine *engine);
 int64_t engine_wall_ms(const struct eca_engine *engine);

@@ -208,20 +208,21 @@ static void write_volumes(struct eca_json_writer *w, const struct eca_task *task
     eca_jw_end_array(w);
 }
 
-void eca_task_to_state(const struct eca_task *task, struct eca_json_writer *w, const char *key,
-                       bool ours)
+/* Up to its containers, and behind them. */
+static void open_task(struct eca_json_writer *w, const char *key, const struct eca_task *task)
 {
-    eca_auto_buf struct eca_buf time = {0};
-
-    eca_time_rfc3339_nano(task->known_ns, &time);
     eca_jw_object(w, key);
     eca_jw_str(w, "Arn", task->arn);
     eca_jw_str(w, "Family", task->family);
     eca_jw_str(w, "Version", task->version);
     eca_jw_array(w, "Containers");
-    for (size_t i = 0; i < task->container_count; i++) {
-        eca_container_to_state(&task->containers[i], w, NULL, ours);
-    }
+}
+
+static void close_task(struct eca_json_writer *w, const struct eca_task *task, bool ours)
+{
+    eca_auto_buf struct eca_buf time = {0};
+
+    eca_time_rfc3339_nano(task->known_ns, &time);
     eca_jw_end_array(w);
     write_volumes(w, task);
     eca_jw_str(w, "DesiredStatus", eca_status_name(task->desired));
@@ -235,6 +236,26 @@ void eca_task_to_state(const struct eca_task *task, struct eca_json_writer *w, c
         eca_jw_str(w, "Reason", task->reason);
     }
     eca_jw_end_object(w);
+}
+
+void eca_task_to_state(const struct eca_task *task, struct eca_json_writer *w, const char *key,
+                       bool ours)
+{
+    open_task(w, key, task);
+    for (size_t i = 0; i < task->container_count; i++) {
+        eca_container_to_state(&task->containers[i], w, NULL, ours);
+    }
+    close_task(w, task, ours);
+}
+
+void eca_task_to_state_by(const struct eca_task *task, struct eca_json_writer *w,
+                          eca_container_write_fn *write, void *arg)
+{
+    open_task(w, NULL, task);
+    for (size_t i = 0; i < task->container_count; i++) {
+        write(arg, &task->containers[i], w);
+    }
+    close_task(w, task, true);
 }
 
 /* ---- reading: letter case of names does not matter ------------------------------------------ */

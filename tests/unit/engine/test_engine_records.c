@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/base/mem.h"
+#include "agent/engine/task_json.h"
 #include "tests/unit/engine/rig.h"
 
 /* What the engine holds about tasks, what is on disk when, and what a new life makes of it. */
@@ -137,6 +138,55 @@ START_TEST(record_is_on_disk_before_its_call)
     text = memory_store_get(&w.store, ECA_RECORD_TASK, ARN);
     ck_assert_ptr_nonnull(strstr(text, "id-web-1"));
     ck_assert_ptr_nonnull(strstr(text, "\"Applied\":\"RUNNING\""));
+}
+END_TEST
+
+static void record_is_whole(void)
+{
+    eca_auto_buf struct eca_buf want = {0};
+    struct eca_json_writer json = eca_json_writer_to(&want);
+
+    rig_run(&w, 1000);
+    ck_assert_uint_eq(eca_journal_status(w.journal).dirty, 0);
+    eca_task_to_state(eca_engine_find(w.engine, ARN), &json, NULL, true);
+    ck_assert(strcmp(memory_store_get(&w.store, ECA_RECORD_TASK, ARN), eca_buf_str(&want)) == 0);
+}
+
+/* ENG-125: of many containers only the changed ones are written anew, and the record has them all
+ * as they are: what is known, what was reported, ids, errors, exit codes. */
+START_TEST(record_of_a_large_task_is_whole)
+{
+    eca_auto_buf struct eca_buf members = {0};
+
+    eca_buf_add_str(&members, "\"volumes\":[{\"name\":\"v\",\"host\":{}}],\"containers\":[");
+    for (size_t i = 0; i < 40; i++) {
+        eca_buf_addf(&members,
+                     "%s{\"name\":\"c%zu\",\"image\":\"i%zu\",\"mountPoints\":[{\"sourceVolume\":"
+                     "\"v\",\"containerPath\":\"/d\"}]}",
+                     i == 0 ? "" : ",", i, i % 3);
+    }
+    eca_buf_add_str(&members, "]");
+    rig_start(&w);
+    (void)script_runtime_rule(&w.docker, "start", "c7", ECA_OUTCOME_REFUSED, UINT32_MAX);
+    rig_add(&w, ARN, "RUNNING", 0, eca_buf_str(&members));
+    rig_run(&w, 1);
+    record_is_whole();
+    rig_run(&w, 60000);
+    record_is_whole();
+    ck_assert_int_eq(rig_container(&w, ARN, "c39")->sent, ECA_STATUS_RUNNING);
+    ck_assert_ptr_nonnull(rig_container(&w, ARN, "c7")->error_name);
+    script_runtime_die(&w.docker, "c3", 42);
+    record_is_whole();
+    eca_engine_add_credentials_id(w.engine, ARN, "id-2");
+    record_is_whole();
+    rig_crash(&w);
+    script_runtime_exit_quietly(&w.docker, "c4", 7);
+    rig_start(&w);
+    record_is_whole();
+    ck_assert_int_eq(rig_container(&w, ARN, "c4")->exit_code, 7);
+    rig_add(&w, ARN, "STOPPED", 5, eca_buf_str(&members));
+    record_is_whole();
+    ck_assert_int_eq(rig_known(&w, ARN), ECA_STATUS_STOPPED);
 }
 END_TEST
 
@@ -361,6 +411,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, everything_is_found);
+    tcase_add_test(tcase, record_of_a_large_task_is_whole);
     tcase_add_test(tcase, replaced_id_leads_nowhere);
     tcase_add_test(tcase, removed_task_takes_its_ids_along);
     tcase_add_test(tcase, record_is_on_disk_before_its_call);
