@@ -1,26 +1,19 @@
 #include "agent/sys/channel_lws.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <libwebsockets.h>
-#include <openssl/ssl.h>
-#include <openssl/x509_vfy.h>
-#include <openssl/x509v3.h>
 
 #include "agent/base/list.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
-#include "agent/sys/clock.h"
 #include "agent/sys/http_call.h"
 #include "agent/sys/relay.h"
 
 #define BACKSTOP_S 300 /* the library's own limits; ours are timers, and shorter (WS-105) */
 #define RX_BYTES 65536
 #define CLOSE_MS 1000        /* a close never waits longer (STYLE 6, SIG-103) */
-#define REFUSAL_WAIT_MS 10   /* for a body in a later segment; the loop stands meanwhile, */
-#define REFUSAL_MS 300       /* so long at most, however the body comes */
 #define LIBRARY_BYTES 16384  /* in its socket: what waits longer is seen by the write deadline */
 #define REASON_BYTES_MAX 123 /* of a close frame */
 
@@ -50,7 +43,7 @@ struct eca_channel_conn {
     /* Options, copied. */
     char *host, *authority, *path;
     int port;
-    bool tls, insecure;
+    bool tls;
     struct eca_http_header *headers;
     size_t header_count;
     uint64_t connect_ms, write_stall_ms, message_bytes_max;
@@ -75,9 +68,9 @@ struct eca_channel_conn {
 
 struct eca_channel_lws {
     struct eca_channel_lws_opts opts;
-    struct lws_vhost *vhost; /* of all connections, made when first needed: TLS set-up is dear */
-    SSL_CTX *ssl;
-    char trouble[128]; /* why the handshake that goes on fails; "" = not known */
+    /* Of all connections, made when first needed: setting up TLS is dear. */
+    struct lws_vhost *vhost;
+    struct ssl_ctx_st *tls;
     struct eca_list conns, relays;
 };
 
@@ -141,6 +134,7 @@ static void finish(void *arg)
     struct eca_channel_conn *conn = arg;
     struct eca_channel_end end;
 
+    eca_relay_leave(eca_take(conn->relay)); /* before the end is told (WS-133) */
     if (!conn->aborted) {
         if (!conn->how_known) {
             set_how(conn, conn->state == CONN_OPEN ? ECA_CHANNEL_LOST : ECA_CHANNEL_CONNECT_FAILED,
@@ -289,42 +283,6 @@ static int add_headers(struct eca_channel_conn *conn, unsigned char **at, unsign
     return 0;
 }
 
-/* The loop's clock stands while the loop does. */
-static uint64_t real_ns(void)
-{
-    return eca_clock_mono_ns(eca_clock_system());
-}
-
-/* Status and body of a refusal exist only inside this one callback. Its pieces come through the
- * relay, which stands still with the loop: it is told to copy. */
-static void read_refusal(struct eca_channel_conn *conn, struct lws *wsi)
-{
-    uint64_t until_ns = real_ns() + REFUSAL_MS * UINT64_C(1000000);
-    unsigned waits = 0; /* counted as well: the harness has a clock that stands meanwhile */
-    char bytes[LWS_PRE + 4096];
-
-    conn->status = (int)lws_http_client_http_response(wsi);
-    if (conn->status == 101 || conn->status == 0) {
-        return;
-    }
-    set_how(conn, ECA_CHANNEL_REFUSED, ECA_E_DENIED, "");
-    (void)snprintf(conn->err.msg, sizeof(conn->err.msg), "refused with status %d", conn->status);
-    conn->body.bytes_max = ECA_CHANNEL_REFUSAL_BYTES_MAX;
-    while (waits < REFUSAL_MS / REFUSAL_WAIT_MS && real_ns() < until_ns && !conn->body.full) {
-        char *at = bytes + LWS_PRE;
-        int len = (int)sizeof(bytes) - LWS_PRE;
-        size_t before = conn->body.len;
-
-        if (lws_http_client_read(wsi, &at, &len) < 0) {
-            return;
-        }
-        if (conn->body.len == before) {
-            waits++;
-            eca_relay_await(conn->relay, REFUSAL_WAIT_MS);
-        }
-    }
-}
-
 static void on_established(struct eca_channel_conn *conn)
 {
     eca_timer_stop(&conn->connect_timer);
@@ -353,40 +311,15 @@ static void on_peer_close(struct eca_channel_conn *conn, const unsigned char *pa
     }
 }
 
-static void on_connect_error(struct eca_channel_conn *conn, struct lws *wsi, const char *text,
-                             size_t len)
+/* A 101 that is none (WS-130). */
+static void on_connect_error(struct eca_channel_conn *conn, const char *text, size_t len)
 {
-    int status = (int)lws_http_client_http_response(wsi);
     char why[160];
 
-    if (status != 0 && status != 101) { /* an answer that the library did not like, as a 302 */
-        conn->status = status;
-        (void)snprintf(why, sizeof(why), "refused with status %d", status);
-        set_how(conn, ECA_CHANNEL_REFUSED, ECA_E_DENIED, why);
-        return;
-    }
-    if (conn->owner->trouble[0] != '\0') {
-        set_how(conn, ECA_CHANNEL_CONNECT_FAILED, ECA_E_TRANSIENT, conn->owner->trouble);
-        conn->owner->trouble[0] = '\0'; /* it was this one's */
-        return;
-    }
     (void)snprintf(why, sizeof(why), "%.*s", text == NULL ? 0 : (int)(len > 150 ? 150 : len),
                    text == NULL ? "" : text);
     set_how(conn, ECA_CHANNEL_CONNECT_FAILED, ECA_E_TRANSIENT,
             why[0] != '\0' ? why : "connection failed");
-}
-
-/* The library cuts "[::1]:443" at the first colon, and compares what is left with the certificate.
- * All else that it finds wrong with the certificate stays wrong. */
-static void compare_address(const struct eca_channel_conn *conn, X509_STORE_CTX *store)
-{
-    X509 *cert = X509_STORE_CTX_get0_cert(store);
-
-    if (X509_STORE_CTX_get_error(store) == X509_V_ERR_HOSTNAME_MISMATCH &&
-        strchr(conn->host, ':') != NULL && cert != NULL &&
-        X509_check_ip_asc(cert, conn->host, 0) == 1) {
-        X509_STORE_CTX_set_error(store, X509_V_OK);
-    }
 }
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
@@ -394,6 +327,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 {
     struct eca_channel_conn *conn = lws_get_opaque_user_data(wsi);
 
+    (void)user;
     if (conn == NULL) {
         return 0;
     }
@@ -401,19 +335,6 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
         conn->wsi = wsi;
         return add_headers(conn, (unsigned char **)in, *(unsigned char **)in + len);
-    case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION:
-        compare_address(conn, user);
-        return 0;
-    case LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP:
-        read_refusal(conn, wsi);
-        return 0;
-    case LWS_CALLBACK_RECEIVE_CLIENT_HTTP_READ:
-        eca_buf_add(&conn->body, in, len);
-        return 0;
-    case LWS_CALLBACK_CLIENT_HTTP_REDIRECT:
-        set_how(conn, ECA_CHANNEL_REFUSED, ECA_E_DENIED, "redirected");
-        conn->status = (int)lws_http_client_http_response(wsi);
-        return -1; /* never followed (WS-131) */
     case LWS_CALLBACK_CLIENT_ESTABLISHED:
         on_established(conn);
         return conn->aborted ? -1 : 0;
@@ -425,7 +346,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         on_peer_close(conn, in, len);
         return 0;
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
-        on_connect_error(conn, wsi, in, len);
+        on_connect_error(conn, in, len);
         return 0;
     case LWS_CALLBACK_WSI_DESTROY: /* the only event that surely comes */
         conn->wsi = NULL;
@@ -440,78 +361,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     }
 }
 
-/* ---- vhosts --------------------------------------------------------------------------------- */
-
-/* The library asks for whatever it took for the host's name; addresses are never asked for by name
- * (WS-104). */
-static void drop_address_name(SSL *ssl)
-{
-    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    unsigned char bytes[16];
-
-    if (name != NULL && (name[0] == '[' || inet_pton(AF_INET, name, bytes) == 1)) {
-        (void)SSL_set_tlsext_host_name(ssl, NULL);
-    }
-}
-
-/* The library's own text does not say why. An alert comes, or goes when our verification refused
- * the certificate; the connection that it was ends in this same turn of the library. */
-static void on_tls_info(const SSL *ssl, int where, int code)
-{
-    struct eca_channel_lws *lws = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-    long verified = SSL_get_verify_result(ssl);
-
-    if ((where & SSL_CB_HANDSHAKE_START) != 0) {
-        drop_address_name((SSL *)(uintptr_t)ssl);
-    }
-    if ((where & SSL_CB_ALERT) == 0) {
-        return;
-    }
-    if ((where & SSL_CB_READ) != 0) {
-        (void)snprintf(lws->trouble, sizeof(lws->trouble), "TLS: alert: %s",
-                       SSL_alert_desc_string_long(code));
-    } else if (verified != X509_V_OK) {
-        (void)snprintf(lws->trouble, sizeof(lws->trouble), "TLS: certificate: %s",
-                       X509_verify_cert_error_string(verified));
-    }
-}
-
-static SSL_CTX *make_ssl(struct eca_channel_lws *lws)
-{
-    SSL_CTX *ssl = SSL_CTX_new(TLS_client_method());
-
-    if (ssl == NULL) {
-        return NULL;
-    }
-    (void)SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION);
-    (void)SSL_CTX_load_verify_locations(ssl, lws->opts.trust.file, lws->opts.trust.dir);
-    SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
-    (void)SSL_CTX_set_app_data(ssl, lws);
-    SSL_CTX_set_info_callback(ssl, on_tls_info);
-    return ssl;
-}
-
-static int make_vhost(struct eca_channel_lws *lws, struct eca_err *err)
-{
-    struct lws_context_creation_info info = {
-        .port = CONTEXT_PORT_NO_LISTEN,
-        .vhost_name = "channel",
-        .protocols = protocols,
-        .options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
-        .connect_timeout_secs = BACKSTOP_S,
-        .http_proxy_address = "", /* or the library reads http_proxy itself */
-    };
-
-    if (lws->vhost != NULL) {
-        return ECA_OK;
-    }
-    lws->ssl = make_ssl(lws);
-    info.provided_client_ssl_ctx = lws->ssl;
-    lws->vhost = lws->ssl == NULL ? NULL : lws_create_vhost(eca_loop_lws(lws->opts.loop), &info);
-    return lws->vhost != NULL ? ECA_OK : eca_err_set(err, ECA_E_INTERNAL, "no client vhost");
-}
-
-/* ---- the port ------------------------------------------------------------------------------- */
+/* ---- the relay ------------------------------------------------------------------------------ */
 
 /* The relay has a server for us: the library connects to it. */
 static void on_reached(void *arg, const char *address)
@@ -530,15 +380,7 @@ static void on_reached(void *arg, const char *address)
         .pwsi = &conn->wsi,
     };
 
-    if (conn->tls) {
-        info.ssl_connection = LCCSCF_USE_SSL;
-        if (conn->insecure) {
-            info.ssl_connection |= LCCSCF_ALLOW_SELFSIGNED | LCCSCF_ALLOW_INSECURE |
-                                   LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK | LCCSCF_ALLOW_EXPIRED;
-        }
-    }
     conn->state = CONN_CONNECTING;
-    conn->owner->trouble[0] = '\0';
     if (lws_client_connect_via_info(&info) == NULL) {
         /* WSI_DESTROY may have run already, or never will: end it ourselves, once. */
         conn->wsi = NULL;
@@ -556,7 +398,58 @@ static void on_not_reached(void *arg, const struct eca_err *err)
     struct eca_channel_conn *conn = arg;
 
     set_how(conn, ECA_CHANNEL_CONNECT_FAILED, err->code, err->msg);
-    eca_deferred_queue(&conn->end_work);
+    let_go(conn);
+}
+
+/* The answer has come in time. */
+static void on_refusal(void *arg)
+{
+    struct eca_channel_conn *conn = arg;
+
+    eca_timer_stop(&conn->connect_timer);
+}
+
+static void on_refused(void *arg, int status, struct eca_view body)
+{
+    struct eca_channel_conn *conn = arg;
+    char why[48];
+
+    (void)snprintf(why, sizeof(why), "refused with status %d", status);
+    set_how(conn, ECA_CHANNEL_REFUSED, ECA_E_DENIED, why);
+    conn->status = status;
+    eca_buf_add_view(&conn->body, body);
+    let_go(conn);
+}
+
+static void on_broken(void *arg, const struct eca_err *err)
+{
+    struct eca_channel_conn *conn = arg;
+
+    set_how(conn, ECA_CHANNEL_LOST, err->code, err->msg);
+    eca_timer_start_ms(&conn->close_timer, CLOSE_MS); /* should the library not see its end */
+}
+
+/* ---- the port ------------------------------------------------------------------------------- */
+
+static int prepare(struct eca_channel_lws *lws, struct eca_err *err)
+{
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN,
+        .vhost_name = "channel",
+        .protocols = protocols,
+        .connect_timeout_secs = BACKSTOP_S,
+        .http_proxy_address = "", /* or the library reads http_proxy itself */
+    };
+
+    if (lws->vhost != NULL) {
+        return ECA_OK;
+    }
+    lws->tls = lws->tls != NULL ? lws->tls : eca_stream_tls_new(&lws->opts.trust);
+    if (lws->tls == NULL) {
+        return eca_err_set(err, ECA_E_INTERNAL, "no TLS");
+    }
+    lws->vhost = lws_create_vhost(eca_loop_lws(lws->opts.loop), &info);
+    return lws->vhost != NULL ? ECA_OK : eca_err_set(err, ECA_E_INTERNAL, "no client vhost");
 }
 
 static int parse_url(struct eca_channel_conn *conn, const struct eca_channel_opts *opts,
@@ -636,7 +529,11 @@ static int channel_open(void *impl, const struct eca_channel_opts *opts,
                         const struct eca_channel_events *events, void *arg,
                         struct eca_channel_conn **ret_conn, struct eca_err *err)
 {
-    static const struct eca_relay_events relay_events = {on_reached, on_not_reached};
+    static const struct eca_relay_events relay_events = {.on_ready = on_reached,
+                                                         .on_failed = on_not_reached,
+                                                         .on_refusal = on_refusal,
+                                                         .on_refused = on_refused,
+                                                         .on_broken = on_broken};
     struct eca_channel_lws *lws = impl;
     struct eca_sched *sched = eca_loop_sched(lws->opts.loop);
     struct eca_channel_conn *conn = eca_xalloc(sizeof(*conn));
@@ -645,7 +542,6 @@ static int channel_open(void *impl, const struct eca_channel_opts *opts,
     conn->owner = lws;
     conn->events = *events;
     conn->arg = arg;
-    conn->insecure = opts->insecure;
     conn->connect_ms = opts->connect_ms > 0 ? opts->connect_ms : 30000;
     conn->write_stall_ms = opts->write_stall_ms > 0 ? opts->write_stall_ms : 30000;
     conn->message_bytes_max = opts->message_bytes_max;
@@ -658,7 +554,7 @@ static int channel_open(void *impl, const struct eca_channel_opts *opts,
     eca_list_push_back(&lws->conns, &conn->node);
     if (parse_url(conn, opts, err) < 0 || choose_proxy(lws, opts, &proxy, err) < 0 ||
         eca_http_headers_check(opts->headers, opts->header_count, err) < 0 ||
-        make_vhost(lws, err) < 0) {
+        prepare(lws, err) < 0) {
         conn_free(conn);
         return ECA_E_INVALID;
     }
@@ -669,8 +565,9 @@ static int channel_open(void *impl, const struct eca_channel_opts *opts,
                                                            .host = conn->host,
                                                            .port = (uint16_t)conn->port,
                                                            .proxy = &proxy,
-                                                           .insecure = conn->insecure,
-                                                           .ctx = lws->ssl},
+                                                           .tls = conn->tls,
+                                                           .insecure = opts->insecure,
+                                                           .ctx = lws->tls},
                                  &lws->relays, &relay_events, conn);
     eca_wipe(&proxy, sizeof(proxy));
     *ret_conn = conn;
@@ -763,7 +660,7 @@ void eca_channel_lws_free(struct eca_channel_lws *lws)
     if (lws->vhost != NULL) {
         lws_vhost_destroy(lws->vhost);
     }
-    SSL_CTX_free(lws->ssl);
+    eca_stream_tls_free(lws->tls);
     eca_free(lws);
 }
 

@@ -67,17 +67,13 @@ static void dispatch(struct eca_loop *loop)
 static int on_loop_file(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                         size_t len)
 {
-    const struct lws_protocols *own;
-
+    (void)user;
+    (void)in;
+    (void)len;
     if (reason == LWS_CALLBACK_RAW_RX_FILE) {
         dispatch(lws_context_user(lws_get_context(wsi)));
-        return 0;
     }
-    /* This question the library puts to the first protocol that there is, whoever's it is. */
-    own = reason == LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION ? lws_get_protocol(wsi)
-                                                                          : NULL;
-    return own == NULL || own->callback == on_loop_file ? 0
-                                                        : own->callback(wsi, reason, user, in, len);
+    return 0;
 }
 
 /* The library's log hook is process-wide and has no argument. */
@@ -104,8 +100,7 @@ static int make_lws(struct eca_loop *loop, struct eca_err *err)
 {
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN,
-        .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
-                   LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
+        .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS, /* without TLS, which is the stream's */
         .fd_limit_per_thread = LWS_DESCRIPTORS,
         .pt_serv_buf_size = LWS_SERVICE_BYTES,
         .timeout_secs = LWS_BACKSTOP_S,

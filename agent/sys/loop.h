@@ -22,7 +22,7 @@ struct lws_context;
 
 struct eca_loop_opts {
     const struct eca_clock *clock; /* NULL: the system's */
-    struct eca_log *log;           /* of libwebsockets' own words (TLS reasons); may be NULL */
+    struct eca_log *log;           /* of libwebsockets' own words; may be NULL */
 };
 
 struct eca_loop *eca_loop_new(const struct eca_loop_opts *opts, struct eca_err *err);

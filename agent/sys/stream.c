@@ -29,6 +29,7 @@ enum step {
     STEP_PROXY_TLS, /* with an https:// proxy */
     STEP_ASK,       /* CONNECT is being written */
     STEP_ANSWER,    /* its answer is being read */
+    STEP_TLS,       /* with the host itself */
     STEP_OPEN,
     STEP_FAILED,
 };
@@ -48,12 +49,33 @@ struct eca_stream {
     int fd;
     struct eca_fd_watch *watch;
     uint32_t watched;
-    SSL *proxy_ssl;
+    SSL *proxy_ssl, *ssl;
     bool reading;           /* as the caller wants it */
     struct eca_buf request; /* CONNECT, what is left of it */
 };
 
 /* ---- TLS ------------------------------------------------------------------------------------ */
+
+struct ssl_ctx_st *eca_stream_tls_new(const struct eca_tls_trust *trust)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+
+    if (ctx == NULL) {
+        return NULL;
+    }
+    (void)SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+    (void)SSL_CTX_load_verify_locations(ctx, trust->file, trust->dir);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    /* A session is silent most of the time: it holds no buffers then (34 KiB less for each). */
+    (void)SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    return ctx;
+}
+
+void eca_stream_tls_free(struct ssl_ctx_st *ctx)
+{
+    SSL_CTX_free(ctx);
+}
 
 static bool is_address(const char *host)
 {
@@ -63,9 +85,8 @@ static bool is_address(const char *host)
 }
 
 /* Addresses are compared with the certificate's addresses and never asked for by name (WS-104). */
-static SSL *proxy_ssl(struct eca_stream *stream)
+static SSL *ssl_for(struct eca_stream *stream, const char *host)
 {
-    const char *host = stream->proxy.host;
     SSL *ssl = SSL_new(stream->opts.ctx);
 
     if (ssl == NULL) {
@@ -89,17 +110,20 @@ static void describe_ssl(SSL *ssl, int failure, char *text, size_t size)
 {
     long verified = SSL_get_verify_result(ssl);
     unsigned long code = ERR_peek_last_error();
+    int reason = ERR_GET_REASON(code);
 
     if (verified != X509_V_OK && SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE) {
         (void)snprintf(text, size, "certificate: %s", X509_verify_cert_error_string(verified));
-    } else if (failure == SSL_ERROR_ZERO_RETURN ||
-               ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING ||
+    } else if (failure == SSL_ERROR_ZERO_RETURN || reason == SSL_R_UNEXPECTED_EOF_WHILE_READING ||
                (failure == SSL_ERROR_SYSCALL && code == 0)) {
         (void)snprintf(text, size, "unexpected EOF");
+    } else if (ERR_GET_LIB(code) == ERR_LIB_SSL && reason >= SSL_AD_REASON_OFFSET) {
+        (void)snprintf(text, size, "alert: %s",
+                       SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
     } else {
-        const char *reason = ERR_reason_error_string(code);
+        const char *words = ERR_reason_error_string(code);
 
-        (void)snprintf(text, size, "%s", reason != NULL ? reason : "protocol error");
+        (void)snprintf(text, size, "%s", words != NULL ? words : "protocol error");
     }
 }
 
@@ -159,14 +183,20 @@ static void stand(struct eca_stream *stream)
 
 static void ask_proxy(struct eca_stream *stream);
 
+/* With the proxy first, where there is one that wants it, then with the host. */
 static void shake_hands(struct eca_stream *stream)
 {
-    SSL *ssl = stream->proxy_ssl;
+    bool with_host = stream->step == STEP_TLS;
+    SSL *ssl = with_host ? stream->ssl : stream->proxy_ssl;
     int result, failure;
     char why[128];
 
     ERR_clear_error();
     result = SSL_connect(ssl);
+    if (result == 1 && with_host) {
+        stand(stream);
+        return;
+    }
     if (result == 1) {
         ask_proxy(stream);
         return;
@@ -174,8 +204,36 @@ static void shake_hands(struct eca_stream *stream)
     failure = SSL_get_error(ssl, result);
     if (!wait_for_ssl(stream, failure)) {
         describe_ssl(ssl, failure, why, sizeof(why));
-        fail(stream, ECA_E_TRANSIENT, "proxy: TLS", why);
+        fail(stream, ECA_E_TRANSIENT, with_host ? "TLS" : "proxy: TLS", why);
     }
+}
+
+/* There is a way to the host. */
+static void reached(struct eca_stream *stream)
+{
+    if (!stream->opts.tls) {
+        stand(stream);
+        return;
+    }
+    stream->step = STEP_TLS;
+    stream->ssl = ssl_for(stream, stream->host);
+    if (stream->ssl == NULL) {
+        fail(stream, ECA_E_INTERNAL, "TLS", "no memory");
+        return;
+    }
+    if (stream->proxy_ssl != NULL) { /* the host's TLS inside the proxy's */
+        BIO *bio = BIO_new(BIO_f_ssl());
+
+        if (bio == NULL) {
+            fail(stream, ECA_E_INTERNAL, "TLS", "no memory");
+            return;
+        }
+        (void)BIO_set_ssl(bio, stream->proxy_ssl, BIO_NOCLOSE);
+        SSL_set_bio(stream->ssl, bio, bio);
+    } else {
+        (void)SSL_set_fd(stream->ssl, stream->fd);
+    }
+    shake_hands(stream);
 }
 
 /* Looks at the answer without taking it, so that not a byte behind it is taken (WS-125). */
@@ -256,7 +314,7 @@ static void read_answer(struct eca_stream *stream)
             return;
         }
         eca_buf_clear(&stream->request);
-        stand(stream);
+        reached(stream);
         return;
     }
 }
@@ -317,7 +375,7 @@ static void ask_proxy(struct eca_stream *stream)
 static void connected(struct eca_stream *stream)
 {
     if (!stream->proxy.used) {
-        stand(stream);
+        reached(stream);
         return;
     }
     if (!stream->proxy.tls) {
@@ -325,7 +383,7 @@ static void connected(struct eca_stream *stream)
         return;
     }
     stream->step = STEP_PROXY_TLS;
-    stream->proxy_ssl = proxy_ssl(stream);
+    stream->proxy_ssl = ssl_for(stream, stream->proxy.host);
     if (stream->proxy_ssl == NULL) {
         fail(stream, ECA_E_INTERNAL, "proxy", "no memory");
         return;
@@ -384,6 +442,7 @@ static void on_ready(void *arg, uint32_t events)
         on_dialled(stream);
         return;
     case STEP_PROXY_TLS:
+    case STEP_TLS:
         shake_hands(stream);
         return;
     case STEP_ASK:
@@ -465,29 +524,41 @@ struct eca_stream *eca_stream_open(const struct eca_stream_opts *opts,
     return stream;
 }
 
+/* The TLS that what goes through is in, or NULL. */
+static SSL *innermost(const struct eca_stream *stream)
+{
+    return stream->ssl != NULL ? stream->ssl : stream->proxy_ssl;
+}
+
+/* What an operation of the open stream waits for; false: it failed for good. */
+static bool wait_open(struct eca_stream *stream, int failure)
+{
+    if (failure == SSL_ERROR_WANT_WRITE) {
+        watch_room(stream);
+    }
+    return failure == SSL_ERROR_WANT_WRITE || failure == SSL_ERROR_WANT_READ;
+}
+
 int eca_stream_read(struct eca_stream *stream, void *bytes, size_t len, size_t *ret_len,
                     struct eca_err *err)
 {
+    SSL *ssl = innermost(stream);
     char why[128] = "unexpected EOF";
 
     *ret_len = 0;
-    if (stream->proxy_ssl != NULL) {
+    if (ssl != NULL) {
         int result, failure;
 
         ERR_clear_error();
-        result = SSL_read_ex(stream->proxy_ssl, bytes, len, ret_len);
+        result = SSL_read_ex(ssl, bytes, len, ret_len);
         if (result == 1) {
             return ECA_OK;
         }
-        failure = SSL_get_error(stream->proxy_ssl, result);
-        if (failure == SSL_ERROR_WANT_READ) {
+        failure = SSL_get_error(ssl, result);
+        if (wait_open(stream, failure)) {
             return ECA_OK;
         }
-        if (failure == SSL_ERROR_WANT_WRITE) {
-            watch_room(stream);
-            return ECA_OK;
-        }
-        describe_ssl(stream->proxy_ssl, failure, why, sizeof(why));
+        describe_ssl(ssl, failure, why, sizeof(why));
     } else {
         ssize_t count = recv(stream->fd, bytes, len, 0);
 
@@ -506,21 +577,15 @@ int eca_stream_read(struct eca_stream *stream, void *bytes, size_t len, size_t *
 int eca_stream_write(struct eca_stream *stream, struct eca_view bytes, size_t *ret_len,
                      struct eca_err *err)
 {
+    SSL *ssl = innermost(stream);
+
     *ret_len = 0;
-    if (stream->proxy_ssl != NULL) {
-        int result, failure;
+    if (ssl != NULL) {
+        int result;
 
         ERR_clear_error();
-        result = SSL_write_ex(stream->proxy_ssl, bytes.at, bytes.len, ret_len);
-        if (result == 1) {
-            return ECA_OK;
-        }
-        failure = SSL_get_error(stream->proxy_ssl, result);
-        if (failure == SSL_ERROR_WANT_READ) {
-            return ECA_OK;
-        }
-        if (failure == SSL_ERROR_WANT_WRITE) {
-            watch_room(stream);
+        result = SSL_write_ex(ssl, bytes.at, bytes.len, ret_len);
+        if (result == 1 || wait_open(stream, SSL_get_error(ssl, result))) {
             return ECA_OK;
         }
     } else {
@@ -546,16 +611,15 @@ void eca_stream_set_reading(struct eca_stream *stream, bool reading)
     }
 }
 
-int eca_stream_fd(const struct eca_stream *stream)
-{
-    return stream->fd;
-}
-
 void eca_stream_shutdown(struct eca_stream *stream)
 {
-    ERR_clear_error();
-    if (stream->proxy_ssl != NULL) {
-        (void)SSL_shutdown(stream->proxy_ssl);
+    SSL *const layers[] = {stream->ssl, stream->proxy_ssl};
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(layers); i++) {
+        ERR_clear_error();
+        if (layers[i] != NULL && (SSL_get_shutdown(layers[i]) & SSL_SENT_SHUTDOWN) == 0) {
+            (void)SSL_shutdown(layers[i]);
+        }
     }
     if (stream->fd >= 0) {
         (void)shutdown(stream->fd, SHUT_WR);
@@ -570,6 +634,7 @@ void eca_stream_free(struct eca_stream *stream)
     eca_resolve_cancel(stream->resolve);
     eca_timer_stop(&stream->silent_timer);
     eca_loop_unwatch(stream->watch);
+    SSL_free(stream->ssl);
     SSL_free(stream->proxy_ssl);
     if (stream->fd >= 0) {
         (void)close(stream->fd);

@@ -149,10 +149,10 @@ static void finish_refused(struct mem_conn *conn)
     finish(conn, &end, ECA_E_TRANSIENT, why);
 }
 
-static void up_close(struct mem_conn *conn, int code)
+static void up_close(struct mem_conn *conn, int code, struct eca_view reason)
 {
     if (conn->ws != NULL) {
-        (void)mem_pipe_put(&conn->up, UP_CLOSE, code, ECA_VIEW_NONE);
+        (void)mem_pipe_put(&conn->up, UP_CLOSE, code, reason);
     }
 }
 
@@ -170,10 +170,19 @@ static void up_pong(struct mem_conn *conn, struct eca_view payload)
     }
 }
 
-static void protocol_error(struct mem_conn *conn, int code, const char *why)
+static void too_large(struct mem_conn *conn)
 {
-    up_close(conn, code);
-    finish_how(conn, ECA_CHANNEL_LOST, code == 1009 ? ECA_E_LIMIT : ECA_E_TRANSIENT, why);
+    up_close(conn, 1009, ECA_VIEW_NONE);
+    finish_how(conn, ECA_CHANNEL_LOST, ECA_E_LIMIT, "message larger than the limit");
+}
+
+static void protocol_error(struct mem_conn *conn, const char *reason)
+{
+    eca_auto_buf struct eca_buf why = {0};
+
+    eca_buf_addf(&why, "websocket: %s", reason);
+    up_close(conn, 1002, eca_view_str(reason));
+    finish_how(conn, ECA_CHANNEL_LOST, ECA_E_TRANSIENT, eca_buf_str(&why));
 }
 
 static void run_deadline(void *arg)
@@ -205,7 +214,7 @@ static void client_text(struct mem_conn *conn, struct eca_view text)
         return;
     }
     if (conn->message_bytes_max > 0 && text.len > conn->message_bytes_max) {
-        protocol_error(conn, 1009, "message larger than the limit");
+        too_large(conn);
         return;
     }
     conn->events.on_text(conn->arg, text);
@@ -221,7 +230,7 @@ static void client_close(struct mem_conn *conn, int code, struct eca_view reason
     }
     end.close_code = code;
     end.close_reason = reason;
-    up_close(conn, NO_CODE); /* the echo is empty (WS-146) */
+    up_close(conn, NO_CODE, ECA_VIEW_NONE); /* the echo is empty (WS-146) */
     if (code == 1000 || code == 1001 || code == NO_CODE) {
         finish(conn, &end, ECA_OK, NULL);
     } else {
@@ -276,19 +285,19 @@ static const char *frame_error(const struct mem_conn *conn, const struct frame *
     bool control = frame->opcode >= 8;
 
     if (frame->reserved != 0) {
-        return "websocket: reserved bits set";
+        return "reserved bits set";
     }
     if (frame->masked) {
-        return "websocket: masked frame from the server";
+        return "masked frame from the server";
     }
     if (frame->opcode > 10 || (frame->opcode > 2 && frame->opcode < 8)) {
-        return "websocket: unknown opcode";
+        return "unknown opcode";
     }
     if (control && (!frame->fin || frame->payload_bytes > CONTROL_BYTES_MAX)) {
-        return "websocket: bad control frame";
+        return "bad control frame";
     }
     if ((frame->opcode == 0) != conn->in_fragments && !control) {
-        return "websocket: wrong continuation";
+        return "wrong continuation";
     }
     return NULL;
 }
@@ -338,11 +347,11 @@ static void client_raw(struct mem_conn *conn, struct eca_view bytes)
         }
         why = frame_error(conn, &frame);
         if (why != NULL) {
-            protocol_error(conn, 1002, why);
+            protocol_error(conn, why);
             return;
         }
         if (conn->message_bytes_max > 0 && frame.payload_bytes > conn->message_bytes_max) {
-            protocol_error(conn, 1009, "message larger than the limit");
+            too_large(conn);
             return;
         }
         if (in.len - frame.header_bytes < frame.payload_bytes) {
@@ -367,6 +376,9 @@ static void client_gets(struct mem_conn *conn, const struct mem_item *item)
     case DOWN_BODY:
         eca_buf_add_view(&conn->refusal,
                          eca_view_sub(bytes, 0, ECA_CHANNEL_REFUSAL_BYTES_MAX - conn->refusal.len));
+        if (conn->refusal.len == ECA_CHANNEL_REFUSAL_BYTES_MAX) {
+            finish_refused(conn);
+        }
         return;
     case DOWN_END:
         finish_refused(conn);
@@ -757,7 +769,7 @@ static void channel_close(void *impl, struct eca_channel_conn *handle, int code)
     }
     conn->closing = true;
     if (conn->open) {
-        up_close(conn, code);
+        up_close(conn, code, ECA_VIEW_NONE);
         eca_timer_start_ms(&conn->deadline, CLOSE_WAIT_MS);
     } else {
         eca_timer_start_ms(&conn->deadline, 0);

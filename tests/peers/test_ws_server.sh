@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The websocket client against a server that is not ours: the npm package `ws` (Debian: node-ws), over TLS
-# (WS-110, WS-130, WS-131, WS-140, WS-141, WS-143, WS-146, WS-147, WS-313).
+# (WS-110, WS-130, WS-131, WS-140, WS-141, WS-143, WS-145, WS-146, WS-147, WS-313).
 set -u
 . "$(dirname "$0")/lib.sh"
 needs node nodejs
@@ -29,5 +29,6 @@ done <"$work/ws.log"
 check "the script was played to its end" grep -q '^end' "$work/ws.log"
 check "a refusal's late body is read" await "$work/agent-ws.log" 'InvalidClusterException: no such cluster'
 check "an end without close is named" await "$work/agent-ws.log" 'backing off, err: unexpected EOF'
+check "a broken frame too" await "$work/agent-ws.log" 'backing off, err: websocket: masked frame from the server'
 check "a close code too" await "$work/agent-ws.log" 'backing off, err: websocket: close 1011 internal'
 finish

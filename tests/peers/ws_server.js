@@ -65,15 +65,22 @@ async function talk(ws, request) {
     check('a close of ours is answered', code === 1001 || code === 1005, `code ${code}`);
 }
 
+// A frame that no server may send: the client says why it goes (WS-145).
+function broken(what, bytes) {
+    return async (ws) => {
+        ws._socket.write(Buffer.from(bytes));
+        const [code, reason] = await once(ws, 'close', `the end after ${what}`);
+        check(`a close of 1002 after ${what}`, code === 1002 && String(reason) === what, `${code} ${reason}`);
+    };
+}
+
 const script = [
     talk,
     async (ws) => { ws.terminate(); },                        // end of TCP without a close
     async (ws) => { ws.close(1011, 'internal'); },
     null,                                                     // refused, below
-    async (ws) => {                                           // a broken frame
-        ws._socket.write(Buffer.from([0xf1, 0x02, 0x68, 0x69]));
-        await once(ws, 'close', 'the end after a broken frame');
-    },
+    broken('reserved bits set', [0xf1, 0x02, 0x68, 0x69]),
+    broken('masked frame from the server', [0x81, 0x82, 1, 2, 3, 4, 0x69, 0x6b]),
     async (ws) => {                                           // the agent is told to end now
         console.log('last');
         const [code] = await once(ws, 'close', 'the agent\'s close', 10000);
@@ -91,8 +98,11 @@ server.on('upgrade', (request, socket, head) => {
     if (step === null) { // the body comes later than the head, and in pieces
         socket.write('HTTP/1.1 400 Bad Request\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n');
         const body = '{"InvalidClusterException":"no such cluster"}';
-        setTimeout(() => socket.write(`10\r\n${body.slice(0, 16)}\r\n`), 100);
-        setTimeout(() => socket.end(`${(body.length - 16).toString(16)}\r\n${body.slice(16)}\r\n0\r\n\r\n`), 200);
+        setTimeout(() => socket.write(`10\r\n${body.slice(0, 16)}\r\n`), 1000);
+        setTimeout(() => {
+            socket.end(`${(body.length - 16).toString(16)}\r\n${body.slice(16)}\r\n0\r\n\r\n`);
+            since = Date.now();
+        }, 2000);
         return;
     }
     sockets.handleUpgrade(request, socket, head, async (ws) => {

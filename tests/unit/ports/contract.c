@@ -8,7 +8,7 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 #define HOUR_MS UINT64_C(3600000)
-#define PIECE_BYTES 1000
+#define PIECE_BYTES 10000
 
 struct contract contract;
 
@@ -24,9 +24,20 @@ static void on_gone(void *arg)
 
 static void on_trickle(void *arg)
 {
+    char piece[PIECE_BYTES];
+
     (void)arg;
-    if (contract.held != NULL) {
-        fake_exchange_write(contract.held, eca_view_str("."));
+    if (contract.held == NULL) {
+        return;
+    }
+    memset(piece, '.', sizeof(piece));
+    fake_exchange_write(contract.held, eca_view_of(piece, contract.trickle_bytes));
+    if (contract.trickle_pieces > 0 && --contract.trickle_pieces == 0) {
+        struct fake_exchange *exchange = contract.held;
+
+        contract.held = NULL;
+        fake_exchange_end(exchange);
+    } else {
         eca_timer_start_ms(&contract.trickle, contract.trickle_ms);
     }
 }
@@ -62,6 +73,17 @@ static void hold(struct fake_exchange *exchange)
     fake_exchange_on_gone(exchange, on_gone, NULL);
 }
 
+static void trickle(struct fake_exchange *exchange, int status, size_t bytes, uint64_t pieces)
+{
+    hold(exchange);
+    contract.trickle_ms = parameter(fake_exchange_request(exchange), "ms");
+    contract.trickle_bytes = bytes;
+    contract.trickle_pieces = pieces;
+    ck_assert_uint_le(bytes, PIECE_BYTES);
+    fake_exchange_begin(exchange, status, "text/plain");
+    eca_timer_start_ms(&contract.trickle, contract.trickle_ms);
+}
+
 static void send_bytes(struct fake_exchange *exchange, uint64_t bytes)
 {
     char piece[PIECE_BYTES];
@@ -88,10 +110,7 @@ static void on_request(void *arg, struct fake_exchange *exchange)
         fake_exchange_begin(exchange, 200, "text/plain");
         fake_exchange_write(exchange, eca_view_str("first"));
     } else if (strcmp(request->path, "/trickle") == 0) {
-        hold(exchange);
-        contract.trickle_ms = parameter(request, "ms");
-        fake_exchange_begin(exchange, 200, "text/plain");
-        eca_timer_start_ms(&contract.trickle, contract.trickle_ms);
+        trickle(exchange, 200, 1, 0);
     } else if (strcmp(request->path, "/hang") == 0) {
         hold(exchange);
     } else if (strcmp(request->path, "/bytes") == 0) {
@@ -115,10 +134,11 @@ static void on_text(void *arg, struct eca_view message)
 static void on_closed(void *arg, int code, struct eca_view reason)
 {
     (void)arg;
-    (void)reason;
     contract.ws = NULL;
     contract.ws_closed = true;
     contract.ws_code = code;
+    eca_buf_reset(&contract.ws_reason);
+    eca_buf_add_view(&contract.ws_reason, reason);
 }
 
 static void on_pong(void *arg, struct eca_view payload)
@@ -138,6 +158,9 @@ static void on_upgrade(void *arg, struct fake_exchange *exchange)
     note(request);
     if (strcmp(request->path, "/hang") == 0) {
         hold(exchange);
+    } else if (strcmp(request->path, "/late") == 0) {
+        trickle(exchange, (int)parameter(request, "status"), (size_t)parameter(request, "bytes"),
+                parameter(request, "pieces"));
     } else if (strcmp(request->path, "/refuse") == 0) {
         eca_auto_buf struct eca_buf body = {0};
 
@@ -202,6 +225,7 @@ void contract_close(void)
     eca_buf_clear(&contract.body);
     eca_buf_clear(&contract.heard);
     eca_buf_clear(&contract.pongs);
+    eca_buf_clear(&contract.ws_reason);
 }
 
 /* One move of the clock towards limit_ns; false when it stands there. */

@@ -16,11 +16,8 @@
 struct contract_rig {
     void (*open)(void); /* stage.base stands already, with the party "word" on its hub */
     void (*close)(void);
-    void (*pump)(void);   /* everything that can happen at this instant */
-    uint64_t step_ms_max; /* largest move of the clock between two pumps; 0 = to the next timer */
-    /* libwebsockets 4.1: reads masked frames of a server, and ends a connection over bad framing
-     * without a Close 1002 and without words. Both are short of WS-145. */
-    bool lax_framing;
+    void (*pump)(void);    /* everything that can happen at this instant */
+    uint64_t step_ms_max;  /* largest move of the clock between two pumps; 0 = to the next timer */
     bool over_unix;        /* exchanges go through the unix socket, not to the URL's host */
     void (*prepare)(void); /* clock and scheduler; NULL = the manual clock's */
 };
@@ -43,8 +40,12 @@ struct contract {
     struct eca_buf pongs;
     bool ws_closed;
     int ws_code;
+    struct eca_buf ws_reason;
+    /* An answer's body in pieces. */
     struct eca_timer trickle;
-    uint64_t trickle_ms;
+    uint64_t trickle_ms;     /* before each */
+    size_t trickle_bytes;    /* of each */
+    uint64_t trickle_pieces; /* until the end; 0 = no end */
 };
 extern struct contract contract;
 

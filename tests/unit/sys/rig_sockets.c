@@ -151,5 +151,4 @@ const struct contract_rig rig_sockets_contract = {.open = open_sockets,
                                                   .close = close_sockets,
                                                   .pump = pump,
                                                   .step_ms_max = STEP_MS,
-                                                  .lax_framing = true,
                                                   .prepare = prepare};
