@@ -245,12 +245,29 @@ static int write_next(struct eca_channel_conn *conn)
     return 0;
 }
 
+/*
+ * Our Close, when what is queued is out. It is never begun inside a receive callback: libwebsockets
+ * 4.1 reads on until the peer has closed as well, and after a receive callback that failed it does
+ * so without emptying its buffer, beyond whose end it then writes.
+ */
+static void begin_close(struct eca_channel_conn *conn, int code)
+{
+    conn->close_code = code;
+    conn->state = CONN_CLOSING;
+    eca_timer_start_ms(&conn->close_timer, CLOSE_MS);
+    lws_callback_on_writable(conn->wsi);
+}
+
 static int receive(struct eca_channel_conn *conn, const char *bytes, size_t len)
 {
+    if (conn->state == CONN_CLOSING) {
+        return conn->aborted ? -1 : 0; /* nobody hears it */
+    }
     if (conn->incoming.len + len > conn->message_bytes_max) {
         set_how(conn, ECA_CHANNEL_LOST, ECA_E_LIMIT, "message too large");
-        lws_close_reason(conn->wsi, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, NULL, 0);
-        return -1;
+        eca_buf_clear(&conn->incoming);
+        begin_close(conn, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE);
+        return 0;
     }
     eca_buf_add(&conn->incoming, bytes, len);
     if (lws_is_final_fragment(conn->wsi) && lws_remaining_packet_payload(conn->wsi) == 0) {
@@ -604,15 +621,12 @@ static void channel_close(void *impl, struct eca_channel_conn *conn, int code)
     if (conn->state == CONN_CLOSING || conn->state == CONN_ENDED) {
         return;
     }
-    conn->close_code = code;
     if (conn->state != CONN_OPEN || conn->wsi == NULL) {
         set_how(conn, ECA_CHANNEL_CLOSED_BY_US, ECA_OK, "");
         drop(conn);
         return;
     }
-    conn->state = CONN_CLOSING;
-    eca_timer_start_ms(&conn->close_timer, CLOSE_MS);
-    lws_callback_on_writable(conn->wsi);
+    begin_close(conn, code);
 }
 
 static void channel_abort(void *impl, struct eca_channel_conn *conn)

@@ -566,6 +566,28 @@ START_TEST(a_message_beyond_the_limit_ends_the_connection)
 }
 END_TEST
 
+/* Whatever the peer sends after the limit is heard by nobody and harms nothing. */
+START_TEST(a_flood_behind_the_limit_is_not_read)
+{
+    size_t len = (size_t)4 << 20;
+    eca_auto_free char *flood = eca_xalloc(len);
+    struct line line;
+
+    memset(flood, 'x', len);
+    dial(&line, "/ws", (struct eca_channel_opts){.message_bytes_max = 100000});
+    contract_until(&line.open, "a connection");
+    fake_ws_send(contract.ws, eca_view_of(flood, len));
+    fake_ws_send(contract.ws, eca_view_str("and more"));
+    until_end(&line);
+    ck_assert_uint_eq(line.texts, 0);
+    ck_assert_int_eq(line.how, ECA_CHANNEL_LOST);
+    ck_assert_int_eq(line.err.code, ECA_E_LIMIT);
+    contract_advance_ms(2000);
+    ck_assert(contract.ws_closed);
+    line_clear(&line);
+}
+END_TEST
+
 /* WS-150, FB-21 d */
 START_TEST(a_peer_that_does_not_read_is_given_up)
 {
@@ -806,6 +828,7 @@ void contract_channel_add(Suite *suite)
     tcase_add_test(tcase, messages_before_a_broken_frame_are_told);
     tcase_add_test(tcase, pings_are_answered_with_their_payload);
     tcase_add_test(tcase, a_message_beyond_the_limit_ends_the_connection);
+    tcase_add_test(tcase, a_flood_behind_the_limit_is_not_read);
     tcase_add_test(tcase, a_peer_that_does_not_read_is_given_up);
     tcase_add_test(tcase, a_slow_reader_is_no_stall);
     tcase_add_test(tcase, our_close_sends_what_waits_and_ends_once);
