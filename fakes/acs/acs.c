@@ -188,60 +188,54 @@ void fake_acs_send_raw(struct fake_acs *acs, struct eca_view bytes)
     }
 }
 
-static void put_frame(struct eca_buf *out, bool fin, unsigned opcode, struct eca_view payload)
+static void send_ping(struct fake_acs *acs, const char *payload)
 {
-    eca_buf_add_char(out, (char)((fin ? 0x80U : 0U) | opcode));
-    if (payload.len < 126) {
-        eca_buf_add_char(out, (char)payload.len);
-    } else {
-        eca_buf_add_char(out, 127);
-        for (int shift = 56; shift >= 0; shift -= 8) {
-            eca_buf_add_char(out, (char)((uint64_t)payload.len >> shift & 0xff));
-        }
-    }
-    eca_buf_add_view(out, payload);
+    (void)fake_trace_addv(trace_of(acs), FAKE_LANE_ACS, "ping", "payload", payload, NULL);
+    fake_pings_sent(&acs->session->pings, payload);
 }
 
-void fake_acs_send_fragments(struct fake_acs *acs, const char *text, size_t piece)
+void fake_acs_send_odd(struct fake_acs *acs, const char *text, const struct fake_odd *how)
 {
-    eca_auto_buf struct eca_buf out = {0};
-    struct eca_view rest = eca_view_str(text);
-    bool first = true;
+    eca_auto_buf struct eca_buf frames = {0};
 
-    piece = piece == 0 ? 1 : piece;
-    while (first || rest.len > 0) {
-        struct eca_view part = eca_view_sub(rest, 0, piece);
-        rest = eca_view_sub(rest, part.len, SIZE_MAX);
-        put_frame(&out, rest.len == 0, first ? 1 : 0, part);
-        if (first && rest.len > 0) {
-            put_frame(&out, true, 9, eca_view_str("between"));
-        }
-        first = false;
+    if (acs->session == NULL) {
+        return;
     }
-    fake_acs_send_raw(acs, eca_buf_view(&out));
+    (void)fake_trace_addv(trace_of(acs), FAKE_LANE_ACS, "sent", "type", "odd frames", NULL);
+    if (fake_odd_frames(how, text, &frames)) {
+        send_ping(acs, FAKE_ODD_PING);
+    }
+    acs_book_note(acs, text, 1);
+    fake_odd_send(acs->session->ws, how, eca_buf_view(&frames));
+}
+
+void fake_acs_glue(struct fake_acs *acs, const char *text)
+{
+    fake_frame_put(&acs->glue, true, 1, eca_view_str(text));
+    acs->glued = eca_xrealloc_array(acs->glued, acs->glued_count + 1, sizeof(char *));
+    acs->glued[acs->glued_count++] = eca_xstrdup(text);
+}
+
+/* The glued messages are on their way: nothing is left for the next upgrade. */
+static void enter_glued(struct fake_acs *acs)
+{
+    for (size_t i = 0; i < acs->glued_count; i++) {
+        (void)fake_trace_addv(trace_of(acs), FAKE_LANE_ACS, "sent", "type", "glued", NULL);
+        acs_book_note(acs, acs->glued[i], 1);
+        eca_free(acs->glued[i]);
+    }
+    eca_free(eca_take(acs->glued));
+    acs->glued_count = 0;
+    eca_buf_clear(&acs->glue);
 }
 
 bool fake_acs_send_broken(struct fake_acs *acs, const char *preset)
 {
-    static const struct {
-        const char *name;
-        unsigned char bytes[8];
-        size_t len;
-    } frames[] = {
-        {"masked", {0x81, 0x82, 1, 2, 3, 4, '{' ^ 1, '}' ^ 2}, 8},
-        {"reserved-bits", {0xf1, 0x02, '{', '}'}, 4},
-        {"unknown-opcode", {0x83, 0x02, '{', '}'}, 4},
-        {"long-control", {0x89, 0x7e, 0x00, 0x80}, 4},
-        {"fragmented-control", {0x09, 0x01, 'x'}, 3},
-        {"lone-continuation", {0x80, 0x02, '{', '}'}, 4},
-        {"binary", {0x82, 0x02, '{', '}'}, 4},
-    };
+    eca_auto_buf struct eca_buf frame = {0};
 
-    for (size_t i = 0; i < ECA_ARRAY_LEN(frames); i++) {
-        if (strcmp(frames[i].name, preset) == 0) {
-            fake_acs_send_raw(acs, eca_view_of((const char *)frames[i].bytes, frames[i].len));
-            return true;
-        }
+    if (fake_frame_broken(preset, &frame)) {
+        fake_acs_send_raw(acs, eca_buf_view(&frame));
+        return true;
     }
     if (strcmp(preset, "not-json") == 0) {
         fake_acs_send_text(acs, "{\"type\":\"PayloadMessage\",\"message\":");
@@ -299,7 +293,7 @@ void fake_acs_set_resend(struct fake_acs *acs, bool on_reconnect, uint64_t resen
 void fake_acs_ping(struct fake_acs *acs, const char *payload)
 {
     if (acs->session != NULL) {
-        (void)fake_trace_addv(trace_of(acs), FAKE_LANE_ACS, "ping", "payload", payload, NULL);
+        send_ping(acs, payload);
         fake_ws_ping(acs->session->ws, eca_view_str(payload));
     }
 }
@@ -332,6 +326,7 @@ static void session_free(struct acs_session *session)
 {
     eca_list_remove(&session->acs->all_sessions, &session->node);
     eca_timer_stop(&session->overlap);
+    fake_pings_clear(&session->pings);
     eca_free(session->cluster);
     eca_free(session->instance);
     eca_free(session);
@@ -364,6 +359,9 @@ static void on_pong(void *arg, struct eca_view payload)
     eca_auto_buf struct eca_buf text = {0};
 
     eca_buf_add_view(&text, payload);
+    if (!fake_pings_answered(&session->pings, payload)) {
+        acs_violation(session->acs, "WS-306", "a pong that answers no ping");
+    }
     (void)fake_trace_addv(trace_of(session->acs), FAKE_LANE_ACS, "pong", "payload",
                           eca_buf_str(&text), NULL);
 }
@@ -436,8 +434,9 @@ static void welcome(void *arg, struct fake_exchange *exchange)
     session->cluster = param_of(request, "clusterArn");
     session->instance = param_of(request, "containerInstanceArn");
     trace_connect(acs, request);
-    session->ws = fake_ws_accept(exchange, &events, session);
+    session->ws = fake_ws_accept_with(exchange, eca_buf_view(&acs->glue), &events, session);
     acs->session = session;
+    enter_glued(acs);
     if (acs->close_at_once != 0) {
         fake_ws_close(session->ws, acs->close_at_once, acs->close_at_once_reason);
         return;
@@ -512,54 +511,21 @@ bool fake_acs_close_preset(struct fake_acs *acs, const char *preset)
     return false;
 }
 
-void fake_acs_set_reading(struct fake_acs *acs, bool reading)
+void fake_acs_read_only(struct fake_acs *acs, uint64_t bytes)
 {
     if (acs->session != NULL) {
-        fake_ws_set_reading(acs->session->ws, reading);
+        fake_ws_read_only(acs->session->ws, bytes);
     }
 }
 
-void fake_acs_refuse(struct fake_acs *acs, uint32_t times, int status, const char *content_type,
-                     const char *body)
+void fake_acs_refuse(struct fake_acs *acs, uint32_t times, const struct fake_refusal *how)
 {
-    fake_door_refuse(acs->door, times, status, content_type, body);
+    fake_door_refuse(acs->door, times, how);
 }
 
 bool fake_acs_refuse_preset(struct fake_acs *acs, uint32_t times, const char *preset)
 {
-    static const char *const exceptions[] = {
-        "ServerException",          "BadRequestException",   "InvalidClusterException",
-        "InvalidInstanceException", "AccessDeniedException", "InactiveInstanceException"};
-    bool typed = strncmp(preset, "typed:", 6) == 0;
-    const char *name = typed ? preset + 6 : preset;
-
-    for (size_t i = 0; i < ECA_ARRAY_LEN(exceptions); i++) {
-        if (strcmp(exceptions[i], name) == 0) {
-            eca_auto_buf struct eca_buf body = {0};
-            eca_buf_addf(&body,
-                         typed ? "{\"type\":\"%s\",\"message\":{\"message\":\"refused\"}}"
-                               : "{\"%s\":\"refused\"}",
-                         name);
-            fake_acs_refuse(acs, times,
-                            i == 0   ? 500
-                            : i == 4 ? 403
-                                     : 400,
-                            "application/json", eca_buf_str(&body));
-            return true;
-        }
-    }
-    if (strcmp(preset, "html") == 0) {
-        fake_acs_refuse(acs, times, 503, "text/html", "<html><body>Service Unavailable</body>");
-    } else if (strcmp(preset, "empty") == 0) {
-        fake_acs_refuse(acs, times, 500, NULL, "");
-    } else if (strcmp(preset, "redirect") == 0) {
-        fake_acs_refuse(acs, times, 302, NULL, "");
-    } else if (strcmp(preset, "ok") == 0) {
-        fake_acs_refuse(acs, times, 200, "text/plain", "hello");
-    } else {
-        return false;
-    }
-    return true;
+    return fake_door_refuse_preset(acs->door, times, preset);
 }
 
 void fake_acs_accept(struct fake_acs *acs, bool hold)
@@ -628,6 +594,11 @@ void fake_acs_free(struct fake_acs *acs)
     }
     fake_door_free(acs->door);
     eca_timer_stop(&acs->heartbeat);
+    for (size_t i = 0; i < acs->glued_count; i++) {
+        eca_free(acs->glued[i]);
+    }
+    eca_free(acs->glued);
+    eca_buf_clear(&acs->glue);
     acs_book_clear(acs);
     while (eca_map_next(acs->roles, &cursor, &arn, &role)) {
         eca_free(((struct acs_role *)role)->text);

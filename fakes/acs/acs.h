@@ -1,7 +1,8 @@
 #ifndef FAKES_ACS_ACS_H
 #define FAKES_ACS_ACS_H
 
-#include "fakes/carry/auth.h"
+#include "fakes/carry/door.h"
+#include "fakes/carry/frames.h"
 
 /*
  * The ACS backend (WS-301..312): one agent, one session at a time (a second one is a violation
@@ -15,7 +16,7 @@
  *   ack {messageId}   nack {messageId, reason}   credentials-ack {messageId, credentialsId}
  *   heartbeat-ack {messageId}
  *   closed {session, code, reason}      code 0 = TCP end without Close
- *   pong {payload}
+ *   ping {payload}   pong {payload}      a pong without a ping is a violation (WS-306)
  * A book is kept of every message that wants an answer, whoever wrote it. Violations: an answer to
  * nothing, of the wrong kind, with other members than its message had (ACS-301..303), on a later
  * session than its message (ACS-240), or more of them than there were deliveries.
@@ -76,8 +77,11 @@ const char *fake_acs_send_perform_update(struct fake_acs *acs);
 void fake_acs_send_message(struct fake_acs *acs, const char *type, const char *message_json);
 void fake_acs_send_text(struct fake_acs *acs, const char *text);
 void fake_acs_send_raw(struct fake_acs *acs, struct eca_view bytes);
-/* text as one message in fragments of `piece` bytes, with a ping in between (WS-311, WS-141). */
-void fake_acs_send_fragments(struct fake_acs *acs, const char *text, size_t piece);
+/* text as one message in odd frames (WS-311, WS-141). */
+void fake_acs_send_odd(struct fake_acs *acs, const char *text, const struct fake_odd *how);
+/* The next upgrade is answered with this message right behind the 101, in one segment with it and
+ * with others that were glued before (WS-132). */
+void fake_acs_glue(struct fake_acs *acs, const char *text);
 /* "masked", "reserved-bits", "unknown-opcode", "long-control", "fragmented-control",
  * "lone-continuation", "binary" (a binary frame with `text`), "not-json", "unknown-type";
  * false = unknown preset. */
@@ -90,13 +94,11 @@ void fake_acs_ping(struct fake_acs *acs, const char *payload);
 void fake_acs_close(struct fake_acs *acs, int code, const char *reason);
 /* "expired" "idle" "going-away" "internal" "empty" "cut" (WS-312); false = unknown preset. */
 bool fake_acs_close_preset(struct fake_acs *acs, const char *preset);
-/* Stop reading; the peer's bytes pile up (FB-21). */
-void fake_acs_set_reading(struct fake_acs *acs, bool reading);
+/* Read so many bytes more, then stop: the peer's pile up (FB-21); 0 none, UINT64_MAX all. */
+void fake_acs_read_only(struct fake_acs *acs, uint64_t bytes);
 /* Answer the next `times` upgrades (0 = all until fake_acs_accept) this way. */
-void fake_acs_refuse(struct fake_acs *acs, uint32_t times, int status, const char *content_type,
-                     const char *body);
-/* An exception name of ACS-101 as {"Name":"message"}, "typed:<Name>" in the envelope form, or
- * "html", "empty", "redirect", "ok" (WS-308); false = unknown. */
+void fake_acs_refuse(struct fake_acs *acs, uint32_t times, const struct fake_refusal *how);
+/* As fake_door_refuse_preset. */
 bool fake_acs_refuse_preset(struct fake_acs *acs, uint32_t times, const char *preset);
 /* Accept again, at once. With `hold`, upgrades wait unanswered until fake_acs_accept(acs, false).
  */

@@ -4,7 +4,6 @@
 #include "agent/base/list.h"
 #include "agent/base/map.h"
 #include "fakes/acs/acs.h"
-#include "fakes/carry/door.h"
 
 /* The inside of the fake ACS, shared by acs.c (messages, sessions, refusals) and book.c (what was
  * sent and how it was answered) only. */
@@ -20,6 +19,7 @@ struct acs_session {
     struct fake_ws *ws;
     uint64_t number;
     char *cluster, *instance; /* as its upgrade named them */
+    struct fake_pings pings;
     struct eca_timer overlap; /* runs while a newer session stands beside it */
 };
 
@@ -37,6 +37,9 @@ struct fake_acs {
     struct eca_map *roles; /* task arn -> struct acs_role */
     uint64_t next_payload, next_credentials, next_update;
     int64_t next_seq;
+    struct eca_buf glue; /* frames for the next upgrade */
+    char **glued;        /* their texts */
+    size_t glued_count;
     int close_at_once;
     char *close_at_once_reason;
 };

@@ -64,6 +64,10 @@ void fake_exchange_write(struct fake_exchange *exchange, struct eca_view bytes);
 void fake_exchange_write_event(struct fake_exchange *exchange, const char *what,
                                struct eca_view bytes);
 void fake_exchange_end(struct fake_exchange *exchange);
+/* An answer of which nobody says where it ends: no length, not chunked, the connection stays open
+ * (WS-308). The exchange is over for the service; the client finds out by its own limits. */
+void fake_exchange_reply_unended(struct fake_exchange *exchange, int status,
+                                 const char *content_type, struct eca_view body);
 /* Drop the connection, before or in the middle of an answer. */
 void fake_exchange_reset(struct fake_exchange *exchange);
 /* The client left before the end; the exchange is gone when fn returns. */
@@ -81,14 +85,25 @@ struct fake_ws_events {
 /* Answer 101; the exchange becomes the websocket. Refusing = fake_exchange_reply. */
 struct fake_ws *fake_ws_accept(struct fake_exchange *exchange, const struct fake_ws_events *events,
                                void *arg);
+/* The same with bytes behind the answer's head, in one segment with it (WS-132, WS-311). */
+struct fake_ws *fake_ws_accept_with(struct fake_exchange *exchange, struct eca_view glued,
+                                    const struct fake_ws_events *events, void *arg);
+/* Answer 101 with the accept value of another key (TCS-905); ends the exchange. */
+void fake_ws_accept_falsely(struct fake_exchange *exchange);
 /* Inside on_text: a fault made this second copy, the client sent the message once. */
 bool fake_ws_is_copy(const struct fake_ws *ws);
+/* A fault has acted on a message of the client: later ones say nothing about its order and time. */
+bool fake_ws_is_spoilt(const struct fake_ws *ws);
+/* Inside on_text: the frames that the message came in (TCS-404). */
+uint32_t fake_ws_frames(const struct fake_ws *ws);
 /* How often it is on its way now: once, or never or twice where a fault acts on it. */
 uint32_t fake_ws_send(struct fake_ws *ws, struct eca_view text);
 void fake_ws_ping(struct fake_ws *ws, struct eca_view payload);
 void fake_ws_close(struct fake_ws *ws, int code, const char *reason); /* code 1005: empty Close */
 void fake_ws_cut(struct fake_ws *ws);                                 /* end of TCP without Close */
 void fake_ws_set_reading(struct fake_ws *ws, bool reading); /* false: stop reading (FB-21 d) */
+/* Stop after so many bytes more (TCS-905); through memory: before the message that has the last. */
+void fake_ws_read_only(struct fake_ws *ws, uint64_t bytes);
 /* Raw bytes instead of a frame: garbage, masked frames, reserved bits (WS-311). */
 void fake_ws_send_raw(struct fake_ws *ws, struct eca_view bytes);
 

@@ -558,6 +558,24 @@ void fake_exchange_reply(struct fake_exchange *exchange, int status, const char 
     do_end(exchange);
 }
 
+void fake_exchange_reply_unended(struct fake_exchange *exchange, int status,
+                                 const char *content_type, struct eca_view body)
+{
+    assert(!exchange->begun && !exchange->done);
+    exchange->begun = true;
+    if (exchange->ops != NULL) {
+        if (content_type != NULL) {
+            add_answer_header(exchange, "content-type", content_type);
+        }
+        do_begin(exchange, status, FAKE_LENGTH_UNSAID);
+        do_write(exchange, body);
+    }
+    service_ends(exchange);
+    if (exchange->ops == NULL) {
+        exchange_free(exchange);
+    } /* else it stays until the client leaves */
+}
+
 void fake_exchange_reset(struct fake_exchange *exchange)
 {
     assert(!exchange->done);

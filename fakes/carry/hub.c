@@ -101,10 +101,11 @@ static void no_end(void *link)
     (void)link;
 }
 
-static void no_accept(void *link, struct fake_ws *ws)
+static void no_accept(void *link, struct fake_ws *ws, struct eca_view glued)
 {
     (void)link;
     (void)ws;
+    (void)glued;
 }
 
 static void no_close(void *link, int code, const char *reason)
@@ -114,10 +115,10 @@ static void no_close(void *link, int code, const char *reason)
     (void)reason;
 }
 
-static void no_reading(void *link, bool reading)
+static void no_reading(void *link, uint64_t bytes)
 {
     (void)link;
-    (void)reading;
+    (void)bytes;
 }
 
 size_t fake_hub_freeze(struct fake_hub *hub, const char *party)
@@ -128,6 +129,7 @@ size_t fake_hub_freeze(struct fake_hub *hub, const char *party)
                                                 .reset = no_end,
                                                 .refuse = no_end,
                                                 .accept = no_accept,
+                                                .accept_falsely = no_end,
                                                 .ws_text = no_bytes,
                                                 .ws_ping = no_bytes,
                                                 .ws_close = no_close,

@@ -108,9 +108,11 @@ struct fake_ws {
     void *link;
     struct fake_ws_events events;
     void *arg;
-    bool ended;  /* cut or closed by the service: nothing is sent any more */
-    bool frozen; /* nothing arrives any more */
-    bool again;  /* what is delivered now is the second copy of one message */
+    bool ended;      /* cut or closed by the service: nothing is sent any more */
+    bool frozen;     /* nothing arrives any more */
+    bool again;      /* what is delivered now is the second copy of one message */
+    bool spoilt;     /* a fault acted on a message of the client */
+    uint32_t frames; /* of what is delivered now */
     struct eca_list delayed;
     struct eca_deferred lost; /* the client had left before it was accepted */
 };

@@ -8,20 +8,24 @@
  * later the websocket that it became. The hub calls the ops; none of them calls back into the hub:
  * what the client does next comes later, from the loop.
  */
+#define FAKE_LENGTH_UNSAID (SIZE_MAX - 1)
 struct fake_link_ops {
-    /* content_length SIZE_MAX: chunked. Header names are in lower case. */
+    /* content_length SIZE_MAX: chunked; FAKE_LENGTH_UNSAID: neither chunked nor told, and the
+     * connection stays open (WS-308). Header names are in lower case. */
     void (*begin)(void *link, int status, const struct eca_http_header *headers, size_t count,
                   size_t content_length);
     void (*write)(void *link, struct eca_view bytes);
-    void (*end)(void *link);                        /* last call */
-    void (*reset)(void *link);                      /* last call */
-    void (*refuse)(void *link);                     /* last call; as if nobody listened */
-    void (*accept)(void *link, struct fake_ws *ws); /* 101; from here on only ws_* */
+    void (*end)(void *link);    /* last call */
+    void (*reset)(void *link);  /* last call */
+    void (*refuse)(void *link); /* last call; as if nobody listened */
+    /* 101, and these bytes right behind it; from here on only ws_*. */
+    void (*accept)(void *link, struct fake_ws *ws, struct eca_view glued);
+    void (*accept_falsely)(void *link); /* 101 with a wrong Sec-WebSocket-Accept; last call */
     void (*ws_text)(void *link, struct eca_view text);
     void (*ws_ping)(void *link, struct eca_view payload);
     void (*ws_close)(void *link, int code, const char *reason);
     void (*ws_cut)(void *link);
-    void (*ws_reading)(void *link, bool reading);
+    void (*ws_reading)(void *link, uint64_t bytes); /* so many more; 0 none, UINT64_MAX all */
     void (*ws_raw)(void *link, struct eca_view bytes);
 };
 
@@ -45,7 +49,7 @@ void fake_hub_arrive(struct fake_hub *hub, const struct fake_incoming *incoming,
 /* The client went away: no op is called any more, *slot is NULL. */
 void fake_hub_client_left(struct fake_exchange *exchange);
 
-void fake_hub_ws_text(struct fake_ws *ws, struct eca_view message);
+void fake_hub_ws_text(struct fake_ws *ws, struct eca_view message, uint32_t frames);
 void fake_hub_ws_pong(struct fake_ws *ws, struct eca_view payload);
 /* Once, last: the websocket is gone afterwards. */
 void fake_hub_ws_closed(struct fake_ws *ws, int code, struct eca_view reason);

@@ -147,6 +147,7 @@ void mem_pipe_init(struct mem_pipe *pipe, struct fake_memory *memory, eca_work_f
                    void *arg)
 {
     pipe->memory = memory;
+    pipe->left = UINT64_MAX;
     eca_list_init(&pipe->items);
     eca_timer_init(&pipe->timer, memory->sched, on_due, arg);
 }
@@ -210,14 +211,20 @@ struct mem_item *mem_pipe_take(struct mem_pipe *pipe)
         pipe_arm(pipe);
         return NULL;
     }
+    if (item->bytes.len > pipe->left) {
+        pipe->blocked = true;
+        return NULL;
+    }
     eca_list_remove(&pipe->items, node);
     pipe->bytes -= item->bytes.len;
+    pipe->left -= pipe->left == UINT64_MAX ? 0 : item->bytes.len;
     eca_sched_set_cause(pipe->memory->sched, item->cause);
     return item;
 }
 
-void mem_pipe_block(struct mem_pipe *pipe, bool blocked)
+void mem_pipe_read_only(struct mem_pipe *pipe, uint64_t bytes)
 {
-    pipe->blocked = blocked;
+    pipe->left = bytes;
+    pipe->blocked = bytes == 0;
     pipe_arm(pipe);
 }

@@ -37,7 +37,8 @@ struct mem_pipe {
     size_t bytes; /* of the items waiting */
     uint64_t last_due_ns;
     struct eca_timer timer;
-    bool blocked; /* the receiver does not read */
+    bool blocked;  /* the receiver does not read */
+    uint64_t left; /* bytes that it will read; UINT64_MAX = all */
 };
 
 uint64_t fake_memory_due_ns(struct fake_memory *memory); /* now + latency + jitter */
@@ -48,7 +49,7 @@ struct mem_item *mem_pipe_put(struct mem_pipe *pipe, int kind, int code, struct 
 /* The first item when it has arrived (taken off, freed by mem_item_free), else NULL and the timer
  * is armed for it. */
 struct mem_item *mem_pipe_take(struct mem_pipe *pipe);
-void mem_pipe_block(struct mem_pipe *pipe, bool blocked);
+void mem_pipe_read_only(struct mem_pipe *pipe, uint64_t bytes);
 void mem_item_free(struct mem_item *item);
 
 /* Party of a URL or unix socket; false: nobody listens there. */

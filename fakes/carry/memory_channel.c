@@ -19,6 +19,7 @@ enum down_kind {
     DOWN_RESET,
     DOWN_REFUSED,
     DOWN_OPEN,
+    DOWN_FALSE, /* 101 with another key's accept value */
     DOWN_TEXT,
     DOWN_PING,
     DOWN_CLOSE,
@@ -391,6 +392,10 @@ static void client_gets(struct mem_conn *conn, const struct mem_item *item)
         conn->open = true;
         conn->events.on_open(conn->arg);
         return;
+    case DOWN_FALSE:
+        finish_how(conn, ECA_CHANNEL_CONNECT_FAILED, ECA_E_TRANSIENT,
+                   "Sec-WebSocket-Accept is not that of our key");
+        return;
     case DOWN_TEXT:
         client_text(conn, bytes);
         return;
@@ -520,7 +525,7 @@ static void run_up(void *arg)
     eca_deferred_queue(&conn->tell);
     switch ((enum up_kind)item->kind) {
     case UP_TEXT:
-        fake_hub_ws_text(conn->ws, eca_buf_view(&item->bytes));
+        fake_hub_ws_text(conn->ws, eca_buf_view(&item->bytes), 1);
         break;
     case UP_PONG:
         fake_hub_ws_pong(conn->ws, eca_buf_view(&item->bytes));
@@ -575,12 +580,19 @@ static void link_refuse(void *link)
 {
     link_ends(link, DOWN_REFUSED);
 }
-static void link_accept(void *link, struct fake_ws *ws)
+static void link_accept(void *link, struct fake_ws *ws, struct eca_view glued)
 {
     struct mem_conn *conn = link;
 
     conn->ws = ws;
     down(conn, DOWN_OPEN, 0, ECA_VIEW_NONE);
+    if (glued.len > 0) {
+        down(conn, DOWN_RAW, 0, glued);
+    }
+}
+static void link_accept_falsely(void *link)
+{
+    link_ends(link, DOWN_FALSE);
 }
 static void link_text(void *link, struct eca_view text)
 {
@@ -605,11 +617,11 @@ static void link_cut(void *link)
     down(conn, DOWN_CUT, 0, ECA_VIEW_NONE);
     eca_deferred_queue(&conn->cut);
 }
-static void link_reading(void *link, bool reading)
+static void link_reading(void *link, uint64_t bytes)
 {
     struct mem_conn *conn = link;
 
-    mem_pipe_block(&conn->up, !reading);
+    mem_pipe_read_only(&conn->up, bytes);
 }
 static void link_raw(void *link, struct eca_view bytes)
 {
@@ -623,6 +635,7 @@ static const struct fake_link_ops link_ops = {
     .reset = link_reset,
     .refuse = link_refuse,
     .accept = link_accept,
+    .accept_falsely = link_accept_falsely,
     .ws_text = link_text,
     .ws_ping = link_ping,
     .ws_close = link_close,

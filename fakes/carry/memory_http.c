@@ -209,7 +209,7 @@ static void link_begin(void *link, int status, const struct eca_http_header *hea
     struct mem_call *call = link;
     char length[32] = "";
     struct mem_head *head;
-    size_t bytes = 64, at = 0;
+    size_t bytes = 64, at = 0, total = count + (content_length != FAKE_LENGTH_UNSAID);
     struct mem_item *item;
 
     if (call->client_done) {
@@ -221,7 +221,7 @@ static void link_begin(void *link, int status, const struct eca_http_header *hea
     }
     head = eca_xalloc(sizeof(*head) + bytes + sizeof(length));
     head->status = status;
-    for (size_t i = 0; i <= count; i++) {
+    for (size_t i = 0; i < total; i++) {
         const char *name, *value;
 
         if (i < count) {

@@ -247,21 +247,27 @@ static void stop_here(struct conn *conn)
     }
 }
 
+bool conn_stops(struct conn *conn, enum fake_socket_stage stage)
+{
+    if (!conn->has_rule || conn->rule_stage != stage) {
+        return false;
+    }
+    stop_here(conn);
+    return true;
+}
+
 static void handshake(struct conn *conn)
 {
     int done;
 
-    if (conn->has_rule && conn->rule_stage == FAKE_SOCKET_AFTER_HELLO) {
-        stop_here(conn);
+    if (conn_stops(conn, FAKE_SOCKET_AFTER_HELLO)) {
         return;
     }
     ERR_clear_error();
     done = SSL_accept(conn->ssl);
     if (done == 1) {
         conn->phase = CONN_HEAD;
-        if (conn->has_rule) {
-            stop_here(conn);
-        }
+        (void)conn_stops(conn, FAKE_SOCKET_AFTER_TLS);
         return;
     }
     done = SSL_get_error(conn->ssl, done);
@@ -280,14 +286,15 @@ static void on_readable(struct conn *conn)
             conn_watch(conn);
             return;
         }
-    } else if (conn->has_rule) {
-        stop_here(conn);
+    } else if (conn_stops(conn, FAKE_SOCKET_AFTER_HELLO) ||
+               conn_stops(conn, FAKE_SOCKET_AFTER_TLS)) {
         return;
     }
     eat(conn); /* what an earlier read left over */
     while (conn->reading && !conn->peer_ended && conn->phase != CONN_DEAD &&
            conn->phase != CONN_FROZEN && conn->phase != CONN_HANDSHAKE) {
-        ssize_t got = read_some(conn, chunk, sizeof(chunk));
+        size_t room = conn->read_left < sizeof(chunk) ? (size_t)conn->read_left : sizeof(chunk);
+        ssize_t got = read_some(conn, chunk, room);
         if (got == 0) {
             break;
         }
@@ -297,6 +304,10 @@ static void on_readable(struct conn *conn)
         }
         eca_buf_add(&conn->in, chunk, (size_t)got);
         eat(conn);
+        if (conn->read_left != UINT64_MAX) {
+            conn->read_left -= (uint64_t)got;
+            conn->reading = conn->read_left > 0;
+        }
     }
     if (conn->peer_ended && conn->phase != CONN_DEAD) {
         lose(conn);
@@ -328,6 +339,10 @@ static void take_rule(struct conn *conn)
         struct socket_rule *rule = eca_list_entry(it, struct socket_rule, node);
         if (strcmp(rule->party, conn->listener->party) != 0) {
             continue;
+        }
+        if (rule->skip > 0) {
+            rule->skip--;
+            return;
         }
         conn->has_rule = true;
         conn->rule_stage = rule->stage;
@@ -377,6 +392,7 @@ static void adopt(struct listener *listener, int fd, const struct sockaddr_stora
     conn->listener = listener;
     conn->fd = fd;
     conn->reading = true;
+    conn->read_left = UINT64_MAX;
     conn->watched = EPOLLIN;
     conn->in.bytes_max = SOCKET_BODY_BYTES_MAX + SOCKET_HEAD_BYTES_MAX;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* unix: no such thing */
@@ -396,9 +412,7 @@ static void adopt(struct listener *listener, int fd, const struct sockaddr_stora
         return;
     }
     take_rule(conn);
-    if (conn->has_rule && conn->rule_stage == FAKE_SOCKET_BEFORE_TLS) {
-        stop_here(conn);
-    }
+    (void)conn_stops(conn, FAKE_SOCKET_BEFORE_TLS);
 }
 
 static void accept_all(struct listener *listener)
@@ -657,13 +671,14 @@ int fake_socket_use_certs(struct fake_socket *carrier, const char *cert_file, co
 /* ---- faults and questions -------------------------------------------------------------------- */
 
 void fake_socket_fault(struct fake_socket *carrier, const char *party, enum fake_socket_stage stage,
-                       enum fake_socket_stop stop, uint32_t times)
+                       enum fake_socket_stop stop, uint32_t skip, uint32_t times)
 {
     struct socket_rule *rule = eca_xalloc(sizeof(*rule));
 
     rule->party = eca_xstrdup(party);
     rule->stage = stage;
     rule->stop = stop;
+    rule->skip = skip;
     rule->left = times;
     eca_list_push_back(&carrier->rules, &rule->node);
 }

@@ -48,13 +48,14 @@ int fake_socket_listen(struct fake_socket *carrier, const struct fake_socket_lis
                        uint16_t *ret_port, struct eca_err *err);
 
 /*
- * Faults below HTTP (WS-311): the next `times` connections (0 = all until cleared) to a party stop
- * at a stage: stay silent for ever, or are closed there.
+ * Faults below HTTP (WS-311): of the connections to a party, `skip` pass, and the next `times` (0 =
+ * all until cleared) stop at a stage: stay silent for ever, or are closed there.
  */
 enum fake_socket_stage {
-    FAKE_SOCKET_BEFORE_TLS,  /* TCP accepted, nothing read */
-    FAKE_SOCKET_AFTER_HELLO, /* the first bytes came */
-    FAKE_SOCKET_AFTER_TLS,   /* handshake done (plain: as AFTER_HELLO) */
+    FAKE_SOCKET_BEFORE_TLS,    /* TCP accepted, nothing read */
+    FAKE_SOCKET_AFTER_HELLO,   /* the first bytes came */
+    FAKE_SOCKET_AFTER_TLS,     /* handshake done (plain: as AFTER_HELLO) */
+    FAKE_SOCKET_AFTER_REQUEST, /* a whole request came; nobody sees it */
 };
 enum fake_socket_stop {
     FAKE_SOCKET_SILENT,
@@ -62,7 +63,7 @@ enum fake_socket_stop {
     FAKE_SOCKET_RESET,
 };
 void fake_socket_fault(struct fake_socket *carrier, const char *party, enum fake_socket_stage stage,
-                       enum fake_socket_stop stop, uint32_t times);
+                       enum fake_socket_stop stop, uint32_t skip, uint32_t times);
 void fake_socket_fault_clear(struct fake_socket *carrier);
 /* The connections of a party fall silent without any close: a pulled cable. Returns how many. */
 size_t fake_socket_freeze(struct fake_socket *carrier, const char *party);

@@ -29,7 +29,7 @@ struct socket_rule {
     char *party;
     enum fake_socket_stage stage;
     enum fake_socket_stop stop;
-    uint32_t left; /* 0 = for ever */
+    uint32_t skip, left; /* left 0 = for ever */
 };
 
 struct fake_socket {
@@ -62,6 +62,7 @@ struct conn {
     enum conn_phase phase;
     uint32_t watched; /* epoll events */
     bool reading, peer_ended, lost;
+    uint64_t read_left; /* bytes until it stops reading by itself; UINT64_MAX = never */
     char peer[64];
     struct eca_buf in, out;
     struct eca_deferred work;
@@ -80,6 +81,7 @@ struct conn {
     /* websocket */
     struct fake_ws *ws;
     struct eca_buf fragments;
+    uint32_t fragment_count;
     bool in_fragments, ws_closing;
     struct eca_timer echo;
 };
@@ -91,6 +93,8 @@ void conn_close(struct conn *conn, bool reset);           /* at once */
 void conn_violation(struct conn *conn, const char *rule, const char *what);
 void conn_watch(struct conn *conn);
 void conn_tunnel(struct conn *conn); /* the request was CONNECT */
+/* True: a rule ends the connection's life at this stage. */
+bool conn_stops(struct conn *conn, enum fake_socket_stage stage);
 
 /* socket_http.c: eat from conn->in; false = more bytes are needed, or the connection is over. */
 bool http_eat(struct conn *conn);
@@ -98,7 +102,8 @@ void http_clear_request(struct conn *conn);
 extern const struct fake_link_ops socket_link_ops;
 
 /* socket_ws.c */
-void ws_accept(struct conn *conn, struct fake_ws *ws);
+void ws_accept(struct conn *conn, struct fake_ws *ws, struct eca_view glued);
+void ws_accept_falsely(struct conn *conn);
 bool ws_eat(struct conn *conn);
 void ws_send_frame(struct conn *conn, unsigned opcode, struct eca_view payload);
 void ws_send_close(struct conn *conn, int code, const char *reason);

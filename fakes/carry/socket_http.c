@@ -168,6 +168,9 @@ static void hand_over(struct conn *conn)
         .upgrade = conn->upgrade,
     };
 
+    if (conn_stops(conn, FAKE_SOCKET_AFTER_REQUEST)) {
+        return;
+    }
     conn->phase = CONN_ANSWER;
     fake_hub_arrive(conn->carrier->hub, &incoming, &socket_link_ops, conn, &conn->exchange);
 }
@@ -332,10 +335,10 @@ static void link_begin(void *link, int status, const struct eca_http_header *hea
     }
     if (conn->answer_chunked) {
         eca_buf_add_str(&head, "transfer-encoding: chunked\r\n");
-    } else if (!conn->answer_bodiless) {
+    } else if (!conn->answer_bodiless && content_length != FAKE_LENGTH_UNSAID) {
         eca_buf_addf(&head, "content-length: %zu\r\n", content_length);
     }
-    if (!conn->keep_alive) {
+    if (!conn->keep_alive && content_length != FAKE_LENGTH_UNSAID) {
         eca_buf_add_str(&head, "connection: close\r\n");
     }
     eca_buf_add_str(&head, "\r\n");
@@ -386,12 +389,16 @@ static void link_reset(void *link)
     conn_close(link, true);
 }
 
-static void link_accept(void *link, struct fake_ws *ws)
+static void link_accept(void *link, struct fake_ws *ws, struct eca_view glued)
 {
     struct conn *conn = link;
 
-    ws_accept(conn, ws);
+    ws_accept(conn, ws, glued);
     http_clear_request(conn);
+}
+static void link_accept_falsely(void *link)
+{
+    ws_accept_falsely(link);
 }
 
 static void link_text(void *link, struct eca_view text)
@@ -417,13 +424,14 @@ static void link_cut(void *link)
     conn->lost = true; /* no close_notify either */
     conn_close(conn, false);
 }
-static void link_reading(void *link, bool reading)
+static void link_reading(void *link, uint64_t bytes)
 {
     struct conn *conn = link;
 
-    conn->reading = reading;
+    conn->read_left = bytes;
+    conn->reading = bytes > 0;
     conn_watch(conn);
-    if (reading) {
+    if (conn->reading) {
         eca_deferred_queue(&conn->work); /* what was read already is eaten now */
     }
 }
@@ -439,6 +447,7 @@ const struct fake_link_ops socket_link_ops = {
     .reset = link_reset,
     .refuse = link_reset,
     .accept = link_accept,
+    .accept_falsely = link_accept_falsely,
     .ws_text = link_text,
     .ws_ping = link_ping,
     .ws_close = link_close,

@@ -23,9 +23,28 @@ static void accept_value(const char *key, struct eca_buf *out)
     eca_base64(digest, len, false, out);
 }
 
-void ws_accept(struct conn *conn, struct fake_ws *ws)
+static void put_accept(const char *key, struct eca_buf *head)
 {
-    eca_auto_buf struct eca_buf head = {0}, value = {0};
+    eca_auto_buf struct eca_buf value = {0};
+
+    accept_value(key, &value);
+    eca_buf_addf(head,
+                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
+                 "Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+                 eca_buf_str(&value));
+}
+
+void ws_accept_falsely(struct conn *conn)
+{
+    eca_auto_buf struct eca_buf head = {0};
+
+    put_accept("another key", &head);
+    conn_send(conn, eca_buf_view(&head)); /* and silence: the client hangs up, or does not */
+}
+
+void ws_accept(struct conn *conn, struct fake_ws *ws, struct eca_view glued)
+{
+    eca_auto_buf struct eca_buf head = {0};
     const char *key = "";
 
     for (size_t i = 0; i < conn->header_count; i++) {
@@ -33,11 +52,8 @@ void ws_accept(struct conn *conn, struct fake_ws *ws)
             key = conn->headers[i].value;
         }
     }
-    accept_value(key, &value);
-    eca_buf_addf(&head,
-                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
-                 "Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
-                 eca_buf_str(&value));
+    put_accept(key, &head);
+    eca_buf_add_view(&head, glued);
     conn->ws = ws;
     if (conn->phase == CONN_ANSWER) {
         conn->phase = CONN_WS;
@@ -105,6 +121,7 @@ struct frame {
     unsigned reserved, opcode;
     size_t head_bytes;
     uint64_t payload_bytes;
+    bool wide; /* the length took more bytes than it needs */
     unsigned char mask[4];
 };
 
@@ -132,6 +149,7 @@ static bool read_head(struct eca_view in, struct frame *ret_frame)
         for (size_t i = 0; i < extra; i++) {
             ret_frame->payload_bytes = ret_frame->payload_bytes << 8 | at[2 + i];
         }
+        ret_frame->wide = ret_frame->payload_bytes < (extra == 2 ? 126 : UINT16_MAX + 1);
     }
     if (ret_frame->masked) {
         memcpy(ret_frame->mask, at + 2 + extra, 4);
@@ -153,6 +171,9 @@ static const char *frame_flaw(const struct conn *conn, const struct frame *frame
     }
     if (frame->opcode > 10 || (frame->opcode > 2 && frame->opcode < 8)) {
         return "unknown opcode";
+    }
+    if (frame->wide) {
+        return "a length in more bytes than it needs";
     }
     if (control && (!frame->fin || frame->payload_bytes > CONTROL_BYTES_MAX)) {
         return "a control frame is fragmented or too long";
@@ -201,12 +222,18 @@ static void got_frame(struct conn *conn, const struct frame *frame, struct eca_v
     } else if (frame->opcode == 10) {
         fake_hub_ws_pong(conn->ws, payload);
     } else {
+        if (frame->opcode == 2) {
+            conn_violation(conn, "WS-140", "a binary message of the client");
+        }
+        conn->fragment_count++;
         eca_buf_add_view(&conn->fragments, payload);
         conn->in_fragments = !frame->fin;
         if (frame->fin) {
             eca_auto_buf struct eca_buf whole = conn->fragments;
+            uint32_t frames = conn->fragment_count;
             conn->fragments = (struct eca_buf){0};
-            fake_hub_ws_text(conn->ws, eca_buf_view(&whole));
+            conn->fragment_count = 0;
+            fake_hub_ws_text(conn->ws, eca_buf_view(&whole), frames);
         }
     }
 }

@@ -39,6 +39,12 @@ static void run_lost(void *arg)
 struct fake_ws *fake_ws_accept(struct fake_exchange *exchange, const struct fake_ws_events *events,
                                void *arg)
 {
+    return fake_ws_accept_with(exchange, ECA_VIEW_NONE, events, arg);
+}
+
+struct fake_ws *fake_ws_accept_with(struct fake_exchange *exchange, struct eca_view glued,
+                                    const struct fake_ws_events *events, void *arg)
+{
     const struct fake_link_ops *ops = exchange->ops;
     void *link = exchange->link;
     struct fake_ws *ws;
@@ -59,9 +65,21 @@ struct fake_ws *fake_ws_accept(struct fake_exchange *exchange, const struct fake
         ws->ended = true; /* the client left while the service thought about it */
         eca_deferred_queue(&ws->lost);
     } else {
-        ops->accept(link, ws);
+        ops->accept(link, ws, glued);
     }
     return ws;
+}
+
+void fake_ws_accept_falsely(struct fake_exchange *exchange)
+{
+    const struct fake_link_ops *ops = exchange->ops;
+    void *link = exchange->link;
+
+    assert(exchange->upgrade && !exchange->begun);
+    fake_exchange_accepted(exchange);
+    if (ops != NULL) {
+        ops->accept_falsely(link);
+    }
 }
 
 static void deliver(struct fake_ws *ws, bool to_client, struct eca_view text)
@@ -116,6 +134,7 @@ static uint32_t pass(struct fake_ws *ws, bool to_client, struct eca_view text)
         deliver(ws, to_client, text);
         return 1;
     }
+    ws->spoilt = ws->spoilt || !to_client;
     if (fault->kind == FAKE_FAULT_DUPLICATE) {
         deliver(ws, to_client, text);
         ws->again = true;
@@ -148,6 +167,16 @@ bool fake_ws_is_copy(const struct fake_ws *ws)
     return ws->again;
 }
 
+bool fake_ws_is_spoilt(const struct fake_ws *ws)
+{
+    return ws->spoilt;
+}
+
+uint32_t fake_ws_frames(const struct fake_ws *ws)
+{
+    return ws->frames;
+}
+
 void fake_ws_ping(struct fake_ws *ws, struct eca_view payload)
 {
     assert(payload.len <= 125);
@@ -174,8 +203,13 @@ void fake_ws_cut(struct fake_ws *ws)
 
 void fake_ws_set_reading(struct fake_ws *ws, bool reading)
 {
+    fake_ws_read_only(ws, reading ? UINT64_MAX : 0);
+}
+
+void fake_ws_read_only(struct fake_ws *ws, uint64_t bytes)
+{
     if (ws->ops != NULL) {
-        ws->ops->ws_reading(ws->link, reading);
+        ws->ops->ws_reading(ws->link, bytes);
     }
 }
 
@@ -186,8 +220,9 @@ void fake_ws_send_raw(struct fake_ws *ws, struct eca_view bytes)
     }
 }
 
-void fake_hub_ws_text(struct fake_ws *ws, struct eca_view message)
+void fake_hub_ws_text(struct fake_ws *ws, struct eca_view message, uint32_t frames)
 {
+    ws->frames = frames;
     if (!ws->frozen) {
         pass(ws, false, message);
     }

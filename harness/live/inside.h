@@ -49,6 +49,7 @@ int hns_live_set_stage(struct live *live, const struct hns_stage_opts *opts, boo
                        struct fake_base *ret_base, struct eca_err *err);
 void hns_live_free(struct live *live);
 void hns_live_unplug(struct live *live);
+void hns_live_connections(void *impl, const struct hns_connections *how);
 void hns_live_env(void *impl, const char *name, const char *value);
 int hns_live_http(void *impl, const char *method, uint16_t port, const char *path,
                   hns_http_fn *on_done, void *arg, struct eca_err *err);

@@ -305,6 +305,17 @@ void hns_live_durable_text(void *impl, struct eca_buf *out)
 
 /* ---- setting the stage ---------------------------------------------------------------------- */
 
+void hns_live_connections(void *impl, const struct hns_connections *how)
+{
+    struct live *live = impl;
+
+    if (how == NULL) {
+        fake_socket_fault_clear(live->sockets);
+    } else {
+        fake_socket_fault(live->sockets, how->party, how->stage, how->stop, how->skip, how->times);
+    }
+}
+
 void hns_live_unplug(struct live *live)
 {
     hns_child_free(eca_take(live->child));
@@ -572,6 +583,7 @@ int hns_live_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage
                                              .idle_count = idle_count,
                                              .agent_binary = agent_binary,
                                              .run_program = run_program,
+                                             .connections = hns_live_connections,
                                              .unplug = unplug,
                                              .free = free_stage};
     struct live *live = eca_xalloc(sizeof(*live));

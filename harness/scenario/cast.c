@@ -115,7 +115,7 @@ static void open_acs(struct hns_run *run)
 
 static void open_tcs(struct hns_run *run)
 {
-    static const char *const acks[] = {"all", "none", "once"};
+    static const char *const acks[] = {"all", "none", "once"}; /* once: the nth, which is 1 */
     struct hns_args args = world_args(run, "tcs");
     struct hns_args ecs_args = world_args(run, "ecs");
     struct fake_tcs_opts opts = {

@@ -21,7 +21,48 @@ static const char *const stats_words[] = {"normal",    "online-cpus", "zero",   
                                           "ends",      "full",        NULL};
 static const char *const ecr_words[] = {"one",        "none",      "two", "no-colon",
                                         "not-base64", "no-expiry", NULL};
-static const char *const acks_words[] = {"all", "none", "once", NULL};
+static const char *const world_acks[] = {"all", "none", "once", NULL};
+static const char *const acks_words[] = {"all", "none", "once", "nth", NULL};
+static const char *const acs_refusals[] = {"ServerException",
+                                           "BadRequestException",
+                                           "InvalidClusterException",
+                                           "InvalidInstanceException",
+                                           "AccessDeniedException",
+                                           "InactiveInstanceException",
+                                           "typed:ServerException",
+                                           "typed:BadRequestException",
+                                           "typed:InvalidClusterException",
+                                           "typed:InvalidInstanceException",
+                                           "typed:AccessDeniedException",
+                                           "typed:InactiveInstanceException",
+                                           "html",
+                                           "empty",
+                                           "moved",
+                                           "redirect",
+                                           "ok",
+                                           "unended",
+                                           "wrong-key",
+                                           NULL};
+static const char *const tcs_refusals[] = {"ServerException",
+                                           "BadRequestException",
+                                           "ResourceValidationException",
+                                           "InvalidParameterException",
+                                           "InactiveInstanceException",
+                                           "typed:ServerException",
+                                           "typed:BadRequestException",
+                                           "typed:ResourceValidationException",
+                                           "typed:InvalidParameterException",
+                                           "typed:InactiveInstanceException",
+                                           "html",
+                                           "empty",
+                                           "moved",
+                                           "redirect",
+                                           "ok",
+                                           "unended",
+                                           "wrong-key",
+                                           NULL};
+static const char *const stage_words[] = {"accept", "hello", "tls", "request", NULL};
+static const char *const stop_words[] = {"silent", "close", "reset", NULL};
 static const char *const switch_words[] = {"on", "off", NULL};
 static const char *const call_words[] = {"http", "open", "send", "close", "commit", "file", NULL};
 static const char *const disk_words[] = {"ok", "fail", "full", NULL};
@@ -215,7 +256,7 @@ static const struct hns_member acs_world[] = {
 };
 static const struct hns_member tcs_world[] = {
     {"acks", HNS_T_WORD, "which messages are acknowledged; once: the first of a session", false,
-     NULL, acks_words},
+     NULL, world_acks},
     {"ack_takes", HNS_T_DURATION, "until an acknowledgement; default 0s", false, NULL, NULL},
     {"heartbeat", HNS_T_DURATION, "interval of heartbeats; default none", false, NULL, NULL},
     {0},
@@ -389,13 +430,44 @@ static const struct hns_member message_members[] = {
     {"message", HNS_T_ANY, "the message", true, NULL, NULL},
     {0},
 };
+#define RAW_MEMBERS                                                                                 \
+    {"text", HNS_T_TEXT, "any text as one message", false, NULL, NULL},                             \
+        {"fragments_of", HNS_T_INT, "`text` in fragments of so many bytes, a ping after the first", \
+         false,          NULL,      NULL},                                                          \
+        {"padded_to", HNS_T_INT, "blanks behind `text` until it has so many bytes",                 \
+         false,       NULL,      NULL},                                                             \
+        {"binary", HNS_T_BOOL, "`text` as a binary message", false, NULL, NULL},                    \
+    {                                                                                               \
+        "bytewise", HNS_T_BOOL, "each byte of its frames in a write of its own", false, NULL, NULL  \
+    }
 static const struct hns_member raw_members[] = {
-    {"text", HNS_T_TEXT, "any text as one message", false, NULL, NULL},
+    RAW_MEMBERS,
     {"broken", HNS_T_WORD, "a broken frame", false, NULL,
      (const char *const[]){"masked", "reserved-bits", "unknown-opcode", "long-control",
                            "fragmented-control", "lone-continuation", "binary", "not-json",
                            "unknown-type", NULL}},
-    {"fragments_of", HNS_T_INT, "`text` in fragments of so many bytes", false, NULL, NULL},
+    {0},
+};
+static const struct hns_member tcs_raw_members[] = {
+    RAW_MEMBERS,
+    {"broken", HNS_T_WORD, "a broken frame", false, NULL,
+     (const char *const[]){"masked", "reserved-bits", "unknown-opcode", "long-control",
+                           "fragmented-control", "lone-continuation", "binary", NULL}},
+    {0},
+};
+static const struct hns_member reading_members[] = {
+    {"reading", HNS_T_BOOL, "false: not any more; true: again", false, NULL, NULL},
+    {"only", HNS_T_INT, "so many bytes more, then no longer", false, NULL, NULL},
+    {0},
+};
+static const struct hns_member connections_members[] = {
+    {"party", HNS_T_WORD, "whose; default acs", false, NULL, party_words},
+    {"stop", HNS_T_WORD, "what becomes of them", true, NULL, stop_words},
+    {"at", HNS_T_WORD,
+     "when TCP is accepted, the first bytes came, TLS stands, or a request came; default accept",
+     false, NULL, stage_words},
+    {"skip", HNS_T_INT, "let so many pass first", false, NULL, NULL},
+    {"times", HNS_T_INT, "then stop so many; default all", false, NULL, NULL},
     {0},
 };
 static const struct hns_member close_members[] = {
@@ -410,14 +482,22 @@ static const struct hns_member close_at_once_members[] = {
     {"reason", HNS_T_TEXT, "text of the frame", false, NULL, NULL},
     {0},
 };
+#define REFUSAL_MEMBERS                                                                            \
+    {"content_type", HNS_T_TEXT, "default application/json", false, NULL, NULL},                   \
+        {"headers", HNS_T_PAIRS, "further headers of the answer", false, NULL, NULL},              \
+    {                                                                                              \
+        "unended", HNS_T_BOOL, "nobody says where the body ends, and the connection stays open",   \
+            false, NULL, NULL                                                                      \
+    }
 static const struct hns_member refuse_members[] = {
     {"times", HNS_T_INT, "so many upgrades; default all until acs.accept", false, NULL, NULL},
     {"status", HNS_T_INT, "HTTP status; default 400", false, NULL, NULL},
     {"body", HNS_T_TEXT, "body of the answer", false, NULL, NULL},
-    {"content_type", HNS_T_TEXT, "default application/json", false, NULL, NULL},
-    {"preset", HNS_T_TEXT,
-     "an exception name (InactiveInstanceException), typed:<name>, html, empty, redirect, ok",
-     false, NULL, NULL},
+    REFUSAL_MEMBERS,
+    {"preset", HNS_T_WORD,
+     "an exception as {name: text}, `typed:` in an envelope; a page, no body, redirects, another "
+     "status, a body without an end, or a 101 for another key",
+     false, NULL, acs_refusals},
     {0},
 };
 static const struct hns_member tcs_close_members[] = {
@@ -431,10 +511,13 @@ static const struct hns_member tcs_refuse_members[] = {
     {"times", HNS_T_INT, "so many upgrades; default all until tcs.accept", false, NULL, NULL},
     {"status", HNS_T_INT, "HTTP status; default 400", false, NULL, NULL},
     {"body", HNS_T_TEXT, "body of the answer", false, NULL, NULL},
+    REFUSAL_MEMBERS,
+    {"preset", HNS_T_WORD, "as of acs.refuse", false, NULL, tcs_refusals},
     {0},
 };
 static const struct hns_member tcs_acks_members[] = {
     {"acks", HNS_T_WORD, "which messages are acknowledged", true, NULL, acks_words},
+    {"nth", HNS_T_INT, "`nth`: this one of each session", false, NULL, NULL},
     {"takes", HNS_T_DURATION, "until an acknowledgement; default 0s", false, NULL, NULL},
     {0},
 };
@@ -654,7 +737,11 @@ const struct hns_verb hns_verbs[] = {
      NULL},
     {"acs.heartbeat", HNS_T_NONE, "one heartbeat now", NULL, NULL, true, NULL},
     {"acs.ping", HNS_T_TEXT, "a ping with this payload", NULL, NULL, true, NULL},
-    {"acs.reading", HNS_T_BOOL, "false: the service stops reading", NULL, NULL, false, NULL},
+    {"acs.reading", HNS_T_OBJECT, "false: the service stops reading", reading_members, "reading",
+     false, NULL},
+    {"acs.glue", HNS_T_TEXTS,
+     "messages that come in one segment with the answer to the next upgrade", NULL, NULL, false,
+     NULL},
     {"acs.resend", HNS_T_DURATION, "repeat unacknowledged messages after this time; 0s = not", NULL,
      NULL, false, NULL},
     {"acs.stage_update", HNS_T_OBJECT, "StageUpdateMessage with id update-<n>", update_members,
@@ -667,12 +754,14 @@ const struct hns_verb hns_verbs[] = {
     {"tcs.refuse", HNS_T_OBJECT, "refuse upgrades", tcs_refuse_members, "status", true, NULL},
     {"tcs.accept", HNS_T_NONE, "accept upgrades again, also held ones", NULL, NULL, true, NULL},
     {"tcs.hold", HNS_T_NONE, "leave upgrades unanswered until tcs.accept", NULL, NULL, true, NULL},
-    {"tcs.reading", HNS_T_BOOL, "false: the service stops reading", NULL, NULL, false, NULL},
+    {"tcs.reading", HNS_T_OBJECT, "false: the service stops reading", reading_members, "reading",
+     false, NULL},
     {"tcs.acks", HNS_T_OBJECT, "acknowledgements from now on", tcs_acks_members, "acks", false,
      NULL},
     {"tcs.heartbeats", HNS_T_TEXT, "interval of heartbeats from now on, or off", NULL, NULL, false,
      NULL},
-    {"tcs.raw", HNS_T_TEXT, "any text as one message", NULL, NULL, false, NULL},
+    {"tcs.raw", HNS_T_OBJECT, "text or frames outside the protocol", tcs_raw_members, "text", false,
+     NULL},
     {"tcs.ping", HNS_T_TEXT, "a ping with this payload", NULL, NULL, true, NULL},
     {"ecr.answer", HNS_T_WORD, "what ECR answers from now on", NULL, NULL, false, ecr_words},
     {"ecr.password", HNS_T_TEXT, "in tokens from now on", NULL, NULL, false, NULL},
@@ -729,6 +818,9 @@ const struct hns_verb hns_verbs[] = {
     {"clock.drift", HNS_T_TEXT,
      "the time of day gains this duration each hour, or loses it (sim, wire); 0s ends that", NULL,
      NULL, false, NULL},
+    {"connections", HNS_T_OBJECT,
+     "new connections to a party get no further than this (wire, live); fault.clear ends it",
+     connections_members, "stop", false, NULL},
     {"freeze", HNS_T_WORD,
      "a pulled cable: connections to this party fall silent without an end; new ones work", NULL,
      NULL, false, party_words},
@@ -802,8 +894,10 @@ const struct hns_event_def hns_events[] = {
     {FAKE_LANE_ACS, "pong", "payload", "its answer"},
     {FAKE_LANE_TCS, "connect", "session cluster containerInstance", "an upgrade was accepted"},
     {FAKE_LANE_TCS, "refused", "status", "an upgrade was refused"},
-    {FAKE_LANE_TCS, "metrics", "session cycle idle fin taskCount names tasks",
-     "a message of a cycle; names: its tasks, separated by blanks"},
+    {FAKE_LANE_TCS, "metrics", "session cycle idle fin frames taskCount names tasks",
+     "a message of a cycle; names: its tasks, separated by blanks; frames: if more than one"},
+    {FAKE_LANE_TCS, "ping", "payload", "a ping to the agent"},
+    {FAKE_LANE_TCS, "pong", "payload", "its answer"},
     {FAKE_LANE_TCS, "sent", "type", "a message to the agent (no acks, no heartbeats)"},
     {FAKE_LANE_TCS, "closed", "session code reason", "session over; code 0 = no Close frame"},
     {FAKE_LANE_ECS, "CreateCluster", "cluster", "cluster created"},

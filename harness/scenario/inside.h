@@ -136,6 +136,14 @@ struct hns_args {
     const struct hns_node *node;
 };
 
+/* verbs_acs.c: what both websocket services have in common */
+/* How an odd message goes out, and its text with its blanks (owned). */
+char *hns_odd_of(const struct hns_args *args, struct fake_odd *ret_odd);
+/* The members of a refuse step; headers: room for FAKE_REFUSAL_HEADERS_MAX, the texts are kept. */
+void hns_refusal_of(const struct hns_args *args, struct eca_http_header *headers,
+                    struct fake_refusal *ret_refusal);
+uint64_t hns_reading_of(const struct hns_args *args);
+
 /* vars.c */
 void hns_vars_set(struct hns_run *run, const char *name, const char *value);
 /* Plain text with ${...} replaced; fails the run at `at` for an unknown variable. Owned. */

@@ -7,6 +7,7 @@
 #include "agent/base/log.h"
 #include "agent/ports/http.h"
 #include "fakes/acs/acs.h"
+#include "fakes/carry/socket.h"
 #include "fakes/docker/daemon.h"
 #include "fakes/docker/relay.h"
 #include "fakes/ecr/ecr.h"
@@ -35,6 +36,13 @@ struct hns_resources {
     uint64_t memory_kib;  /* live: resident and private; sim: heap that its end would free */
     uint64_t threads, total_kib, cpu_ms;          /* live; total: shared text included */
     uint64_t tasks, watched, submissions, timers; /* sim; timers: those of the whole run */
+};
+
+struct hns_connections { /* see fake_socket_fault */
+    const char *party;
+    enum fake_socket_stage stage;
+    enum fake_socket_stop stop;
+    uint32_t skip, times;
 };
 
 struct hns_stage_ops {
@@ -76,6 +84,9 @@ struct hns_stage_ops {
      */
     int (*run_program)(void *impl, const char *const *argv, hns_program_fn *on_done, void *arg,
                        struct eca_err *err);
+    /* New connections to a party stop before they get through; how NULL: not any more. NULL where
+     * there are no sockets. */
+    void (*connections)(void *impl, const struct hns_connections *how);
     /* Simulation only, else NULL. */
     void (*disk)(void *impl, const char *state, uint32_t times, uint64_t takes_ms);
     void (*clock_step)(void *impl, int64_t by_ms);

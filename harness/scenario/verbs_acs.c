@@ -186,22 +186,59 @@ static int verb_message(struct hns_run *run, struct hns_cursor *cursor, const st
     return ECA_OK;
 }
 
+char *hns_odd_of(const struct hns_args *args, struct fake_odd *ret_odd)
+{
+    const char *text = hns_arg_text(args, "text", "");
+    size_t padded_to = (size_t)hns_arg_int(args, "padded_to", 0);
+    struct eca_buf out = {0};
+
+    *ret_odd = (struct fake_odd){.piece = (size_t)hns_arg_int(args, "fragments_of", 0),
+                                 .binary = hns_arg_bool(args, "binary", false),
+                                 .bytewise = hns_arg_bool(args, "bytewise", false)};
+    eca_buf_add_str(&out, text);
+    if (padded_to > out.len) {
+        size_t more = padded_to - out.len;
+        char *room = eca_buf_room(&out, more);
+
+        if (room == NULL) {
+            hns_fail(args->run, args->node, "\"padded_to\": more than a message can have");
+            return eca_buf_take(&out);
+        }
+        memset(room, ' ', more);
+        room[more] = '\0';
+        out.len += more;
+    }
+    return eca_buf_take(&out);
+}
+
 static int verb_raw(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
 {
-    const char *text = hns_arg_text(args, "text", NULL);
     const char *broken = hns_arg_text(args, "broken", NULL);
-    uint64_t piece = hns_arg_int(args, "fragments_of", 0);
+    struct fake_odd odd = {0};
+    eca_auto_free char *text = hns_odd_of(args, &odd);
 
     if (broken != NULL) {
         if (!fake_acs_send_broken(run->cast.acs, broken)) {
             hns_fail(run, cursor->step, "no broken frame \"%s\"", broken);
         }
-    } else if (text == NULL) {
+    } else if (hns_arg_node(args, "text") == NULL) {
         hns_fail(run, cursor->step, "acs.raw needs \"text\" or \"broken\"");
-    } else if (piece > 0) {
-        fake_acs_send_fragments(run->cast.acs, text, (size_t)piece);
-    } else {
+    } else if (fake_odd_is_plain(&odd)) {
         fake_acs_send_text(run->cast.acs, text);
+    } else {
+        fake_acs_send_odd(run->cast.acs, text, &odd);
+    }
+    return ECA_OK;
+}
+
+static int verb_glue(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
+{
+    const struct hns_node *node = args->node;
+
+    (void)cursor;
+    for (size_t i = 0; i < (node->kind == HNS_LIST ? node->count : 1); i++) {
+        fake_acs_glue(run->cast.acs,
+                      hns_run_text(run, node->kind == HNS_LIST ? node->items[i] : node));
     }
     return ECA_OK;
 }
@@ -229,15 +266,35 @@ static int verb_cut(struct hns_run *run, struct hns_cursor *cursor, const struct
     return ECA_OK;
 }
 
+void hns_refusal_of(const struct hns_args *args, struct eca_http_header *headers,
+                    struct fake_refusal *ret_refusal)
+{
+    const struct hns_node *pairs = hns_arg_node(args, "headers");
+
+    *ret_refusal = (struct fake_refusal){.status = (int)hns_arg_int(args, "status", 400),
+                                         .content_type =
+                                             hns_arg_text(args, "content_type", "application/json"),
+                                         .body = hns_arg_text(args, "body", ""),
+                                         .headers = headers,
+                                         .unended = hns_arg_bool(args, "unended", false)};
+    for (size_t i = 0; pairs != NULL && i < pairs->count && i < FAKE_REFUSAL_HEADERS_MAX; i++) {
+        headers[i] = (struct eca_http_header){pairs->keys[i]->text,
+                                              hns_run_text(args->run, pairs->items[i])};
+        ret_refusal->header_count++;
+    }
+}
+
 static int verb_refuse(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
 {
     const char *preset = hns_arg_text(args, "preset", NULL);
     uint32_t times = (uint32_t)hns_arg_int(args, "times", 0);
 
     if (preset == NULL) {
-        fake_acs_refuse(run->cast.acs, times, (int)hns_arg_int(args, "status", 400),
-                        hns_arg_text(args, "content_type", "application/json"),
-                        hns_arg_text(args, "body", ""));
+        struct eca_http_header headers[FAKE_REFUSAL_HEADERS_MAX];
+        struct fake_refusal refusal;
+
+        hns_refusal_of(args, headers, &refusal);
+        fake_acs_refuse(run->cast.acs, times, &refusal);
     } else if (!fake_acs_refuse_preset(run->cast.acs, times, preset)) {
         hns_fail(run, cursor->step, "no refusal \"%s\"", preset);
     }
@@ -297,10 +354,17 @@ static int verb_ping(struct hns_run *run, struct hns_cursor *cursor, const struc
     return ECA_OK;
 }
 
+uint64_t hns_reading_of(const struct hns_args *args)
+{
+    return hns_arg_node(args, "only") != NULL    ? hns_arg_int(args, "only", 0)
+           : hns_arg_bool(args, "reading", true) ? UINT64_MAX
+                                                 : 0;
+}
+
 static int verb_reading(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
 {
     (void)cursor;
-    fake_acs_set_reading(run->cast.acs, strcmp(hns_run_text(run, args->node), "true") == 0);
+    fake_acs_read_only(run->cast.acs, hns_reading_of(args));
     return ECA_OK;
 }
 
@@ -347,6 +411,7 @@ const struct hns_verb_entry hns_verbs_acs[] = {
     {"acs.credentials", verb_credentials},
     {"acs.message", verb_message},
     {"acs.raw", verb_raw},
+    {"acs.glue", verb_glue},
     {"acs.close", verb_close},
     {"acs.cut", verb_cut},
     {"acs.refuse", verb_refuse},

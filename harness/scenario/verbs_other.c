@@ -180,6 +180,9 @@ static int verb_fault_clear(struct hns_run *run, struct hns_cursor *cursor,
 
     if (name == NULL) {
         fake_hub_fault_clear(run->stage.base.hub);
+        if (run->stage.ops->connections != NULL) {
+            run->stage.ops->connections(run->stage.impl, NULL);
+        }
         return ECA_OK;
     }
     id = eca_map_get(run->rules, name);
@@ -216,6 +219,38 @@ static int verb_clock_step(struct hns_run *run, struct hns_cursor *cursor,
     }
     run->stage.ops->clock_step(run->stage.impl, ns / 1000000);
     fake_auth_clock_stepped(run->cast.auth, ns / 1000000);
+    return ECA_OK;
+}
+
+static size_t word_at(const char *word, const char *const *words)
+{
+    size_t i = 0;
+
+    while (words[i] != NULL && strcmp(words[i], word) != 0) {
+        i++;
+    }
+    return i;
+}
+
+static int verb_connections(struct hns_run *run, struct hns_cursor *cursor,
+                            const struct hns_args *args)
+{
+    static const char *const stages[] = {"accept", "hello", "tls", "request", NULL};
+    static const char *const stops[] = {"silent", "close", "reset", NULL};
+    struct hns_connections how = {
+        .party = hns_arg_text(args, "party", "acs"),
+        .stage = (enum fake_socket_stage)word_at(hns_arg_text(args, "at", "accept"), stages),
+        .stop = (enum fake_socket_stop)word_at(hns_arg_text(args, "stop", ""), stops),
+        .skip = (uint32_t)hns_arg_int(args, "skip", 0),
+        .times = (uint32_t)hns_arg_int(args, "times", 0),
+    };
+
+    if (run->stage.ops->connections == NULL) {
+        hns_fail(run, cursor->step,
+                 "\"connections\" needs sockets: give the step `modes: [wire, live]`");
+        return ECA_E_INVALID;
+    }
+    run->stage.ops->connections(run->stage.impl, &how);
     return ECA_OK;
 }
 
@@ -279,5 +314,6 @@ const struct hns_verb_entry hns_verbs_other[] = {
     {"clock.step", verb_clock_step},
     {"clock.drift", verb_clock_drift},
     {"freeze", verb_freeze},
+    {"connections", verb_connections},
     {0},
 };

@@ -32,9 +32,18 @@ static int verb_cut(struct hns_run *run, struct hns_cursor *cursor, const struct
 
 static int verb_refuse(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
 {
-    (void)cursor;
-    fake_tcs_refuse(run->cast.tcs, (uint32_t)hns_arg_int(args, "times", 0),
-                    (int)hns_arg_int(args, "status", 400), hns_arg_text(args, "body", ""));
+    const char *preset = hns_arg_text(args, "preset", NULL);
+    uint32_t times = (uint32_t)hns_arg_int(args, "times", 0);
+
+    if (preset == NULL) {
+        struct eca_http_header headers[FAKE_REFUSAL_HEADERS_MAX];
+        struct fake_refusal refusal;
+
+        hns_refusal_of(args, headers, &refusal);
+        fake_tcs_refuse(run->cast.tcs, times, &refusal);
+    } else if (!fake_tcs_refuse_preset(run->cast.tcs, times, preset)) {
+        hns_fail(run, cursor->step, "no refusal \"%s\"", preset);
+    }
     return ECA_OK;
 }
 
@@ -57,7 +66,7 @@ static int verb_hold(struct hns_run *run, struct hns_cursor *cursor, const struc
 static int verb_reading(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
 {
     (void)cursor;
-    fake_tcs_set_reading(run->cast.tcs, strcmp(hns_run_text(run, args->node), "true") == 0);
+    fake_tcs_read_only(run->cast.tcs, hns_reading_of(args));
     return ECA_OK;
 }
 
@@ -67,9 +76,10 @@ static int verb_acks(struct hns_run *run, struct hns_cursor *cursor, const struc
 
     (void)cursor;
     fake_tcs_set_acks(run->cast.tcs,
-                      strcmp(word, "none") == 0   ? FAKE_TCS_ACK_NONE
-                      : strcmp(word, "once") == 0 ? FAKE_TCS_ACK_ONCE
-                                                  : FAKE_TCS_ACK_ALL,
+                      strcmp(word, "none") == 0  ? FAKE_TCS_ACK_NONE
+                      : strcmp(word, "all") == 0 ? FAKE_TCS_ACK_ALL
+                                                 : FAKE_TCS_ACK_NTH,
+                      strcmp(word, "nth") == 0 ? (uint32_t)hns_arg_int(args, "nth", 1) : 1,
                       hns_arg_ms(args, "takes", 0));
     return ECA_OK;
 }
@@ -87,8 +97,21 @@ static int verb_heartbeats(struct hns_run *run, struct hns_cursor *cursor,
 
 static int verb_raw(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
 {
-    (void)cursor;
-    fake_tcs_send_text(run->cast.tcs, hns_run_text(run, args->node));
+    const char *broken = hns_arg_text(args, "broken", NULL);
+    struct fake_odd odd = {0};
+    eca_auto_free char *text = hns_odd_of(args, &odd);
+
+    if (broken != NULL) {
+        if (!fake_tcs_send_broken(run->cast.tcs, broken)) {
+            hns_fail(run, cursor->step, "no broken frame \"%s\"", broken);
+        }
+    } else if (hns_arg_node(args, "text") == NULL) {
+        hns_fail(run, cursor->step, "tcs.raw needs \"text\" or \"broken\"");
+    } else if (fake_odd_is_plain(&odd)) {
+        fake_tcs_send_text(run->cast.tcs, text);
+    } else {
+        fake_tcs_send_odd(run->cast.tcs, text, &odd);
+    }
     return ECA_OK;
 }
 

@@ -324,6 +324,7 @@ int hns_wire_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage
                                              .durable_text = hns_live_durable_text,
                                              .resources = resources,
                                              .clock_step = clock_step,
+                                             .connections = hns_live_connections,
                                              .unplug = unplug,
                                              .free = free_stage};
     struct wire *wire = eca_xalloc(sizeof(*wire));

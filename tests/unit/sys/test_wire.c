@@ -297,7 +297,7 @@ START_TEST(stops_below_http_end_in_time)
         size_t before = fake_socket_connections(rig_sockets.carrier, "word");
         uint64_t since_ms;
 
-        fake_socket_fault(rig_sockets.carrier, "word", rows[i].stage, rows[i].stop, 0);
+        fake_socket_fault(rig_sockets.carrier, "word", rows[i].stage, rows[i].stop, 0, 0);
         get(tls_url("https", "127.0.0.1"), &(struct how){.connect_ms = 3000, .total_ms = 7000});
         ck_assert_msg(client.end.err.code == rows[i].http, "%s: %d %s", rows[i].what,
                       (int)client.end.err.code, client.end.err.msg);

@@ -91,7 +91,7 @@ START_TEST(messages_are_handled_in_order)
 {
     uint64_t sessions;
 
-    fake_tcs_set_acks(tele.tcs, FAKE_TCS_ACK_NONE, 0);
+    fake_tcs_set_acks(tele.tcs, FAKE_TCS_ACK_NONE, 0, 0);
     start_with(0);
     sessions = fake_tcs_sessions(tele.tcs);
     fake_tcs_send_text(tele.tcs, "{\"type\":\"HeartbeatMessage\"}");
@@ -142,7 +142,7 @@ START_TEST(ends_are_logged_at_their_level)
             tele_close();
             tele_open();
         }
-        fake_tcs_set_acks(tele.tcs, FAKE_TCS_ACK_NONE, 0); /* so that no end is clean */
+        fake_tcs_set_acks(tele.tcs, FAKE_TCS_ACK_NONE, 0, 0); /* so that no end is clean */
         start_with(0);
         ck_assert_uint_eq(tele_logged("[INFO] Connected to https://tcs.test/ws "), 1);
         if (rows[i].code == 0) {
@@ -157,7 +157,7 @@ START_TEST(ends_are_logged_at_their_level)
     }
     tele_close();
     tele_open();
-    fake_tcs_refuse(tele.tcs, 1, 500, "<html>");
+    fake_tcs_refuse(tele.tcs, 1, &(struct fake_refusal){.status = 500, .body = "<html>"});
     tele_start();
     tele_run_ms(500);
     ck_assert_uint_eq(tele_logged("[ERROR] Connecting to the telemetry service failed: "), 1);
@@ -180,7 +180,7 @@ END_TEST
 /* TCS-906: both sides live on one clock, and that is not the machine's. */
 START_TEST(the_fake_lives_on_the_agents_clock)
 {
-    fake_tcs_set_acks(tele.tcs, FAKE_TCS_ACK_ALL, 3600000);
+    fake_tcs_set_acks(tele.tcs, FAKE_TCS_ACK_ALL, 0, 3600000);
     fake_tcs_set_heartbeat(tele.tcs, 240000); /* keeps the session */
     start_with(0);
     tele_run_ms(3590000);
@@ -217,13 +217,13 @@ START_TEST(samples_of_unwritten_messages_are_told_again)
     tele_start();
     tele_run_ms(1000);
     ck_assert(fake_tcs_connected(tele.tcs));
-    fake_tcs_set_reading(tele.tcs, false);
+    fake_tcs_read_only(tele.tcs, 0);
     for (int i = 0; i < 1200 && tele_logged("Telemetry session ended") == 0; i++) {
         tele_run_ms(100);
     }
     ck_assert_uint_eq(tele_logged("[ERROR] The telemetry service takes no more bytes"), 1);
     ck_assert_uint_eq(fake_tcs_messages(tele.tcs), 0);
-    fake_tcs_set_reading(tele.tcs, true); /* it finds what was in the transport, and the end */
+    fake_tcs_read_only(tele.tcs, UINT64_MAX); /* it finds what was in the transport, and the end */
     tele_run_ms(500);
     messages = fake_tcs_messages(tele.tcs);
     for (int i = 0; i < 50 && fake_tcs_messages(tele.tcs) < messages + 3; i++) {

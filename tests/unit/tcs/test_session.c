@@ -126,7 +126,7 @@ START_TEST(without_a_session_windows_fill)
 {
     start_with(1);
     tele_run_ms(20000);
-    fake_tcs_refuse(tele.tcs, 0, 503, "");
+    fake_tcs_refuse(tele.tcs, 0, &(struct fake_refusal){.status = 503, .body = ""});
     fake_tcs_cut(tele.tcs);
     tele_run_ms(50000);
     ck_assert_uint_eq(fake_tcs_messages(tele.tcs), 1);
@@ -176,7 +176,7 @@ START_TEST(ends_are_clean_or_not)
             tele_close();
             tele_open();
         }
-        fake_tcs_set_acks(tele.tcs, rows[i].answered ? FAKE_TCS_ACK_ALL : FAKE_TCS_ACK_NONE, 0);
+        fake_tcs_set_acks(tele.tcs, rows[i].answered ? FAKE_TCS_ACK_ALL : FAKE_TCS_ACK_NONE, 0, 0);
         start_with(0);
         if (rows[i].code == 0) {
             fake_tcs_cut(tele.tcs);
@@ -195,7 +195,7 @@ START_TEST(the_pause_grows_and_an_answer_resets_it)
 {
     static const uint64_t pauses_ms[] = {1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000};
 
-    fake_tcs_set_acks(tele.tcs, FAKE_TCS_ACK_NONE, 0);
+    fake_tcs_set_acks(tele.tcs, FAKE_TCS_ACK_NONE, 0, 0);
     start_with(0);
     for (size_t i = 0; i < sizeof(pauses_ms) / sizeof(pauses_ms[0]); i++) {
         uint64_t waited;
@@ -206,7 +206,7 @@ START_TEST(the_pause_grows_and_an_answer_resets_it)
                       "pause %zu: %llu ms", i, (unsigned long long)waited);
         tele_run_ms(100);
     }
-    fake_tcs_set_acks(tele.tcs, FAKE_TCS_ACK_ALL, 0);
+    fake_tcs_set_acks(tele.tcs, FAKE_TCS_ACK_ALL, 0, 0);
     tele_run_ms(21000);
     fake_tcs_cut(tele.tcs);
     ck_assert_uint_le(until_next_session(100000), 1300);
@@ -218,7 +218,7 @@ START_TEST(silence_ends_the_session_and_pings_are_silence)
 {
     uint64_t lived = 0;
 
-    fake_tcs_set_acks(tele.tcs, FAKE_TCS_ACK_NONE, 0);
+    fake_tcs_set_acks(tele.tcs, FAKE_TCS_ACK_NONE, 0, 0);
     start_with(0);
     while (fake_tcs_sessions(tele.tcs) == 1 && lived < 600000) {
         fake_tcs_ping(tele.tcs, "there?");
@@ -309,7 +309,9 @@ END_TEST
 /* TCS-304, TCS-308, TCS-309: no answer, or another one than 101. */
 START_TEST(refusals_and_silence_lead_to_the_pause)
 {
-    fake_tcs_refuse(tele.tcs, 1, 400, "{\"InvalidParameterException\":\"100%s of it\"}");
+    fake_tcs_refuse(tele.tcs, 1,
+                    &(struct fake_refusal){
+                        .status = 400, .body = "{\"InvalidParameterException\":\"100%s of it\"}"});
     tele_start();
     tele_run_ms(500);
     ck_assert(!fake_tcs_connected(tele.tcs));
@@ -319,7 +321,9 @@ START_TEST(refusals_and_silence_lead_to_the_pause)
     ck_assert(fake_tcs_connected(tele.tcs));
     tele_close();
     tele_open();
-    fake_tcs_refuse(tele.tcs, 1, 403, "{\"InactiveInstanceException\":\"gone\"}");
+    fake_tcs_refuse(
+        tele.tcs, 1,
+        &(struct fake_refusal){.status = 403, .body = "{\"InactiveInstanceException\":\"gone\"}"});
     tele_start();
     tele_run_ms(2000);
     ck_assert(fake_tcs_connected(tele.tcs)); /* not terminal for telemetry (TCS-721) */
@@ -381,12 +385,12 @@ START_TEST(a_stuck_write_ends_the_session)
     }
     tele_start();
     tele_run_ms(1000);
-    fake_tcs_set_reading(tele.tcs, false);
+    fake_tcs_read_only(tele.tcs, 0);
     for (int i = 0; i < 6000 && tele_logged("Telemetry session ended") == 0; i++) {
         tele_run_ms(100);
     }
     ck_assert_msg(tele_logged("Telemetry session ended") == 1, "%s", eca_buf_str(&tele.lines));
-    fake_tcs_set_reading(tele.tcs, true); /* and only now sees that the agent has left */
+    fake_tcs_read_only(tele.tcs, UINT64_MAX); /* and only now sees that the agent has left */
     tele_run_ms(30000);
     ck_assert_uint_eq(fake_tcs_sessions(tele.tcs), 2);
     ck_assert(fake_tcs_connected(tele.tcs));
@@ -486,7 +490,7 @@ END_TEST
 /* STAT-108, STAT-109, FB-33.4: also without a session. */
 START_TEST(dead_entries_are_found_every_20_s)
 {
-    fake_tcs_refuse(tele.tcs, 0, 503, "");
+    fake_tcs_refuse(tele.tcs, 0, &(struct fake_refusal){.status = 503, .body = ""});
     for (int i = 0; i < 12; i++) {
         eca_auto_free char *id = eca_xasprintf("c%d", i);
 

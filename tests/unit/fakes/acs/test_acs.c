@@ -166,7 +166,8 @@ START_TEST(answers_are_compared_with_what_was_sent)
         {CREDENTIALS_ACK("u1", "c1", ""), "ACS-303"},
         {"{\"type\":\"HeartbeatAckRequest\",\"message\":{\"messageId\":\"h1\"}}", NULL},
         {"{\"type\":\"HeartbeatAckRequest\",\"message\":{\"messageId\":\"h1\"}}", "L-6"},
-        {"{\"type\":\"HeartbeatAckRequest\",\"message\":{\"messageId\":\"p1\"}}", "L-6"},
+        {"{\"type\":\"HeartbeatAckRequest\",\"message\":{\"messageId\":\"p2\"}}", "L-6"},
+        {ACK("p2"), NULL}, /* the wrong kind has not settled it */
         {"{\"type\":\"HeartbeatAckRequest\",\"message\":{\"messageId\":\"h2\"}}", "L-6"},
     };
 
@@ -174,11 +175,12 @@ START_TEST(answers_are_compared_with_what_was_sent)
     fake_acs_send_text(acs, PAYLOAD("p1"));
     fake_acs_send_message(acs, "IAMRoleCredentialsMessage",
                           "{\"messageId\":\"r1\",\"roleCredentials\":{\"credentialsId\":\"c1\"}}");
+    fake_acs_send_text(acs, PAYLOAD("p2"));
     fake_acs_send_message(acs, "StageUpdateMessage", STAGE);
     fake_acs_send_message(acs, "HeartbeatMessage", "{\"messageId\":\"h1\"}");
     fake_acs_send_message(acs, "HeartbeatMessage", "{}");
     fake_acs_send_message(acs, "CloseMessage", "{\"messageId\":\"none wanted\"}");
-    ck_assert_uint_eq(fake_acs_unacknowledged(acs), 4);
+    ck_assert_uint_eq(fake_acs_unacknowledged(acs), 5);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         size_t before = fake_trace_violations(stage.base.trace);
         size_t told = rows[i].rule == NULL ? 0 : count("violation", rows[i].rule);
@@ -272,6 +274,32 @@ START_TEST(heartbeats_and_pings)
     run_ms(61000);
     ck_assert_uint_eq(wire.text_count, 3);
     ck_assert_uint_eq(count("pong", "p1"), 1);
+    fake_acs_ping(acs, "p2");
+    fake_acs_ping(acs, "p3");
+    run_ms(10);
+    ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 0);
+    fake_acs_send_raw(acs, eca_view_of("\x89\x02p2", 4)); /* behind the book's back */
+    run_ms(10);
+    ck_assert_uint_eq(count("violation", "WS-306"), 1);
+}
+END_TEST
+
+/* WS-132, WS-309, WS-311: messages in one segment with the 101, and entered in the book. */
+START_TEST(messages_are_glued_to_the_answer)
+{
+    fake_acs_glue(acs, PAYLOAD("p1"));
+    fake_acs_glue(acs, PAYLOAD("p2"));
+    join();
+    ck_assert_uint_eq(wire.text_count, 2);
+    ck_assert_uint_eq(fake_acs_unacknowledged(acs), 2);
+    wire_send(&wire, ACK("p1"));
+    wire_send(&wire, ACK("p2"));
+    run_ms(10);
+    ck_assert_uint_eq(fake_acs_unacknowledged(acs), 0);
+    join();
+    ck_assert_uint_eq(wire.text_count, 0);
+    fake_acs_glue(acs, "never sent");
+    ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 0);
 }
 END_TEST
 
@@ -289,6 +317,7 @@ START_TEST(refusals_come_in_presets)
         {"AccessDeniedException", "{\"AccessDeniedException\":\"refused\"}", 403},
         {"html", "<html><body>Service Unavailable</body>", 503},
         {"empty", "", 500},
+        {"moved", "", 301},
         {"redirect", "", 302},
         {"ok", "hello", 200},
     };
@@ -304,6 +333,18 @@ START_TEST(refusals_come_in_presets)
         join();
     }
     ck_assert(!fake_acs_refuse_preset(acs, 1, "NoSuchException"));
+    ck_assert(fake_acs_refuse_preset(acs, 1, "unended"));
+    connect_as(URL("true"), &keys);
+    run_ms(4900);
+    ck_assert_msg(!wire.ended, "the connection stays open, and so does the body");
+    run_ms(100);
+    ck_assert_int_eq(wire.how, ECA_CHANNEL_REFUSED);
+    ck_assert_str_eq(eca_buf_str(&wire.body), "{\"ServerException\":\"refused\"}");
+    ck_assert(fake_acs_refuse_preset(acs, 1, "wrong-key"));
+    connect_as(URL("true"), &keys);
+    ck_assert_int_eq(wire.how, ECA_CHANNEL_CONNECT_FAILED);
+    ck_assert_ptr_nonnull(strstr(wire.why, "Sec-WebSocket-Accept"));
+    ck_assert_uint_eq(fake_hub_open(stage.base.hub), 0);
     fake_acs_accept(acs, true);
     connect_as(URL("true"), &keys);
     run_ms(20000);
@@ -375,7 +416,7 @@ START_TEST(broken_and_odd_frames_are_on_offer)
     }
     ck_assert(!fake_acs_send_broken(acs, "politely"));
     join();
-    fake_acs_send_fragments(acs, "{\"type\":\"HeartbeatMessage\"}", 3);
+    fake_acs_send_odd(acs, "{\"type\":\"HeartbeatMessage\"}", &(struct fake_odd){.piece = 3});
     run_ms(10);
     ck_assert_str_eq(eca_buf_str(&wire.texts), "{\"type\":\"HeartbeatMessage\"}\n");
     ck_assert_uint_eq(count("pong", "between"), 1);
@@ -423,6 +464,7 @@ int main(void)
     tcase_add_test(tcase, answers_are_counted_by_delivery);
     tcase_add_test(tcase, credentials_follow_sendcredentials);
     tcase_add_test(tcase, heartbeats_and_pings);
+    tcase_add_test(tcase, messages_are_glued_to_the_answer);
     tcase_add_test(tcase, refusals_come_in_presets);
     tcase_add_test(tcase, closes_come_in_presets);
     tcase_add_test(tcase, broken_and_odd_frames_are_on_offer);

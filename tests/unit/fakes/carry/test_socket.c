@@ -381,6 +381,8 @@ START_TEST(malformed_frames_of_the_agent_are_violations)
         {"\x83\x82\1\2\3\4xx", 8, "unknown opcode"},
         {"\x80\x82\1\2\3\4xx", 8, "continuation"},
         {"\x09\x82\1\2\3\4xx", 8, "control frame"},
+        {"\x81\xfe\x00\x02\1\2\3\4xx", 10, "more bytes than it needs"},
+        {"\x81\xff\0\0\0\0\0\0\xff\xff\1\2\3\4", 14, "more bytes than it needs"},
         {"\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff\1\2\3\4", 14, "beyond the limit"},
     };
 
@@ -390,12 +392,60 @@ START_TEST(malformed_frames_of_the_agent_are_violations)
         raw_text(&raw, upgrade);
         ck_assert(has(&raw, " 101 "));
         raw_send(&raw, rows[i].bytes, rows[i].len);
-        ck_assert_msg(stage_events(&stage, FAKE_LANE_ACS, "violation", rows[i].why) == 1, "row %zu",
-                      i);
+        ck_assert_msg(stage_events(&stage, FAKE_LANE_ACS, "violation", "WS-304") == i + 1 &&
+                          stage_events(&stage, FAKE_LANE_ACS, "violation", rows[i].why) > 0,
+                      "row %zu", i);
         ck_assert(raw.ended);
         ck_assert(!fake_acs_connected(acs));
         raw_close(&raw);
     }
+}
+END_TEST
+
+/* WS-140: messages are text. It is read all the same. */
+START_TEST(a_binary_message_of_the_agent_is_a_violation)
+{
+    struct raw raw;
+
+    ck_assert(raw_tcp(&raw, plain_port));
+    raw_text(&raw, upgrade);
+    raw_frame(&raw, 0x82, "{\"type\":\"AckRequest\",\"message\":{\"messageId\":\"x\"}}");
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_ACS, "violation", "WS-140"), 1);
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_ACS, "violation", "ACS-301"), 1);
+    ck_assert(!raw.ended);
+    raw_close(&raw);
+}
+END_TEST
+
+/* WS-132, WS-308, WS-311, TCS-905: answers to an upgrade that servers do not give. */
+START_TEST(odd_answers_to_an_upgrade)
+{
+    struct raw raw;
+
+    fake_acs_glue(acs, "{}");
+    ck_assert(raw_tcp(&raw, plain_port));
+    raw_text(&raw, upgrade);
+    ck_assert(has(&raw, "xOo=\r\n\r\n\x81\x02{}"));
+    raw_close(&raw);
+    ck_assert(fake_acs_refuse_preset(acs, 1, "wrong-key"));
+    ck_assert(raw_tcp(&raw, plain_port));
+    raw_text(&raw, upgrade);
+    ck_assert(has(&raw, " 101 ") && !has(&raw, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+    ck_assert(!raw.ended);
+    raw_close(&raw);
+    ck_assert(fake_acs_refuse_preset(acs, 1, "unended"));
+    ck_assert(raw_tcp(&raw, plain_port));
+    raw_text(&raw, upgrade);
+    ck_assert(has(&raw, " 400 ") && has(&raw, "\r\n\r\n{\"ServerException\":\"refused\"}"));
+    ck_assert(!has(&raw, "content-length") && !has(&raw, "chunked") && !has(&raw, "close"));
+    ck_assert(!raw.ended);
+    raw_close(&raw);
+    ck_assert(fake_acs_refuse_preset(acs, 1, "moved"));
+    ck_assert(raw_tcp(&raw, plain_port));
+    raw_text(&raw, upgrade);
+    ck_assert(has(&raw, " 301 Moved Permanently\r\n") && has(&raw, "\r\nlocation: https://"));
+    raw_close(&raw);
+    ck_assert_uint_eq(fake_hub_open(stage.base.hub), 0);
 }
 END_TEST
 
@@ -410,18 +460,18 @@ START_TEST(connections_stop_where_they_are_told_to)
     ck_assert(has(&raw, "HTTP/1.1 400 ") && has(&raw, "{\"InactiveInstanceException\":"));
     raw_close(&raw);
 
-    fake_socket_fault(carrier, "acs", FAKE_SOCKET_BEFORE_TLS, FAKE_SOCKET_SILENT, 1);
+    fake_socket_fault(carrier, "acs", FAKE_SOCKET_BEFORE_TLS, FAKE_SOCKET_SILENT, 0, 1);
     ck_assert(raw_tcp(&raw, acs_port));
     ck_assert(!raw_handshake(&raw));
     ck_assert(!raw.ended);
     raw_close(&raw);
 
-    fake_socket_fault(carrier, "acs", FAKE_SOCKET_AFTER_HELLO, FAKE_SOCKET_CLOSE, 1);
+    fake_socket_fault(carrier, "acs", FAKE_SOCKET_AFTER_HELLO, FAKE_SOCKET_CLOSE, 0, 1);
     ck_assert(raw_tcp(&raw, acs_port));
     ck_assert(!raw_handshake(&raw));
     raw_close(&raw);
 
-    fake_socket_fault(carrier, "acs", FAKE_SOCKET_AFTER_TLS, FAKE_SOCKET_SILENT, 1);
+    fake_socket_fault(carrier, "acs", FAKE_SOCKET_AFTER_TLS, FAKE_SOCKET_SILENT, 0, 1);
     ck_assert(raw_tcp(&raw, acs_port));
     ck_assert(raw_handshake(&raw));
     raw_text(&raw, upgrade);
@@ -429,10 +479,23 @@ START_TEST(connections_stop_where_they_are_told_to)
     ck_assert(!raw.ended);
     raw_close(&raw);
 
-    fake_socket_fault(carrier, "acs", FAKE_SOCKET_BEFORE_TLS, FAKE_SOCKET_RESET, 1);
+    fake_socket_fault(carrier, "acs", FAKE_SOCKET_BEFORE_TLS, FAKE_SOCKET_RESET, 0, 1);
     ck_assert(raw_tcp(&raw, plain_port));
     raw_read(&raw);
     ck_assert(raw.ended && raw.reset);
+    raw_close(&raw);
+
+    fake_socket_fault(carrier, "acs", FAKE_SOCKET_AFTER_REQUEST, FAKE_SOCKET_CLOSE, 1, 1);
+    ck_assert(raw_tcp(&raw, acs_port)); /* the first one passes */
+    ck_assert(raw_handshake(&raw));
+    raw_text(&raw, upgrade);
+    ck_assert(has(&raw, " 101 "));
+    raw_close(&raw);
+    ck_assert(raw_tcp(&raw, acs_port));
+    ck_assert(raw_handshake(&raw));
+    raw_text(&raw, upgrade);
+    ck_assert_uint_eq(raw.got.len, 0);
+    ck_assert(raw.ended && !raw.reset);
     raw_close(&raw);
 
     ck_assert(raw_tcp(&raw, plain_port));
@@ -491,7 +554,7 @@ START_TEST(a_party_that_does_not_read_blocks_its_peer)
 
     ck_assert(raw_tcp(&raw, plain_port));
     raw_text(&raw, upgrade);
-    fake_acs_set_reading(acs, false);
+    fake_acs_read_only(acs, 0);
     for (int i = 0; i < 1000; i++) {
         ssize_t done = send(raw.fd, big, sizeof(big), MSG_NOSIGNAL | MSG_DONTWAIT);
         if (done < 0) {
@@ -501,6 +564,24 @@ START_TEST(a_party_that_does_not_read_blocks_its_peer)
         turn();
     }
     ck_assert_msg(sent < ((size_t)32 << 20), "%zu bytes went out", sent);
+    raw_close(&raw);
+}
+END_TEST
+
+/* TCS-905: so many bytes and no more, also in the middle of a frame. */
+START_TEST(a_party_reads_so_many_bytes)
+{
+    struct raw raw;
+
+    ck_assert(raw_tcp(&raw, plain_port));
+    raw_text(&raw, upgrade);
+    fake_acs_read_only(acs, 20);
+    raw_frame(&raw, 0x81, "0123456789"); /* 16 bytes */
+    raw_frame(&raw, 0x81, "0123456789");
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_ACS, "violation", "WS-304"), 1);
+    fake_acs_read_only(acs, UINT64_MAX);
+    raw_read(&raw);
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_ACS, "violation", "WS-304"), 2);
     raw_close(&raw);
 }
 END_TEST
@@ -606,6 +687,9 @@ int main(void)
     tcase_add_test(tcase, garbage_is_refused_with_a_reason);
     tcase_add_test(tcase, a_session_over_tls);
     tcase_add_test(tcase, malformed_frames_of_the_agent_are_violations);
+    tcase_add_test(tcase, a_binary_message_of_the_agent_is_a_violation);
+    tcase_add_test(tcase, odd_answers_to_an_upgrade);
+    tcase_add_test(tcase, a_party_reads_so_many_bytes);
     tcase_add_test(tcase, connections_stop_where_they_are_told_to);
     tcase_add_test(tcase, a_refused_party_is_not_there);
     tcase_add_test(tcase, a_cut_body_is_cut);

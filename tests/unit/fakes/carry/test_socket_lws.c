@@ -132,7 +132,7 @@ START_TEST(a_session_of_the_real_client)
     UNTIL(fake_acs_acks(acs, "payload-1") == 1);
     fake_acs_ping(acs, "here?");
     UNTIL(stage_events(&stage, FAKE_LANE_ACS, "pong", "here?") == 1);
-    fake_acs_send_fragments(acs, "{\"type\":\"HeartbeatMessage\"}", 4);
+    fake_acs_send_odd(acs, "{\"type\":\"HeartbeatMessage\"}", &(struct fake_odd){.piece = 4});
     UNTIL(wire.text_count == 2);
     ck_assert_ptr_nonnull(strstr(eca_buf_str(&wire.texts), "{\"type\":\"HeartbeatMessage\"}\n"));
     eca_channel_close(stage.channel, wire.conn, 1000);
