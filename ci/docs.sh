@@ -28,10 +28,14 @@ if ! diff <(sed -n '/^| variable | in the file/,$p' "$operations") "$work/settin
     exit 1
 fi
 python3 tests/reference_tests.py
-# The scenarios that the guide names are there.
-grep -o '`[a-zA-Z0-9/-]*\.yaml`' "$guide" | tr -d '`' | while read -r scenario; do
-    [ -f "scenarios/$scenario" ] || { echo "docs: $guide names scenarios/$scenario, which is not there"; exit 1; }
+# The scenarios that the guides name are there, and each fault of the specification is in its table.
+for document in "$guide" docs/FAULTS.md; do
+    grep -o '`[a-zA-Z0-9/-]*\.yaml`' "$document" | tr -d '`' | while read -r scenario; do
+        [ -f "scenarios/$scenario" ] ||
+            { echo "docs: $document names scenarios/$scenario, which is not there"; exit 1; }
+    done
 done
+python3 ci/faults.py
 # The first YAML block of each document is a whole scenario.
 for document in README.md $guide; do
     awk '/^```yaml$/ && !seen {seen = inside = 1; next} /^```$/ {inside = 0} inside' "$document" \

@@ -65,7 +65,7 @@ static const char *const stage_words[] = {"accept", "hello", "tls", "request", N
 static const char *const stop_words[] = {"silent", "close", "reset", NULL};
 static const char *const switch_words[] = {"on", "off", NULL};
 static const char *const call_words[] = {"http", "open", "send", "close", "commit", "file", NULL};
-static const char *const disk_words[] = {"ok", "fail", "full", NULL};
+static const char *const disk_words[] = {"ok", "fail", "full", "read-only", NULL};
 
 const struct hns_member hns_container_members[] = {
     {"name", HNS_T_TEXT, "name inside the task", true, NULL, NULL},
@@ -710,9 +710,10 @@ static const struct hns_member exit_wait_members[] = {
     {0},
 };
 static const struct hns_member disk_members[] = {
-    {"state", HNS_T_WORD, "commits work, fail, or fail for lack of space", false, NULL, disk_words},
+    {"state", HNS_T_WORD, "commits work, cannot be flushed, find no space, or must not be written",
+     false, NULL, disk_words},
     {"times", HNS_T_INT, "so many commits, then fine again; default all", false, NULL, NULL},
-    {"takes", HNS_T_DURATION, "duration of each commit", false, NULL, NULL},
+    {"takes", HNS_T_DURATION, "duration of each commit (sim)", false, NULL, NULL},
     {0},
 };
 
@@ -811,8 +812,8 @@ const struct hns_verb hns_verbs[] = {
      NULL},
     {"fault", HNS_T_OBJECT, "spoil exchanges or messages", fault_members, "kind", false, NULL},
     {"fault.clear", HNS_T_TEXT, "end one fault by name, or all", NULL, NULL, true, NULL},
-    {"disk", HNS_T_OBJECT, "the disk of the data directory (sim)", disk_members, "state", false,
-     NULL},
+    {"disk", HNS_T_OBJECT, "the disk of the data directory (sim, wire)", disk_members, "state",
+     false, NULL},
     {"clock.step", HNS_T_TEXT, "the time of day jumps by this duration (sign allowed; sim)", NULL,
      NULL, false, NULL},
     {"clock.drift", HNS_T_TEXT,
@@ -828,8 +829,8 @@ const struct hns_verb hns_verbs[] = {
     {"agent.kill", HNS_T_NONE, "SIGKILL", NULL, NULL, true, NULL},
     {"agent.kill_at", HNS_T_EVENT, "SIGKILL at the next such event", NULL, NULL, false, NULL},
     {"agent.kill_at_call", HNS_T_OBJECT,
-     "SIGKILL in place of a call that others notice, before it happens (sim)", kill_call_members,
-     "nth", false, NULL},
+     "SIGKILL in place of a call that others notice, before it happens (sim, wire)",
+     kill_call_members, "nth", false, NULL},
     {"agent.terminate", HNS_T_OBJECT, "SIGTERM, and wait for the end", exit_wait_members, NULL,
      true, NULL},
     {"agent.restart", HNS_T_NONE, "SIGKILL and start on the same data directory", NULL, NULL, true,

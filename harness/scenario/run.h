@@ -87,13 +87,13 @@ struct hns_stage_ops {
     /* New connections to a party stop before they get through; how NULL: not any more. NULL where
      * there are no sockets. */
     void (*connections)(void *impl, const struct hns_connections *how);
-    /* Simulation only, else NULL. */
+    /* NULL where time is real; takes_ms in simulation only. */
     void (*disk)(void *impl, const char *state, uint32_t times, uint64_t takes_ms);
     void (*clock_step)(void *impl, int64_t by_ms);
-    /* Simulation only, else NULL. The agent dies within the turn in which it calls a port for the
-     * nth time from now (0 = never), without that call; only: count these alone, a word
-     * of agent.kill_at_call, borrowed while the stage stands; NULL = any call. Returns how many
-     * calls there have been. */
+    /* NULL where the agent is a process of its own. The agent dies within the turn in which it
+     * calls a port for the nth time from now (0 = never), without that call; only: count these
+     * alone, a word of agent.kill_at_call, borrowed while the stage stands; NULL = any call.
+     * Returns how many calls there have been. */
     uint64_t (*doom)(void *impl, const char *only, uint64_t nth);
     bool (*is_doomed)(void *impl); /* it is as good as dead: kill it before the next turn */
     /* After the agent, before the cast: carriers still tell the fakes of ended connections. */

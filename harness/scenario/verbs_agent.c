@@ -43,7 +43,8 @@ static int verb_kill_at_call(struct hns_run *run, struct hns_cursor *cursor,
 {
     if (run->stage.ops->doom == NULL) {
         hns_fail(run, cursor->step,
-                 "\"agent.kill_at_call\" works in sim only: give the step `modes: [sim]`");
+                 "\"agent.kill_at_call\" needs the agent in this process: give the step `modes: "
+                 "[sim, wire]`");
         return ECA_E_INVALID;
     }
     (void)run->stage.ops->doom(run->stage.impl, hns_arg_text(args, "call", NULL),

@@ -197,7 +197,8 @@ static int verb_fault_clear(struct hns_run *run, struct hns_cursor *cursor,
 static int verb_disk(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
 {
     if (run->stage.ops->disk == NULL) {
-        hns_fail(run, cursor->step, "\"disk\" works in sim only: give the step `modes: [sim]`");
+        hns_fail(run, cursor->step,
+                 "\"disk\" needs virtual time: give the step `modes: [sim, wire]`");
         return ECA_E_INVALID;
     }
     run->disk_broke = run->disk_broke || strcmp(hns_arg_text(args, "state", "ok"), "ok") != 0 ||

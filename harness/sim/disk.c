@@ -61,7 +61,8 @@ static void apply(struct sim_disk *disk)
 
 static const char *trouble(const struct sim_disk *disk)
 {
-    return disk->state == SIM_DISK_FULL ? "database or disk is full" : "disk I/O error";
+    return disk->state == SIM_DISK_FULL ? "database or disk is full"
+                                        : "disk I/O error"; /* EROFS, too */
 }
 
 static void on_commit_due(void *arg)

@@ -15,7 +15,7 @@ struct sim_disk *sim_disk_new(struct eca_sched *sched, struct sim_machine *machi
 void sim_disk_free(struct sim_disk *disk);
 struct eca_store_opener sim_disk_opener(struct sim_disk *disk);
 
-enum sim_disk_state { SIM_DISK_OK, SIM_DISK_FAIL, SIM_DISK_FULL };
+enum sim_disk_state { SIM_DISK_OK, SIM_DISK_FAIL, SIM_DISK_FULL, SIM_DISK_READ_ONLY };
 /* The next `times` commits (0 = all until changed) end like this, after takes_ms. */
 void sim_disk_set(struct sim_disk *disk, enum sim_disk_state state, uint32_t times,
                   uint64_t takes_ms);

@@ -362,12 +362,13 @@ static bool resources(void *impl, bool with_memory, struct hns_resources *ret_re
 static void set_disk(void *impl, const char *state, uint32_t times, uint64_t takes_ms)
 {
     struct sim *sim = impl;
-    enum sim_disk_state how = strcmp(state, "fail") == 0   ? SIM_DISK_FAIL
-                              : strcmp(state, "full") == 0 ? SIM_DISK_FULL
-                                                           : SIM_DISK_OK;
+    enum sim_disk_state how = strcmp(state, "fail") == 0        ? SIM_DISK_FAIL
+                              : strcmp(state, "full") == 0      ? SIM_DISK_FULL
+                              : strcmp(state, "read-only") == 0 ? SIM_DISK_READ_ONLY
+                                                                : SIM_DISK_OK;
 
     sim_disk_set(sim->disk, how, times, takes_ms);
-    sim_files_full(sim->files, how == SIM_DISK_FULL);
+    sim_files_full(sim->files, how == SIM_DISK_FULL || how == SIM_DISK_READ_ONLY);
     sim_files_slow(sim->files, takes_ms);
 }
 

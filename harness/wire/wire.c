@@ -15,6 +15,8 @@
 #include "agent/sys/store_sqlite.h"
 #include "harness/live/inside.h"
 #include "harness/scenario/inside.h"
+#include "harness/sim/doom.h"
+#include "harness/wire/disk.h"
 #include "harness/wire/shim.h"
 
 /* libwebsockets keeps deadlines that we cannot see. */
@@ -36,6 +38,7 @@ struct wire {
     struct eca_files_disk *files;
     struct eca_flight *flight; /* the agent and its recorder */
     struct eca_record_file *record_file;
+    struct sim_doom doom;
     bool agent_ended; /* it asked for its end: freed before the next turn */
 };
 
@@ -132,6 +135,9 @@ static void on_agent_exit(void *arg, int code)
 {
     struct wire *wire = arg;
 
+    if (wire->doom.doomed) { /* it only thinks so */
+        return;
+    }
     wire->agent_ended = true;
     hns_run_agent_exit(wire->live.run, code);
 }
@@ -220,6 +226,7 @@ static int agent_start(void *impl, struct eca_err *err)
                                                 .store = eca_store_sqlite_opener(wire->store),
                                                 .host = host_of(wire),
                                                 .log = &wire->log};
+    opts.agent.ports = sim_doom_ports(&wire->doom, &opts.agent.ports);
     if (wire->live.record != NULL) {
         wire->record_file = eca_record_file_new(wire->live.record, HNS_RECORD_SEGMENTS);
         opts.segments = eca_record_file_port(wire->record_file);
@@ -238,6 +245,21 @@ static void agent_kill(void *impl)
 
     wire->agent_ended = false;
     end_agent(wire);
+    wire->doom.doomed = false;
+}
+
+static uint64_t doom(void *impl, const char *only, uint64_t nth)
+{
+    struct wire *wire = ((struct live *)impl)->wire;
+
+    wire->doom.left = nth;
+    wire->doom.only = only;
+    return wire->doom.calls;
+}
+
+static bool is_doomed(void *impl)
+{
+    return ((struct wire *)((struct live *)impl)->wire)->doom.doomed;
 }
 
 static void agent_terminate(void *impl)
@@ -275,6 +297,24 @@ static bool resources(void *impl, bool with_memory, struct hns_resources *ret_re
     return agent_running(live);
 }
 
+static void disk(void *impl, const char *state, uint32_t times, uint64_t takes_ms)
+{
+    struct live *live = impl;
+    static const char *const words[] = {[WIRE_DISK_OK] = "ok",
+                                        [WIRE_DISK_FAIL] = "fail",
+                                        [WIRE_DISK_FULL] = "full",
+                                        [WIRE_DISK_READ_ONLY] = "read-only"};
+
+    if (takes_ms > 0) {
+        hns_fail(live->run, NULL, "\"takes\" of a disk works in sim only");
+    }
+    for (size_t i = 0; i < ECA_ARRAY_LEN(words); i++) {
+        if (strcmp(words[i], state) == 0) {
+            wire_disk_set((enum wire_disk_state)i, times);
+        }
+    }
+}
+
 /* ---- stage ---------------------------------------------------------------------------------- */
 
 static void unplug(void *impl)
@@ -287,6 +327,7 @@ static void unplug(void *impl)
 
 static void free_stage(void *impl)
 {
+    wire_disk_folder(NULL);
     hns_live_free(impl); /* the wire begins with it */
     hns_shim_system();
 }
@@ -325,6 +366,9 @@ int hns_wire_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage
                                              .resources = resources,
                                              .clock_step = clock_step,
                                              .connections = hns_live_connections,
+                                             .disk = disk,
+                                             .doom = doom,
+                                             .is_doomed = is_doomed,
                                              .unplug = unplug,
                                              .free = free_stage};
     struct wire *wire = eca_xalloc(sizeof(*wire));
@@ -344,6 +388,7 @@ int hns_wire_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage
         free_stage(&wire->live);
         return ECA_E_INTERNAL;
     }
+    wire_disk_folder(wire->live.data_dir);
     *ret_stage = (struct hns_stage){
         .ops = &ops, .impl = &wire->live, .base = base, .relay = wire->live.relay};
     return ECA_OK;
