@@ -17,7 +17,7 @@ void wire_disk_folder(const char *dir)
     state_now = WIRE_DISK_OK;
     folder[0] = '\0';
     if (dir != NULL && strlen(dir) < sizeof(folder)) {
-        (void)strcpy(folder, dir);
+        memcpy(folder, dir, strlen(dir) + 1);
     }
 }
 
