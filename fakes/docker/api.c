@@ -155,14 +155,21 @@ static bool version_is_served(struct fake_docker *docker, struct fake_exchange *
         return true;
     }
     if (asked > version_number(eca_view_str(docker->api_version))) {
-        docker_error(docker, exchange, version, 400,
-                     "client is newer than server (client API version: %.*s, server API version: "
-                     "%s)",
-                     (int)version.len, version.at, docker->api_version);
+        if (docker_serves(docker, 30)) {
+            docker_error(docker, exchange, version, 400,
+                         "client version %.*s is too new. Maximum supported API version is %s",
+                         (int)version.len, version.at, docker->api_version);
+        } else {
+            docker_error(docker, exchange, version, 400,
+                         "client is newer than server (client API version: %.*s, server API "
+                         "version: %s)",
+                         (int)version.len, version.at, docker->api_version);
+        }
         return false;
     }
     if (asked < version_number(eca_view_str(docker->min_api_version))) {
-        docker_error(docker, exchange, ECA_VIEW_NONE, 400,
+        /* In the form of that version, as long as daemons know it. */
+        docker_error(docker, exchange, docker_serves(docker, 44) ? ECA_VIEW_NONE : version, 400,
                      "client version %.*s is too old. Minimum supported API version is %s, please "
                      "upgrade your client to a newer version",
                      (int)version.len, version.at, docker->min_api_version);
@@ -197,7 +204,7 @@ static void on_request(void *arg, struct fake_exchange *exchange)
         fake_docker_serve_pull(docker, exchange, route.version);
         return;
     case FAKE_DOCKER_OP_IMPORT:
-        fake_docker_serve_import(docker, exchange);
+        fake_docker_serve_import(docker, exchange, route.version);
         return;
     case FAKE_DOCKER_OP_IMAGE_INSPECT:
         docker_image_inspect(docker, exchange, &route);
@@ -228,7 +235,7 @@ static void on_request(void *arg, struct fake_exchange *exchange)
         docker_inspect(docker, exchange, &route);
         return;
     case FAKE_DOCKER_OP_LIST:
-        docker_list(docker, exchange);
+        docker_list(docker, exchange, &route);
         return;
     case FAKE_DOCKER_OP_STATS:
         fake_docker_serve_stats(docker, exchange, &route);

@@ -5,7 +5,10 @@
 #include "agent/base/timefmt.h"
 #include "fakes/docker/state.h"
 
-#define GRACE_S_MAX 86400
+#define GRACE_S_MAX (INT64_C(86400) * 365)
+#define SIGNAL_KILL 9
+#define START_BODY_BYTES_MAX 7 /* "null" and the like are none */
+#define SIGNAL_TERM 15
 
 struct container *docker_find(const struct fake_docker *docker, const char *ref)
 {
@@ -126,7 +129,7 @@ void docker_run_kill(void *arg)
 {
     struct container *container = arg;
 
-    docker_emit(container, "kill");
+    docker_emit_kill(container, SIGNAL_KILL);
     if (!container->script.never_stops) {
         docker_die(container, 137, false);
     }
@@ -134,7 +137,7 @@ void docker_run_kill(void *arg)
 
 void docker_terminate(struct container *container, uint64_t grace_s)
 {
-    docker_emit(container, "kill");
+    docker_emit_kill(container, SIGNAL_TERM);
     if (!container->script.ignores_term && !container->script.never_stops &&
         container->script.term_ms <= grace_s * 1000) {
         container->ends_code = container->script.term_code;
@@ -185,27 +188,42 @@ uint16_t docker_assign_ports(struct container *container)
     return 0;
 }
 
-static const struct container *dead_link(const struct container *container)
+/* "target:alias" of a container that does not run. */
+static bool has_dead_link(const struct container *container, eca_json links, struct eca_buf *why)
 {
-    eca_auto_json struct eca_json_doc *doc = NULL;
-    eca_json links;
-
-    if (eca_json_parse(eca_view_str(container->body), &doc, NULL) < 0) {
-        return NULL;
-    }
-    links = eca_json_get(eca_json_get(eca_json_root(doc), "HostConfig"), "Links");
     for (eca_json it = eca_json_first(links); it != NULL; it = eca_json_next(it)) {
-        struct eca_view text = eca_view_str(eca_json_str(it));
+        struct eca_view text = eca_view_str(eca_json_is_null(it) ? "" : eca_json_str(it));
+        size_t colon = eca_view_find(text, ":", 0);
         eca_auto_buf struct eca_buf name = {0};
         const struct container *target;
 
-        eca_buf_add_view(&name, eca_view_sub(text, 0, eca_view_find(text, ":", 0)));
+        eca_buf_add_view(&name, eca_view_sub(text, 0, colon));
         target = docker_find(container->docker, eca_buf_str(&name));
         if (target != NULL && !docker_is_alive(target)) {
-            return target;
+            text =
+                colon == SIZE_MAX ? eca_buf_view(&name) : eca_view_sub(text, colon + 1, SIZE_MAX);
+            eca_buf_addf(why, "Cannot link to a non running container: /%s AS /%s/%.*s",
+                         target->name, container->name, (int)text.len, text.at);
+            return true;
         }
     }
-    return NULL;
+    return false;
+}
+
+static int start_flaw(const struct container *container, struct eca_buf *why)
+{
+    eca_auto_json struct eca_json_doc *doc = NULL;
+    eca_json host;
+    int status;
+
+    if (eca_json_parse(eca_view_str(container->body), &doc, NULL) < 0) {
+        return 0;
+    }
+    host = eca_json_get(eca_json_root(doc), "HostConfig");
+    status = docker_start_flaw(container->docker, host, why);
+    return status != 0                                                  ? status
+           : has_dead_link(container, eca_json_get(host, "Links"), why) ? 500
+                                                                        : 0;
 }
 
 static void running_fact(const struct container *container)
@@ -271,8 +289,9 @@ static void start_now(struct op *op)
     struct fake_exchange *exchange = op->exchange;
     struct container *container = op->container;
     struct eca_view version = op->version;
-    const struct container *dead;
+    eca_auto_buf struct eca_buf why = {0};
     uint16_t taken;
+    int status;
 
     if (container == NULL) {
         fake_docker_op_free(op);
@@ -282,7 +301,7 @@ static void start_now(struct op *op)
     fake_docker_op_free(op);
     container->starting = false;
     if (container->needs_name_error) {
-        refuse_start(container, exchange, version, 500, 127,
+        refuse_start(container, exchange, version, docker_serves(docker, 30) ? 400 : 500, 127,
                      eca_xstrdup("oci runtime error: exec: \"not-applicable\": executable file "
                                  "not found in $PATH"));
         return;
@@ -294,11 +313,9 @@ static void start_now(struct op *op)
             128, eca_xstrdup(container->script.start_error));
         return;
     }
-    dead = dead_link(container);
-    if (dead != NULL) {
-        refuse_start(container, exchange, version, 500, 128,
-                     eca_xasprintf("Cannot link to a non running container: /%s AS /%s", dead->name,
-                                   container->name));
+    status = start_flaw(container, &why);
+    if (status != 0) {
+        refuse_start(container, exchange, version, status, 128, eca_buf_take(&why));
         return;
     }
     taken = docker_assign_ports(container);
@@ -333,6 +350,18 @@ void docker_start(struct fake_docker *docker, struct fake_exchange *exchange,
     uint64_t now_ns = eca_sched_now_ns(docker->opts.base.sched);
 
     if (container == NULL) {
+        return;
+    }
+    if (docker_version_at_least(route->version, 24) &&
+        fake_exchange_request(exchange)->body.len > START_BODY_BYTES_MAX) {
+        docker_error(docker, exchange, route->version, 400,
+                     "starting container with non-empty request body was deprecated since v1.22 "
+                     "and removed in v1.24");
+        return;
+    }
+    if (container->state == FAKE_DOCKER_PAUSED) {
+        docker_error(docker, exchange, route->version, docker_serves(docker, 30) ? 409 : 500,
+                     "cannot start a paused container, try unpause instead");
         return;
     }
     if (docker_is_alive(container)) {
@@ -373,47 +402,69 @@ void docker_stop(struct fake_docker *docker, struct fake_exchange *exchange,
                  const struct fake_docker_route *route)
 {
     struct container *container = find_ref(docker, exchange, route);
-    eca_auto_buf struct eca_buf seconds = {0};
-    uint64_t grace_s = TERM_GRACE_S;
+    eca_auto_buf struct eca_buf text = {0};
+    int64_t seconds = TERM_GRACE_S;
 
     if (container == NULL) {
         return;
+    }
+    if (fake_request_param(fake_exchange_request(exchange), "t", &text) &&
+        eca_parse_i64(eca_buf_view(&text), &seconds, NULL) < 0) {
+        if (docker_serves(docker, 30)) {
+            docker_error(docker, exchange, route->version, 500,
+                         "strconv.Atoi: parsing \"%s\": invalid syntax", eca_buf_str(&text));
+            return;
+        }
+        seconds = 0; /* older ones do not look */
     }
     if (!docker_is_alive(container)) {
         docker_no_body(exchange, 304);
         return;
     }
-    if (fake_request_param(fake_exchange_request(exchange), "t", &seconds) &&
-        eca_parse_u64(eca_buf_view(&seconds), GRACE_S_MAX, &grace_s, NULL) < 0) {
-        docker_error(docker, exchange, route->version, 400, "invalid t: %s", eca_buf_str(&seconds));
-        return;
+    if (seconds < 0 || seconds > GRACE_S_MAX) { /* it is waited for without an end */
+        seconds = GRACE_S_MAX;
     }
     container->stop_asked = true;
     wait_for_end(container, exchange);
-    docker_terminate(container, grace_s);
+    docker_terminate(container, (uint64_t)seconds);
 }
 
 void docker_kill(struct fake_docker *docker, struct fake_exchange *exchange,
                  const struct fake_docker_route *route)
 {
     struct container *container = find_ref(docker, exchange, route);
+    bool modern = docker_serves(docker, 30);
+    eca_auto_buf struct eca_buf name = {0}, ref = {0};
+    uint64_t number = SIGNAL_KILL;
 
     if (container == NULL) {
         return;
     }
+    docker_ref(route, &ref);
+    (void)fake_request_param(fake_exchange_request(exchange), "signal", &name);
+    if (name.len > 0 && !docker_signal(eca_buf_str(&name), &number)) {
+        docker_error(docker, exchange, route->version, 400, "Invalid signal: %s",
+                     eca_buf_str(&name));
+        return;
+    }
     if (!docker_is_alive(container)) {
-        docker_error(docker, exchange, route->version,
-                     docker_version_at_least(route->version, 30) ? 409 : 500,
-                     "Cannot kill container %s: Container %s is not running", container->name,
-                     container->id);
+        docker_error(docker, exchange, route->version, modern ? 409 : 500,
+                     "Cannot kill container%s %s: Container %s is not running", modern ? ":" : "",
+                     modern ? eca_buf_str(&ref) : container->name, container->id);
         return;
     }
-    docker_emit(container, "kill");
-    if (container->script.never_stops) {
-        wait_for_end(container, exchange);
-        return;
+    if (number == SIGNAL_TERM) {
+        docker_terminate(container, GRACE_S_MAX);
+    } else {
+        docker_emit_kill(container, number);
+        if (number == SIGNAL_KILL && container->script.never_stops) {
+            wait_for_end(container, exchange);
+            return;
+        }
+        if (number == SIGNAL_KILL) {
+            docker_die(container, 137, false);
+        }
     }
-    docker_die(container, 137, false);
     docker_no_body(exchange, 204);
 }
 
@@ -426,9 +477,14 @@ void docker_pause(struct fake_docker *docker, struct fake_exchange *exchange,
     if (container == NULL) {
         return;
     }
+    if (pause && container->state == FAKE_DOCKER_PAUSED) {
+        docker_error(docker, exchange, route->version, 409, "Container %s is already paused",
+                     container->id);
+        return;
+    }
     if (container->state != (pause ? FAKE_DOCKER_RUNNING : FAKE_DOCKER_PAUSED)) {
-        docker_error(docker, exchange, route->version, 409, "Container %s is not %s", container->id,
-                     pause ? "running" : "paused");
+        docker_error(docker, exchange, route->version, pause ? 409 : 500, "Container %s is not %s",
+                     container->id, pause ? "running" : "paused");
         return;
     }
     container->state = pause ? FAKE_DOCKER_PAUSED : FAKE_DOCKER_RUNNING;
@@ -473,12 +529,26 @@ void docker_container_free(struct container *container)
 void docker_remove_now(struct container *container)
 {
     if (docker_is_alive(container)) {
-        docker_emit(container, "kill");
+        docker_emit_kill(container, SIGNAL_KILL);
         docker_die(container, 137, false);
     }
     docker_fact(container, "removed");
     docker_emit(container, "destroy");
     docker_container_free(container);
+}
+
+static void refuse_remove(const struct container *container, struct fake_exchange *exchange,
+                          const struct fake_docker_route *route)
+{
+    struct fake_docker *docker = container->docker;
+    bool modern = docker_serves(docker, 30), paused = container->state == FAKE_DOCKER_PAUSED;
+
+    docker_error(docker, exchange, route->version, 409,
+                 "You cannot remove a %s container %s. %s the container before attempting removal "
+                 "or %s",
+                 paused && modern ? "paused" : "running", container->id,
+                 paused && modern ? "Unpause and then stop" : "Stop",
+                 modern ? "force remove" : "use -f");
 }
 
 void docker_remove(struct fake_docker *docker, struct fake_exchange *exchange,
@@ -493,10 +563,7 @@ void docker_remove(struct fake_docker *docker, struct fake_exchange *exchange,
     (void)fake_request_param(fake_exchange_request(exchange), "force", &force);
     if (docker_is_alive(container) && strcmp(eca_buf_str(&force), "1") != 0 &&
         strcmp(eca_buf_str(&force), "true") != 0) {
-        docker_error(docker, exchange, route->version, 409,
-                     "You cannot remove a running container %s. Stop the container before "
-                     "attempting removal or use -f",
-                     container->id);
+        refuse_remove(container, exchange, route);
         return;
     }
     docker_remove_now(container);

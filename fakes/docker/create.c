@@ -5,8 +5,6 @@
 #include "agent/base/timefmt.h"
 #include "fakes/docker/state.h"
 
-#define MEMORY_BYTES_MIN 4194304
-
 /* What a create asks for, and why it is refused. */
 
 static const char *text_of(eca_json object, const char *key)
@@ -31,31 +29,52 @@ static bool parse_port(const char *text, struct port *port)
     return true;
 }
 
-const char *docker_read_ports(struct container *container, eca_json bindings, eca_json exposed)
+static bool read_binding(struct container *container, const char *key, eca_json binding,
+                         struct eca_buf *why)
+{
+    struct port *port = &container->ports[container->port_count];
+    const char *host = text_of(binding, "HostPort");
+    struct eca_view name = eca_view_str(key);
+    uint64_t number = 0;
+
+    if (container->port_count == PORTS_MAX) {
+        eca_buf_addf(why, "more than %d ports", PORTS_MAX);
+        return false;
+    }
+    if (!parse_port(key, port)) {
+        name = eca_view_sub(name, 0, eca_view_find(name, "/", 0));
+        eca_buf_addf(why, "invalid port specification: \"%.*s\"", (int)name.len, name.at);
+        return false;
+    }
+    if (host != NULL && host[0] != '\0' &&
+        eca_parse_u64(eca_view_str(host), UINT16_MAX, &number, NULL) < 0) {
+        eca_buf_addf(why, "invalid port specification: \"%s\"", host);
+        return false;
+    }
+    port->wanted = (uint16_t)number;
+    container->port_count++;
+    return true;
+}
+
+bool docker_read_ports(struct container *container, eca_json bindings, eca_json exposed,
+                       struct eca_buf *why)
 {
     for (eca_json it = eca_json_first(bindings); it != NULL; it = eca_json_next(it)) {
         for (eca_json one = eca_json_first(it); one != NULL; one = eca_json_next(one)) {
-            struct port *port = &container->ports[container->port_count];
-            const char *host = text_of(one, "HostPort");
-            uint64_t number = 0;
-
-            if (container->port_count == PORTS_MAX || !parse_port(eca_json_key(it), port)) {
-                return "invalid port specification";
+            if (!read_binding(container, eca_json_key(it), one, why)) {
+                return false;
             }
-            if (host != NULL && host[0] != '\0' &&
-                eca_parse_u64(eca_view_str(host), UINT16_MAX, &number, NULL) < 0) {
-                return "invalid port specification";
-            }
-            port->wanted = (uint16_t)number;
-            container->port_count++;
+            /* As the daemon: a port is published only where it is exposed as well. */
+            container->port_count -= eca_json_get(exposed, eca_json_key(it)) == NULL;
         }
     }
     for (eca_json it = eca_json_first(exposed); it != NULL; it = eca_json_next(it)) {
         struct port port = {.exposed_only = true};
         bool known = false;
 
+        /* As the daemon: what is no port is nothing that is exposed. */
         if (container->port_count == PORTS_MAX || !parse_port(eca_json_key(it), &port)) {
-            return "invalid port specification";
+            continue;
         }
         for (size_t i = 0; i < container->port_count; i++) {
             known = known || (container->ports[i].container_port == port.container_port &&
@@ -65,7 +84,7 @@ const char *docker_read_ports(struct container *container, eca_json bindings, ec
             container->ports[container->port_count++] = port;
         }
     }
-    return NULL;
+    return true;
 }
 
 static void read_volumes(struct container *container, eca_json volumes)
@@ -117,51 +136,6 @@ static bool name_is_valid(const char *name)
         }
     }
     return i > 1;
-}
-
-static const char *first_missing(const struct fake_docker *docker, eca_json list,
-                                 struct eca_buf *name)
-{
-    for (eca_json it = eca_json_first(list); it != NULL; it = eca_json_next(it)) {
-        struct eca_view text =
-            eca_view_str(eca_json_type(it) == ECA_JSON_STRING ? eca_json_str(it) : "");
-        eca_buf_reset(name);
-        eca_buf_add_view(name, eca_view_sub(text, 0, eca_view_find(text, ":", 0)));
-        if (docker_find(docker, eca_buf_str(name)) == NULL) {
-            return eca_buf_str(name);
-        }
-    }
-    return NULL;
-}
-
-/* "src:/dst[:mode]" -> "/dst". */
-static void bind_target(eca_json bind, struct eca_buf *out)
-{
-    struct eca_view text =
-        eca_view_str(eca_json_type(bind) == ECA_JSON_STRING ? eca_json_str(bind) : "");
-    size_t colon = eca_view_find(text, ":", 0);
-    struct eca_view rest =
-        colon == SIZE_MAX ? ECA_VIEW_NONE : eca_view_sub(text, colon + 1, SIZE_MAX);
-
-    eca_buf_reset(out);
-    eca_buf_add_view(out, eca_view_sub(rest, 0, eca_view_find(rest, ":", 0)));
-}
-
-/* The path that two binds want, or NULL. */
-static const char *mounted_twice(eca_json binds, struct eca_buf *path)
-{
-    eca_auto_buf struct eca_buf other = {0};
-
-    for (eca_json it = eca_json_first(binds); it != NULL; it = eca_json_next(it)) {
-        bind_target(it, path);
-        for (eca_json next = eca_json_next(it); next != NULL; next = eca_json_next(next)) {
-            bind_target(next, &other);
-            if (path->len > 0 && strcmp(eca_buf_str(path), eca_buf_str(&other)) == 0) {
-                return eca_buf_str(path);
-            }
-        }
-    }
-    return NULL;
 }
 
 /* The container's FB-INV.2 key: both labels. */
@@ -259,6 +233,18 @@ void docker_admit(struct container *container)
     check_single(container);
 }
 
+static void refuse_name(struct fake_docker *docker, struct fake_exchange *exchange,
+                        const struct fake_docker_route *route, const struct container *other)
+{
+    bool modern = docker_serves(docker, 25);
+
+    docker_error(docker, exchange, route->version, 409,
+                 "Conflict. The %sname \"/%s\" is already in use by container %s%s%s. You have to "
+                 "remove (or rename) that container to be able to reuse that name.",
+                 modern ? "container " : "", other->name, modern ? "\"" : "", other->id,
+                 modern ? "\"" : "");
+}
+
 static void create_named(struct fake_docker *docker, struct fake_exchange *exchange,
                          const struct fake_docker_route *route, const char *name, eca_json config)
 {
@@ -266,55 +252,38 @@ static void create_named(struct fake_docker *docker, struct fake_exchange *excha
     const char *ref = text_of(config, "Image");
     const struct image *image = ref == NULL ? NULL : docker_find_image(docker, ref);
     const struct container *other = eca_map_get(docker->by_name, name);
-    eca_auto_buf struct eca_buf target = {0};
-    eca_json memory = eca_json_get(config, "Memory");
-    int64_t memory_bytes = 0;
+    eca_auto_buf struct eca_buf why = {0};
+    int status;
     struct container *container;
-    const char *flaw;
+    bool flawed;
     struct op *op;
 
+    status = docker_value_flaw(docker, config, &why);
+    if (status != 0) {
+        docker_error(docker, exchange, route->version, status, "%s", eca_buf_str(&why));
+        return;
+    }
     if (image == NULL || !image->present) {
-        docker_error(docker, exchange, route->version, 404, "No such image: %s",
-                     ref == NULL ? "" : ref);
+        docker_no_image(docker, exchange, route->version, ref == NULL ? "" : ref);
         return;
     }
     if (other != NULL) {
-        docker_error(docker, exchange, route->version, 409,
-                     "Conflict. The name \"/%s\" is already in use by container %s. You have to "
-                     "remove (or rename) that container to be able to reuse that name.",
-                     name, other->id);
+        refuse_name(docker, exchange, route, other);
         return;
     }
-    if (eca_json_type(memory) == ECA_JSON_NUMBER) {
-        (void)eca_json_i64(memory, &memory_bytes, NULL);
-    }
-    if (memory_bytes != 0 && memory_bytes < MEMORY_BYTES_MIN) {
-        docker_error(docker, exchange, route->version, 400, "Minimum memory limit allowed is 4MB");
-        return;
-    }
-    if (first_missing(docker, eca_json_get(host, "Links"), &target) != NULL) {
-        docker_error(docker, exchange, route->version, 400, "Could not get container for %s",
-                     eca_buf_str(&target));
-        return;
-    }
-    if (first_missing(docker, eca_json_get(host, "VolumesFrom"), &target) != NULL) {
-        docker_error(docker, exchange, route->version, 404, "No such container: %s",
-                     eca_buf_str(&target));
-        return;
-    }
-    if (mounted_twice(eca_json_get(host, "Binds"), &target) != NULL) {
-        docker_error(docker, exchange, route->version, 400, "Duplicate mount point: %s",
-                     eca_buf_str(&target));
+    status = docker_reference_flaws(docker, host, &why);
+    if (status != 0) {
+        docker_error(docker, exchange, route->version, status, "%s", eca_buf_str(&why));
         return;
     }
     container =
         docker_new_container(docker, name, image, fake_exchange_request(exchange)->body, config);
-    flaw = docker_read_ports(container, eca_json_get(host, "PortBindings"),
-                             eca_json_get(config, "ExposedPorts"));
+    flawed = !docker_read_ports(container, eca_json_get(host, "PortBindings"),
+                                eca_json_get(config, "ExposedPorts"), &why);
     enlist(container);
-    if (flaw != NULL) {
+    if (flawed) {
         docker_container_free(container);
-        docker_error(docker, exchange, route->version, 400, "%s", flaw);
+        docker_error(docker, exchange, route->version, 400, "%s", eca_buf_str(&why));
         return;
     }
     read_volumes(container, eca_json_get(config, "Volumes"));
@@ -336,14 +305,23 @@ void docker_create(struct fake_docker *docker, struct fake_exchange *exchange,
 {
     const struct fake_request *request = fake_exchange_request(exchange);
     eca_auto_json struct eca_json_doc *doc = NULL;
-    eca_auto_buf struct eca_buf name = {0};
+    eca_auto_buf struct eca_buf name = {0}, why = {0};
     struct eca_err err = {0};
+    int status;
 
-    if (eca_json_parse(request->body, &doc, &err) < 0 ||
-        eca_json_type(eca_json_root(doc)) != ECA_JSON_OBJECT) {
-        (void)fake_trace_violation(docker->opts.base.trace, FAKE_LANE_DOCKER, "DKR-510",
-                                   "the body of a create is no JSON object: %s", err.msg);
-        docker_error(docker, exchange, route->version, 400, "invalid JSON: %s", err.msg);
+    if (eca_json_parse(request->body, &doc, &err) < 0) {
+        status = docker_serves(docker, 42) ? 400 : 500;
+        eca_buf_add_str(&why, err.msg);
+    } else {
+        status = docker_form_flaw(docker, eca_json_root(doc), &why);
+    }
+    if (status != 0) {
+        if (doc == NULL || eca_json_type(eca_json_root(doc)) != ECA_JSON_OBJECT) {
+            (void)fake_trace_violation(docker->opts.base.trace, FAKE_LANE_DOCKER, "DKR-510",
+                                       "the body of a create is no JSON object: %s",
+                                       eca_buf_str(&why));
+        }
+        docker_error(docker, exchange, route->version, status, "%s", eca_buf_str(&why));
         return;
     }
     if (!fake_request_param(request, "name", &name) || name.len == 0) {
@@ -351,6 +329,9 @@ void docker_create(struct fake_docker *docker, struct fake_exchange *exchange,
         eca_entropy_hex(docker->opts.base.entropy, 20, hex);
         eca_buf_reset(&name);
         eca_buf_addf(&name, "nameless_%s", hex);
+    }
+    if (name.at[0] == '/') {
+        eca_buf_drop(&name, 1);
     }
     if (!name_is_valid(eca_buf_str(&name))) {
         docker_error(docker, exchange, route->version, 400,

@@ -6,9 +6,13 @@
 #include "agent/base/timefmt.h"
 #include "fakes/docker/state.h"
 
+/* Its timer is the end that the client asked for (`until`). */
 static void stream_run(struct op *op)
 {
-    (void)op; /* a stream has no timer */
+    struct fake_exchange *exchange = op->exchange;
+
+    fake_docker_op_free(op);
+    fake_exchange_end(exchange);
 }
 
 static bool is_stream(const struct op *op)
@@ -20,7 +24,29 @@ static void event_free(struct event *event)
 {
     eca_free(event->text);
     eca_free(event->what);
+    eca_free(event->action);
+    eca_free(event->id);
+    eca_free(event->name);
+    eca_free(event->image);
+    eca_free(event->labels);
     eca_free(event);
+}
+
+/* An injected text has no kind: every stream gets it. */
+static bool is_wanted(const struct event *event, const char *filters)
+{
+    const char *name = event->name, *id = event->id;
+
+    if (filters == NULL || event->kind == NULL) {
+        return true;
+    }
+    return docker_filter_passes(filters, "type", event->kind) &&
+           docker_filter_passes(filters, "event", event->action) &&
+           docker_filter_passes(filters, "image", event->image) &&
+           docker_filter_labels(filters, event->labels) &&
+           (docker_filter_passes(filters, "container", name) ||
+            docker_filter_passes(filters, "container", id)) &&
+           (strcmp(event->kind, "container") == 0 || !docker_filter_names(filters, "container"));
 }
 
 static void send_all(struct fake_docker *docker, const struct event *event)
@@ -28,7 +54,7 @@ static void send_all(struct fake_docker *docker, const struct event *event)
     ECA_LIST_FOREACH(it, &docker->ops)
     {
         struct op *op = eca_list_entry(it, struct op, node);
-        if (is_stream(op)) {
+        if (is_stream(op) && is_wanted(event, op->text)) {
             fake_exchange_write_event(op->exchange, event->what, eca_view_str(event->text));
         }
     }
@@ -62,6 +88,7 @@ struct facts {
     const char *status, *id, *from, *name;
     const struct container *container;
     bool has_exit_code;
+    uint64_t signal; /* of a kill; 0 = none */
 };
 
 /* Labels are attributes of a container's events, as in real daemons. */
@@ -122,6 +149,10 @@ static struct event *make(struct fake_docker *docker, const struct facts *facts)
             eca_buf_addf(&code, "%" PRId64, facts->container->exit_code);
             eca_jw_str(&w, "exitCode", eca_buf_str(&code));
         }
+        if (facts->signal != 0) {
+            eca_buf_addf(&code, "%" PRIu64, facts->signal);
+            eca_jw_str(&w, "signal", eca_buf_str(&code));
+        }
         eca_jw_end_object(&w);
         eca_jw_end_object(&w);
     }
@@ -130,32 +161,44 @@ static struct event *make(struct fake_docker *docker, const struct facts *facts)
     eca_jw_end_object(&w);
     eca_buf_add_char(&text, '\n');
     event->text = eca_buf_take(&text);
+    event->kind = facts->kind;
+    event->action = eca_xstrdup(facts->status);
+    event->id = eca_xstrdup(facts->id);
+    event->name = eca_xstrdup(facts->name == NULL ? "" : facts->name);
+    event->image = eca_xstrdup(facts->from == NULL ? "" : facts->from);
+    event->labels = eca_xstrdup(facts->container == NULL ? "{}" : facts->container->labels);
     event->what = eca_xasprintf("event:%s:%s", facts->status,
                                 facts->container == NULL ? facts->id : facts->container->display);
     return event;
 }
 
-static void emit(struct container *container, const char *status, bool has_exit_code)
+static void emit(struct container *container, const char *status, bool has_exit_code,
+                 uint64_t signal)
 {
     struct facts facts = {"container",     status,    container->id, container->image_ref,
-                          container->name, container, has_exit_code};
+                          container->name, container, has_exit_code, signal};
 
     publish(container->docker, make(container->docker, &facts));
 }
 
 void docker_emit(struct container *container, const char *status)
 {
-    emit(container, status, false);
+    emit(container, status, false, 0);
 }
 
 void docker_emit_die(struct container *container)
 {
-    emit(container, "die", true);
+    emit(container, "die", true, 0);
+}
+
+void docker_emit_kill(struct container *container, uint64_t number)
+{
+    emit(container, "kill", false, number);
 }
 
 void docker_emit_image(struct fake_docker *docker, const char *status, const char *name)
 {
-    struct facts facts = {"image", status, name, NULL, name, NULL, false};
+    struct facts facts = {"image", status, name, NULL, name, NULL, false, 0};
 
     publish(docker, make(docker, &facts));
 }
@@ -167,38 +210,57 @@ static void stream_gone(void *arg)
     fake_docker_op_free(arg);
 }
 
-static void replay(struct fake_docker *docker, struct fake_exchange *exchange, int64_t since_s)
+static void replay(const struct op *op, int64_t since_s, int64_t until_s)
 {
-    ECA_LIST_FOREACH(it, &docker->events)
+    ECA_LIST_FOREACH(it, &op->docker->events)
     {
         const struct event *event = eca_list_entry(it, struct event, node);
-        if (event->time_s >= since_s) {
-            fake_exchange_write_event(exchange, event->what, eca_view_str(event->text));
+        if (event->time_s >= since_s && event->time_s <= until_s && is_wanted(event, op->text)) {
+            fake_exchange_write_event(op->exchange, event->what, eca_view_str(event->text));
         }
     }
+}
+
+/* A time of the query in seconds; newer clients may add a fraction. False: refused. */
+static bool read_time(struct fake_docker *docker, struct fake_exchange *exchange,
+                      struct eca_view version, const char *name, int64_t *ret_s)
+{
+    eca_auto_buf struct eca_buf text = {0};
+    struct eca_view view;
+
+    if (!fake_request_param(fake_exchange_request(exchange), name, &text) || text.len == 0) {
+        return true;
+    }
+    view = eca_buf_view(&text);
+    if (eca_parse_i64(eca_view_sub(view, 0, eca_view_find(view, ".", 0)), ret_s, NULL) < 0) {
+        docker_error(docker, exchange, version, docker_serves(docker, 30) ? 500 : 400,
+                     "strconv.ParseInt: parsing \"%s\": invalid syntax", eca_buf_str(&text));
+        return false;
+    }
+    return true;
 }
 
 void fake_docker_serve_events(struct fake_docker *docker, struct fake_exchange *exchange,
                               struct eca_view version)
 {
-    eca_auto_buf struct eca_buf since = {0};
-    struct eca_view text;
+    int64_t now_ms = eca_sched_wall_ms(docker->opts.base.sched);
+    int64_t since_s = INT64_MAX, until_s = INT64_MAX;
+    eca_auto_buf struct eca_buf filters = {0};
     struct op *op;
-    int64_t since_s = 0;
 
-    if (fake_request_param(fake_exchange_request(exchange), "since", &since)) {
-        text = eca_buf_view(&since);
-        /* Newer clients may add a fraction. */
-        if (eca_parse_i64(eca_view_sub(text, 0, eca_view_find(text, ".", 0)), &since_s, NULL) < 0) {
-            docker_error(docker, exchange, version, 400, "invalid since: %s", eca_buf_str(&since));
-            return;
-        }
+    if (!read_time(docker, exchange, version, "since", &since_s) ||
+        !read_time(docker, exchange, version, "until", &until_s) ||
+        !docker_read_filters(docker, exchange, version, &filters)) {
+        return;
     }
     op = fake_docker_op_new(docker, exchange, stream_run);
+    op->text = filters.len > 0 ? eca_buf_take(&filters) : NULL;
     fake_exchange_on_gone(exchange, stream_gone, op);
     fake_exchange_begin(exchange, 200, "application/json");
-    if (since.len > 0) {
-        replay(docker, exchange, since_s);
+    replay(op, since_s, until_s);
+    if (until_s != INT64_MAX) {
+        int64_t left_ms = until_s > now_ms / ECA_MS_PER_S ? until_s * ECA_MS_PER_S - now_ms : 0;
+        eca_timer_start_ms(&op->timer, (uint64_t)left_ms);
     }
 }
 

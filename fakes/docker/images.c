@@ -12,7 +12,6 @@
 void docker_image_name(const char *name, struct eca_buf *out)
 {
     static const char *const fronts[] = {"docker.io/", "index.docker.io/", "library/"};
-    const char *slash, *colon;
 
     for (size_t i = 0; i < ECA_ARRAY_LEN(fronts); i++) {
         size_t len = strlen(fronts[i]);
@@ -20,10 +19,15 @@ void docker_image_name(const char *name, struct eca_buf *out)
             name += len;
         }
     }
-    eca_buf_add_str(out, name);
-    slash = strrchr(name, '/');
-    colon = strrchr(name, ':');
-    if (strchr(name, '@') == NULL && (colon == NULL || (slash != NULL && colon < slash))) {
+    docker_full_name(name, out);
+}
+
+void docker_full_name(const char *reference, struct eca_buf *out)
+{
+    const char *slash = strrchr(reference, '/'), *colon = strrchr(reference, ':');
+
+    eca_buf_add_str(out, reference);
+    if (strchr(reference, '@') == NULL && (colon == NULL || (slash != NULL && colon < slash))) {
         eca_buf_add_str(out, ":latest");
     }
 }
@@ -157,8 +161,38 @@ bool fake_docker_delete_image(struct fake_docker *docker, const char *name)
 
 /* ---- pull ------------------------------------------------------------------------------------ */
 
-static void line(struct fake_exchange *exchange, const char *status, const char *id,
-                 uint64_t current, uint64_t total)
+/* "1.049MB": four digits, as the daemon prints sizes; with a blank before API 1.30. */
+static void print_size(const struct fake_docker *docker, uint64_t bytes, struct eca_buf *out)
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+    double size = (double)bytes;
+    size_t unit = 0;
+
+    while (size >= 1000.0 && unit < ECA_ARRAY_LEN(units) - 1) {
+        size /= 1000.0;
+        unit++;
+    }
+    eca_buf_addf(out, "%.4g%s%s", size, docker_serves(docker, 30) ? "" : " ", units[unit]);
+}
+
+/* "[=========>          ]  1.049MB/5.24MB" */
+static void print_bar(const struct fake_docker *docker, uint64_t current, uint64_t total,
+                      struct eca_buf *out)
+{
+    uint64_t done = current * 50 / total;
+    eca_auto_buf struct eca_buf have = {0}, all = {0};
+
+    print_size(docker, current, &have);
+    print_size(docker, total, &all);
+    eca_buf_add_char(out, '[');
+    for (uint64_t i = 0; i < done; i++) {
+        eca_buf_add_char(out, '=');
+    }
+    eca_buf_addf(out, ">%*s] %8s/%s", (int)(50 - done), "", eca_buf_str(&have), eca_buf_str(&all));
+}
+
+static void line(const struct op *op, const char *status, const char *id, uint64_t current,
+                 uint64_t total)
 {
     eca_auto_buf struct eca_buf text = {0}, bar = {0};
     struct eca_json_writer w = eca_json_writer_to(&text);
@@ -170,8 +204,7 @@ static void line(struct fake_exchange *exchange, const char *status, const char 
         eca_jw_u64(&w, "current", current);
         eca_jw_u64(&w, "total", total);
         eca_jw_end_object(&w);
-        eca_buf_addf(&bar, "[=====>     ] %llu B/%llu B", (unsigned long long)current,
-                     (unsigned long long)total);
+        print_bar(op->docker, current, total, &bar);
         eca_jw_str(&w, "progress", eca_buf_str(&bar));
     }
     if (id != NULL) {
@@ -179,7 +212,7 @@ static void line(struct fake_exchange *exchange, const char *status, const char 
     }
     eca_jw_end_object(&w);
     eca_buf_add_str(&text, "\r\n");
-    fake_exchange_write(exchange, eca_buf_view(&text));
+    fake_exchange_write(op->exchange, eca_buf_view(&text));
 }
 
 static void error_line(struct fake_exchange *exchange, const char *message)
@@ -215,7 +248,7 @@ static void pull_ends(struct op *op)
     } else {
         eca_buf_addf(&text, "Status: %s for %s",
                      was_present ? "Image is up to date" : "Downloaded newer image", image->name);
-        line(exchange, eca_buf_str(&text), NULL, 0, 0);
+        line(op, eca_buf_str(&text), NULL, 0, 0);
         image->present = true;
         if (!was_present) {
             image_fact(docker, "image-added", image->name);
@@ -226,26 +259,51 @@ static void pull_ends(struct op *op)
     fake_exchange_end(exchange);
 }
 
+static void first_line(const struct op *op)
+{
+    const char *name = op->image->name, *at = strchr(name, '@');
+    const char *colon = at == NULL ? strrchr(name, ':') : at;
+    const char *path = name + docker_registry_len(eca_view_str(name));
+    bool official = path == name && strchr(name, '/') == NULL;
+    eca_auto_buf struct eca_buf text = {0};
+
+    eca_buf_addf(&text, "Pulling from %s%.*s", official ? "library/" : "", (int)(colon - path),
+                 path);
+    line(op, eca_buf_str(&text), colon + 1, 0, 0);
+}
+
+/* One layer, of as many bytes as fall to it, half there. */
+static void layer_line(const struct op *op, uint64_t layers)
+{
+    uint64_t bytes = op->image->spec.size_bytes / layers;
+    eca_auto_buf struct eca_buf id = {0};
+
+    bytes = bytes < 2 ? 2 : bytes;
+    eca_buf_addf(&id, "%012x", 0xa0000U + op->step);
+    if (op->step <= layers) {
+        line(op, "Pulling fs layer", eca_buf_str(&id), 0, 0);
+    }
+    line(op, "Downloading", eca_buf_str(&id), bytes / 2, bytes);
+    if (!op->image->spec.pull_trickles) {
+        line(op, "Pull complete", eca_buf_str(&id), 0, 0);
+    }
+}
+
 static void pull_step(struct op *op)
 {
     const struct fake_docker_image *spec = &op->image->spec;
     uint64_t layers = spec->layers == 0 ? LAYERS_DEFAULT : spec->layers;
-    eca_auto_buf struct eca_buf id = {0};
 
     if (spec->pull_silent) {
         return; /* for ever */
     }
     if (op->step == 0) {
-        const char *colon = strrchr(op->image->name, ':');
-        eca_auto_buf struct eca_buf text = {0};
-        eca_buf_addf(&text, "Pulling from %.*s", (int)(colon - op->image->name), op->image->name);
-        line(op->exchange, eca_buf_str(&text), colon + 1, 0, 0);
+        first_line(op);
         if (spec->pull_stalls) {
             return;
         }
     } else if (op->step <= layers || spec->pull_trickles) {
-        eca_buf_addf(&id, "%012x", 0xa0000U + op->step);
-        line(op->exchange, "Downloading", eca_buf_str(&id), op->step, op->step + 1);
+        layer_line(op, layers);
     }
     op->step++;
     if (spec->pull_trickles) {
@@ -295,15 +353,23 @@ void fake_docker_serve_pull(struct fake_docker *docker, struct fake_exchange *ex
 {
     const struct fake_request *request = fake_exchange_request(exchange);
     eca_auto_buf struct eca_buf name = {0}, tag = {0}, why = {0};
+    const char *flaw;
     struct image *image;
     struct op *op;
 
     (void)fake_request_param(request, "fromImage", &name);
-    if (fake_request_param(request, "tag", &tag) && tag.len > 0) {
-        eca_buf_addf(&name, ":%s", eca_buf_str(&tag));
-    }
     if (name.len == 0) {
         docker_error(docker, exchange, version, 400, "fromImage is empty");
+        return;
+    }
+    flaw = docker_reference_flaw(eca_buf_str(&name));
+    if (fake_request_param(request, "tag", &tag) && tag.len > 0) {
+        flaw = flaw == NULL && !docker_tag_fits(eca_buf_str(&tag)) ? "invalid tag format" : flaw;
+        eca_buf_addf(&name, "%s%s", strchr(eca_buf_str(&tag), ':') == NULL ? ":" : "@",
+                     eca_buf_str(&tag));
+    }
+    if (flaw != NULL) {
+        docker_error(docker, exchange, version, docker_serves(docker, 30) ? 400 : 500, "%s", flaw);
         return;
     }
     image = docker_find_image(docker, eca_buf_str(&name));
@@ -334,20 +400,30 @@ void fake_docker_serve_pull(struct fake_docker *docker, struct fake_exchange *ex
     pull_step(op);
 }
 
-void fake_docker_serve_import(struct fake_docker *docker, struct fake_exchange *exchange)
+void fake_docker_serve_import(struct fake_docker *docker, struct fake_exchange *exchange,
+                              struct eca_view version)
 {
     const struct fake_request *request = fake_exchange_request(exchange);
     eca_auto_buf struct eca_buf name = {0}, tag = {0}, body = {0};
     struct eca_json_writer w = eca_json_writer_to(&body);
+    const char *flaw;
     struct image *image;
 
     (void)fake_request_param(request, "repo", &name);
+    flaw = docker_reference_flaw(eca_buf_str(&name));
+    if (flaw != NULL) {
+        docker_error(docker, exchange, version, docker_serves(docker, 30) ? 400 : 500, "%s", flaw);
+        return;
+    }
     if (fake_request_param(request, "tag", &tag) && tag.len > 0) {
         eca_buf_addf(&name, ":%s", eca_buf_str(&tag));
     }
     if (request->body.len == 0 || request->body.len % 512 != 0) {
         (void)fake_trace_violation(docker->opts.base.trace, FAKE_LANE_DOCKER, "DKR-714",
                                    "an import of %zu bytes is no tar archive", request->body.len);
+        docker_error(docker, exchange, version, 500,
+                     "Error processing tar file(exit status 1): unexpected EOF");
+        return;
     }
     image = docker_add_name(docker, eca_buf_str(&name));
     image->present = true;
@@ -358,6 +434,21 @@ void fake_docker_serve_import(struct fake_docker *docker, struct fake_exchange *
     eca_buf_add_str(&body, "\r\n");
     docker_json(exchange, 200, &body);
     docker_emit_image(docker, "import", image->name);
+}
+
+/* What a daemon says of a name that no image has. */
+void docker_no_image(struct fake_docker *docker, struct fake_exchange *exchange,
+                     struct eca_view version, const char *reference)
+{
+    const char *flaw = docker_reference_flaw(reference);
+    eca_auto_buf struct eca_buf full = {0};
+
+    if (flaw != NULL) {
+        docker_error(docker, exchange, version, docker_serves(docker, 30) ? 400 : 500, "%s", flaw);
+        return;
+    }
+    docker_full_name(reference, &full);
+    docker_error(docker, exchange, version, 404, "No such image: %s", eca_buf_str(&full));
 }
 
 /* ---- inspect and remove ---------------------------------------------------------------------- */
@@ -372,7 +463,7 @@ void docker_image_inspect(struct fake_docker *docker, struct fake_exchange *exch
     docker_ref(route, &ref);
     image = docker_find_image(docker, eca_buf_str(&ref));
     if (image == NULL || !image->present) {
-        docker_error(docker, exchange, route->version, 404, "No such image: %s", eca_buf_str(&ref));
+        docker_no_image(docker, exchange, route->version, eca_buf_str(&ref));
         return;
     }
     eca_jw_object(&w, NULL);
@@ -429,7 +520,7 @@ void docker_image_remove(struct fake_docker *docker, struct fake_exchange *excha
     docker_ref(route, &ref);
     image = docker_find_image(docker, eca_buf_str(&ref));
     if (image == NULL || !image->present) {
-        docker_error(docker, exchange, route->version, 404, "No such image: %s", eca_buf_str(&ref));
+        docker_no_image(docker, exchange, route->version, eca_buf_str(&ref));
         return;
     }
     by_id = find_name(docker, eca_buf_str(&ref)) != image;
@@ -439,7 +530,7 @@ void docker_image_remove(struct fake_docker *docker, struct fake_exchange *excha
         docker_error(docker, exchange, route->version, 409,
                      "conflict: unable to remove repository reference \"%s\" (must force) - "
                      "container %.12s is using its referenced image %.12s",
-                     image->name, user->id, image->id + 7);
+                     eca_buf_str(&ref), user->id, image->id + 7);
         return;
     }
     if (by_id && !last) {

@@ -102,7 +102,7 @@ static int add_one(struct fake_docker *docker, eca_json inspected, struct eca_er
 {
     eca_json config = eca_json_get(inspected, "Config");
     const char *name = text_of(inspected, "Name"), *id = text_of(inspected, "Id");
-    eca_auto_buf struct eca_buf body = {0};
+    eca_auto_buf struct eca_buf body = {0}, why = {0};
     struct container *container;
 
     name += name[0] == '/' ? 1 : 0;
@@ -117,7 +117,7 @@ static int add_one(struct fake_docker *docker, eca_json inspected, struct eca_er
     memcpy(container->id, id, sizeof(container->id));
     (void)docker_read_ports(container,
                             eca_json_get(eca_json_get(inspected, "HostConfig"), "PortBindings"),
-                            eca_json_get(config, "ExposedPorts"));
+                            eca_json_get(config, "ExposedPorts"), &why);
     take_ports(container, inspected);
     take_volumes(container, eca_json_get(inspected, "Volumes"));
     take_state(container, inspected);

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "agent/base/mem.h"
+#include "agent/base/str.h"
 #include "agent/base/timefmt.h"
 #include "fakes/docker/state.h"
 
@@ -170,46 +171,88 @@ void docker_inspect(struct fake_docker *docker, struct fake_exchange *exchange,
     docker_json(exchange, 200, &body);
 }
 
-void docker_list(struct fake_docker *docker, struct fake_exchange *exchange)
+static void put_listed(const struct container *container, struct eca_json_writer *w)
+{
+    const struct fake_docker *docker = container->docker;
+    eca_auto_json struct eca_json_doc *doc = NULL;
+    eca_auto_buf struct eca_buf name = {0};
+    eca_json labels;
+
+    (void)eca_json_parse(eca_view_str(container->body), &doc, NULL);
+    labels = eca_json_get(eca_json_root(doc), "Labels");
+    eca_buf_addf(&name, "/%s", container->name);
+    eca_jw_object(w, NULL);
+    eca_jw_str(w, "Id", container->id);
+    eca_jw_array(w, "Names");
+    eca_jw_str(w, NULL, eca_buf_str(&name));
+    eca_jw_end_array(w);
+    eca_jw_str(w, "Image", container->image_ref);
+    eca_jw_i64(w, "Created", container->created_ns / ECA_NS_PER_S);
+    if (eca_json_type(labels) == ECA_JSON_OBJECT && docker_serves(docker, 18)) {
+        eca_jw_value(w, "Labels", labels);
+    }
+    if (docker_serves(docker, 23)) {
+        eca_jw_str(w, "State", state_name(container));
+    }
+    eca_jw_str(w, "Status", docker_is_alive(container) ? "Up 1 second" : "Exited");
+    eca_jw_end_object(w);
+}
+
+/* What a list is to hold. */
+struct wish {
+    const char *filters; /* "" = none */
+    bool dead;           /* those that do not run, too */
+    uint64_t left;       /* so many more */
+};
+
+static bool is_wished(const struct wish *wish, const struct container *container)
+{
+    if (wish->filters[0] == '\0') {
+        return wish->dead || docker_is_alive(container);
+    }
+    return (wish->dead || docker_is_alive(container) ||
+            docker_filter_names(wish->filters, "status")) &&
+           docker_filter_passes(wish->filters, "status", state_name(container)) &&
+           docker_filter_has_part(wish->filters, "name", container->name) &&
+           docker_filter_has_part(wish->filters, "id", container->id) &&
+           docker_filter_labels(wish->filters, container->labels);
+}
+
+static bool is_true(const struct fake_request *request, const char *name)
+{
+    eca_auto_buf struct eca_buf value = {0};
+
+    (void)fake_request_param(request, name, &value);
+    return value.len > 0 && strcmp(eca_buf_str(&value), "0") != 0 &&
+           strcmp(eca_buf_str(&value), "false") != 0;
+}
+
+/* The newest first, as the daemon lists them. */
+void docker_list(struct fake_docker *docker, struct fake_exchange *exchange,
+                 const struct fake_docker_route *route)
 {
     const struct fake_request *request = fake_exchange_request(exchange);
-    eca_auto_buf struct eca_buf all = {0}, body = {0};
+    eca_auto_buf struct eca_buf limit = {0}, filters = {0}, body = {0};
     struct eca_json_writer w = eca_json_writer_to(&body);
-    bool with_dead;
+    struct wish wish = {.dead = is_true(request, "all"), .left = UINT64_MAX};
 
-    (void)fake_request_param(request, "all", &all);
-    with_dead = strcmp(eca_buf_str(&all), "1") == 0 || strcmp(eca_buf_str(&all), "true") == 0;
+    if (!docker_read_filters(docker, exchange, route->version, &filters)) {
+        return;
+    }
+    if (fake_request_param(request, "limit", &limit) &&
+        eca_parse_u64(eca_buf_view(&limit), UINT32_MAX, &wish.left, NULL) == 0) {
+        wish.dead = wish.dead || wish.left > 0;
+        wish.left = wish.left == 0 ? UINT64_MAX : wish.left;
+    }
+    wish.filters = eca_buf_str(&filters);
     eca_jw_array(&w, NULL);
-    ECA_LIST_FOREACH(it, &docker->containers)
-    {
+    for (struct eca_list_node *it = docker->containers.head.prev;
+         it != &docker->containers.head && wish.left > 0; it = it->prev) {
         const struct container *container = eca_list_entry(it, struct container, node);
-        bool alive =
-            container->state == FAKE_DOCKER_RUNNING || container->state == FAKE_DOCKER_PAUSED;
-        eca_auto_json struct eca_json_doc *doc = NULL;
-        eca_auto_buf struct eca_buf name = {0};
-        eca_json labels;
-
-        if (!alive && !with_dead) {
-            continue;
+        if (is_wished(&wish, container)) {
+            put_listed(container, &w);
+            wish.left--;
         }
-        (void)eca_json_parse(eca_view_str(container->body), &doc, NULL);
-        labels = eca_json_get(eca_json_root(doc), "Labels");
-        eca_buf_addf(&name, "/%s", container->name);
-        eca_jw_object(&w, NULL);
-        eca_jw_str(&w, "Id", container->id);
-        eca_jw_array(&w, "Names");
-        eca_jw_str(&w, NULL, eca_buf_str(&name));
-        eca_jw_end_array(&w);
-        eca_jw_str(&w, "Image", container->image_ref);
-        eca_jw_i64(&w, "Created", container->created_ns / ECA_NS_PER_S);
-        if (eca_json_type(labels) == ECA_JSON_OBJECT && docker_serves(docker, 18)) {
-            eca_jw_value(&w, "Labels", labels);
-        }
-        if (docker_serves(docker, 23)) {
-            eca_jw_str(&w, "State", state_name(container));
-        }
-        eca_jw_str(&w, "Status", alive ? "Up 1 second" : "Exited");
-        eca_jw_end_object(&w);
     }
     eca_jw_end_array(&w);
     docker_json(exchange, 200, &body);

@@ -394,6 +394,22 @@ static void learn(struct fake_docker_observer *observer, const struct fake_reque
     remember(observer->bodies, eca_buf_str(&about), request->body);
 }
 
+#define ERROR_MEMBER "\"error\":"
+
+/* Of a stream the line that says why it failed, otherwise the whole answer. */
+static struct eca_view failed_line(struct eca_view answer)
+{
+    size_t from = 0, error = eca_view_find(answer, ERROR_MEMBER, 0), end;
+
+    if (error == SIZE_MAX) {
+        return answer;
+    }
+    while ((end = eca_view_find(answer, "\n", from)) < error) {
+        from = end + 1;
+    }
+    return eca_view_trim(eca_view_sub(answer, from, end == SIZE_MAX ? end : end - from));
+}
+
 /* Error text of an answer: {"message":"..."}, {"error":"..."} at the end of a stream, plain text.
  */
 static void put_message(struct eca_view answer, struct eca_json_writer *w)
@@ -401,8 +417,10 @@ static void put_message(struct eca_view answer, struct eca_json_writer *w)
     eca_auto_json struct eca_json_doc *doc = NULL;
     const char *text = NULL;
 
+    answer = failed_line(answer);
     if (eca_json_parse(answer, &doc, NULL) == 0) {
         text = label(eca_json_root(doc), "message");
+        text = text == NULL ? label(eca_json_root(doc), "error") : text;
     }
     if (text != NULL) {
         eca_jw_str(w, "message", text);
@@ -413,7 +431,7 @@ static void put_message(struct eca_view answer, struct eca_json_writer *w)
 
 static bool stream_failed(enum fake_docker_op op, struct eca_view answer)
 {
-    return op == FAKE_DOCKER_OP_PULL && eca_view_find(answer, "\"error\":", 0) != SIZE_MAX;
+    return op == FAKE_DOCKER_OP_PULL && eca_view_find(answer, ERROR_MEMBER, 0) != SIZE_MAX;
 }
 
 static void on_end(void *arg, const struct fake_request *request, int status,

@@ -82,7 +82,7 @@ struct op {
     struct eca_view version; /* of the request, borrowed from it */
     struct image *image;     /* pull */
     uint32_t step, steps;
-    char *text;
+    char *text;                      /* pull: why it fails; create: the id; events: the filters */
     struct eca_list_node stats_node; /* in docker->stats_ops */
     bool one_shot;                   /* stats: ends with its first sample */
 };
@@ -90,8 +90,10 @@ struct op {
 struct event {
     struct eca_list_node node;
     int64_t time_s;
-    char *text; /* one line */
-    char *what; /* "event:die:web/app" */
+    char *text;       /* one line */
+    char *what;       /* "event:die:web/app" */
+    const char *kind; /* NULL: injected */
+    char *action, *id, *name, *image, *labels;
 };
 
 struct fake_docker {
@@ -119,7 +121,10 @@ struct image *docker_add_name(struct fake_docker *docker, const char *name);
 void docker_image_free(struct fake_docker *docker, struct image *image);
 void fake_docker_serve_pull(struct fake_docker *docker, struct fake_exchange *exchange,
                             struct eca_view version);
-void fake_docker_serve_import(struct fake_docker *docker, struct fake_exchange *exchange);
+void fake_docker_serve_import(struct fake_docker *docker, struct fake_exchange *exchange,
+                              struct eca_view version);
+void docker_no_image(struct fake_docker *docker, struct fake_exchange *exchange,
+                     struct eca_view version, const char *reference);
 void docker_image_inspect(struct fake_docker *docker, struct fake_exchange *exchange,
                           const struct fake_docker_route *route);
 void docker_image_remove(struct fake_docker *docker, struct fake_exchange *exchange,
@@ -130,12 +135,33 @@ void docker_image_remove(struct fake_docker *docker, struct fake_exchange *excha
 struct container *docker_new_container(struct fake_docker *docker, const char *name,
                                        const struct image *image, struct eca_view body,
                                        eca_json config);
-/* NULL or what is wrong. */
-const char *docker_read_ports(struct container *container, eca_json bindings, eca_json exposed);
+/* False: `why` says what is wrong. */
+bool docker_read_ports(struct container *container, eca_json bindings, eca_json exposed,
+                       struct eca_buf *why);
 /* From now on it is there, without an event. */
 void docker_admit(struct container *container);
 void docker_create(struct fake_docker *docker, struct fake_exchange *exchange,
                    const struct fake_docker_route *route);
+
+/* form.c: the status and the words that a daemon refuses a create with, or 0 */
+int docker_form_flaw(const struct fake_docker *docker, eca_json config, struct eca_buf *why);
+
+/* refusals.c: likewise */
+int docker_value_flaw(const struct fake_docker *docker, eca_json config, struct eca_buf *why);
+int docker_reference_flaws(const struct fake_docker *docker, eca_json host, struct eca_buf *why);
+/* Why it cannot be started in this state of the daemon, or 0. */
+int docker_start_flaw(const struct fake_docker *docker, eca_json host, struct eca_buf *why);
+/* "SIGTERM", "TERM", "15"; false: none. */
+bool docker_signal(const char *name, uint64_t *ret_number);
+
+/* references.c */
+/* What is wrong with an image's name, or NULL. */
+const char *docker_reference_flaw(const char *reference);
+bool docker_tag_fits(const char *tag);
+/* Of "registry/" in front, 0 where there is none. */
+size_t docker_registry_len(struct eca_view reference);
+/* As it was written, with ":latest" where neither tag nor digest is named. */
+void docker_full_name(const char *reference, struct eca_buf *out);
 
 /* containers.c */
 #define TERM_GRACE_S 10 /* of a docker stop without -t */
@@ -165,15 +191,30 @@ void docker_fact(const struct container *container, const char *what);
 /* inspect.c */
 void docker_inspect(struct fake_docker *docker, struct fake_exchange *exchange,
                     const struct fake_docker_route *route);
-void docker_list(struct fake_docker *docker, struct fake_exchange *exchange);
+void docker_list(struct fake_docker *docker, struct fake_exchange *exchange,
+                 const struct fake_docker_route *route);
 
 /* events.c */
 void docker_emit(struct container *container, const char *status);
 void docker_emit_die(struct container *container);
+void docker_emit_kill(struct container *container, uint64_t number);
 void docker_emit_image(struct fake_docker *docker, const char *status, const char *name);
 void fake_docker_serve_events(struct fake_docker *docker, struct fake_exchange *exchange,
                               struct eca_view version);
 void docker_events_clear(struct fake_docker *docker);
+
+/* filters.c */
+/* The parameter `filters` as text, empty where there is none. False: it is none, and refused. */
+bool docker_read_filters(struct fake_docker *docker, struct fake_exchange *exchange,
+                         struct eca_view version, struct eca_buf *ret_filters);
+/* Is something of this name filtered for at all? */
+bool docker_filter_names(const char *filters, const char *name);
+/* No value of this name is asked for, or this one is among them. */
+bool docker_filter_passes(const char *filters, const char *name, const char *value);
+/* As passes, where a part of the text is enough: names of containers. */
+bool docker_filter_has_part(const char *filters, const char *name, const char *text);
+/* All of "label", each "key" or "key=value", are among these (a JSON object). */
+bool docker_filter_labels(const char *filters, const char *labels);
 
 /* stats.c */
 void fake_docker_serve_stats(struct fake_docker *docker, struct fake_exchange *exchange,

@@ -44,6 +44,7 @@ start() {
     pids+=($!)
 }
 start "$here/test_daemon.sh"
+start "$here/test_fake.sh"
 start "$here/test_recording.sh"
 for ((rig = 0; rig < RIGS; rig++)); do start "$here/test_scenarios.sh" --queue "$work/queue"; done
 status=0

@@ -366,7 +366,9 @@ START_TEST(volume_container_is_made_and_does_not_start)
                      "created /ecs-empty-volume/a=/var/lib/docker/volumes vol " ARN);
     forget();
     wait_for(port.ops->start(port.impl, "vol", NULL, on_result, NULL, &op, &err));
-    ck_assert_int_eq(got.outcome, ECA_OUTCOME_FAILED);
+    /* The program is not there: older daemons take that for a failure of theirs. */
+    ck_assert_int_eq(got.outcome, strcmp(generations[_i].api, "1.30") < 0 ? ECA_OUTCOME_FAILED
+                                                                          : ECA_OUTCOME_REFUSED);
     ck_assert_ptr_nonnull(strstr(got.error, "executable file not found"));
 }
 END_TEST

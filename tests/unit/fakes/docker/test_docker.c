@@ -64,6 +64,7 @@ static bool answer_has(const char *part)
 static const char web_body[] =
     "{\"Image\":\"busybox\",\"Cmd\":null,\"Labels\":{\"com.amazonaws.ecs.task-arn\":"
     "\"arn:aws:ecs:us-west-2:1:task/web\",\"com.amazonaws.ecs.container-name\":\"app\"},"
+    "\"ExposedPorts\":{\"80/tcp\":{},\"53/udp\":{}},"
     "\"HostConfig\":{\"PortBindings\":{\"80/tcp\":[{\"HostIP\":\"0.0.0.0\",\"HostPort\":\"0\"}],"
     "\"53/udp\":[{\"HostIP\":\"0.0.0.0\",\"HostPort\":\"5353\"}]}}}";
 
@@ -139,6 +140,12 @@ START_TEST(errors_speak_the_version_asked_for)
         {"1.12", "1.24", "/containers/x/json", 404, "{\"message\":\"No such container: x\"}\n"},
         {"1.12", "1.17", "/v1.18/version", 400,
          "client is newer than server (client API version: 1.18, server API version: 1.17)\n"},
+        {"1.24", "1.41", "/v1.17/_ping", 400,
+         "client version 1.17 is too old. Minimum supported API version is 1.24, please upgrade "
+         "your client to a newer version\n"},
+        {"1.12", "1.41", "/v1.42/_ping", 400,
+         "{\"message\":\"client version 1.42 is too new. Maximum supported API version is "
+         "1.41\"}\n"},
         {"1.44", "1.47", "/v1.17/_ping", 400,
          "{\"message\":\"client version 1.17 is too old. Minimum supported API version is 1.44, "
          "please upgrade your client to a newer version\"}\n"},
@@ -198,8 +205,8 @@ START_TEST(creates_that_cannot_be_are_refused)
         int status;
         const char *text;
     } rows[] = {
-        {"a1", "{\"Image\":\"nothing\"}", 404, "No such image: nothing"},
-        {"a1", "not json", 400, "invalid JSON"},
+        {"a1", "{\"Image\":\"nothing\"}", 404, "No such image: nothing:latest"},
+        {"a1", "not json", 500, "JSON: byte 0: want a value"},
         {"-bad", "{\"Image\":\"busybox\"}", 400, "Invalid container name"},
         {"taken", "{\"Image\":\"busybox\"}", 409,
          "Conflict. The name \"/taken\" is already in use"},
@@ -226,10 +233,283 @@ START_TEST(creates_that_cannot_be_are_refused)
 }
 END_TEST
 
+#define HOST(members) "{\"Image\":\"busybox\",\"HostConfig\":{" members "}}"
+#define CONFIG(members) "{\"Image\":\"busybox\"," members "}"
+
+/* As a daemon of API 1.41 has them, which tests/real-docker/test_fake.sh compares. */
+START_TEST(creates_are_refused_in_the_words_of_the_daemon)
+{
+    static const struct {
+        const char *body;
+        int status;
+        const char *text;
+    } rows[] = {
+        {"null", 400, "Config cannot be empty in order to create a container"},
+        {"{}", 400, "Config cannot be empty in order to create a container"},
+        {"[]", 500, "json: cannot unmarshal array into Go value of type"},
+        {"{\"Image\":5}", 500,
+         "json: cannot unmarshal number into Go struct field ContainerConfigWrapper.Image of type "
+         "string"},
+        {CONFIG("\"Env\":[\"a\",1]"), 500,
+         "json: cannot unmarshal number into Go struct field ContainerConfigWrapper.Env of type "
+         "string"},
+        {HOST("\"Privileged\":\"yes\""), 500,
+         "json: cannot unmarshal string into Go struct field HostConfig.HostConfig.Privileged of "
+         "type bool"},
+        {HOST("\"PortBindings\":{\"80/tcp\":[{\"HostPort\":80}]}"), 500,
+         "PortBinding.HostConfig.PortBindings.HostPort of type string"},
+        {"{\"Image\":\"Upper\"}", 400,
+         "invalid reference format: repository name must be lowercase"},
+        {"{\"Image\":\"a//b\"}", 400, "invalid reference format"},
+        {"{\"Image\":\"a@sha256:12\"}", 400, "invalid reference format"},
+        {HOST("\"Memory\":6291455"), 400, "Minimum memory limit allowed is 6MB"},
+        {HOST("\"Memory\":-5"), 400, "Minimum memory limit allowed is 6MB"},
+        {HOST("\"Memory\":8000000,\"MemorySwap\":7000000"), 400,
+         "Minimum memoryswap limit should be larger"},
+        {HOST("\"MemorySwap\":7000000"), 400, "You should always set the Memory limit"},
+        {HOST("\"Memory\":8000000,\"MemoryReservation\":9000000"), 400,
+         "can not be less than memory reservation"},
+        {HOST("\"MemorySwappiness\":101"), 400, "valid memory swappiness range is 0-100"},
+        {HOST("\"OomScoreAdj\":-1001"), 400, "range for oom score adj is [-1000, 1000]"},
+        {HOST("\"CpusetCpus\":\"0,x\""), 400, "Invalid value 0,x for cpuset cpus"},
+        {HOST("\"CpusetCpus\":\"0-7\""), 400,
+         "Requested CPUs are not available - requested 0-7, available: 0-1"},
+        {HOST("\"ShmSize\":-1"), 400, "SHM size can not be less than 0"},
+        {CONFIG("\"WorkingDir\":\"rel\""), 400, "needs to be an absolute path"},
+        {CONFIG("\"Env\":[\"=x\"]"), 400, "invalid environment variable: =x"},
+        {CONFIG("\"StopSignal\":\"SIGNOPE\""), 400, "Invalid signal: SIGNOPE"},
+        {HOST("\"RestartPolicy\":{\"Name\":\"sometimes\"}"), 400,
+         "invalid restart policy 'sometimes'"},
+        {HOST("\"RestartPolicy\":{\"Name\":\"always\",\"MaximumRetryCount\":1}"), 400,
+         "maximum retry count cannot be used with restart policy 'always'"},
+        {HOST("\"LogConfig\":{\"Type\":\"nobody\"}"), 400,
+         "error looking up logging plugin nobody: plugin \\\"nobody\\\" not found"},
+        {HOST("\"LogConfig\":{\"Type\":\"json-file\",\"Config\":{\"x\":\"1\"}}"), 400,
+         "unknown log opt 'x' for json-file log driver"},
+        {HOST("\"CapAdd\":[\"NONSENSE\"]"), 400,
+         "invalid CapAdd: unknown capability: \\\"CAP_NONSENSE\\\""},
+        {HOST("\"CapDrop\":[\"NET_ADMIN\",\"CAP_X\"]"), 400,
+         "invalid CapDrop: unknown capability: \\\"CAP_X\\\""},
+        {HOST("\"ExtraHosts\":[\"bad\"]"), 400, "bad format for add-host: \\\"bad\\\""},
+        {HOST("\"Binds\":[\"/a:data\"]"), 500,
+         "invalid mount path: 'data' mount path must be absolute"},
+        {HOST("\"Binds\":[\"/a:/\"]"), 500, "destination can't be '/'"},
+        {HOST("\"Binds\":[\"/a:/d:qq\"]"), 500, "invalid mode: qq"},
+        {HOST("\"Binds\":[\"\"]"), 500, "invalid volume specification: ''"},
+        {HOST("\"Binds\":[\"a/b:/d\"]"), 400,
+         "includes invalid characters for a local volume name"},
+        {HOST("\"Binds\":[\"x:/d\"]"), 400, "volume name is too short"},
+        {HOST("\"VolumeDriver\":\"nobody\",\"Binds\":[\"vol:/d\"]"), 404,
+         "error looking up volume plugin nobody"},
+        {HOST("\"VolumesFrom\":[\"gone\"]"), 400, "No such container: gone"},
+        {HOST("\"VolumesFrom\":[\"gone:wx\"]"), 400, "invalid mode: wx"},
+        {HOST("\"Links\":[\"gone:x\"]"), 400,
+         "could not get container for gone: No such container: gone"},
+        {HOST("\"Links\":[\"a:b:c\"]"), 500, "bad format for links: a:b:c"},
+        {HOST("\"Links\":[\"a:b\"],\"NetworkMode\":\"host\""), 400,
+         "host type networking can't be used with links"},
+        {HOST("\"PortBindings\":{\"80/tcp\":[{\"HostPort\":\"99999\"}]}"), 400,
+         "invalid port specification: \\\"99999\\\""},
+    };
+    static const char *const fine[] = {
+        "{\"Image\":\"busybox\"}",
+        HOST("\"Unknown\":{},\"Memory\":null,\"Binds\":null,\"CpusetCpus\":\"0-1\""),
+        HOST("\"Memory\":6291456,\"MemorySwap\":-1,\"CapAdd\":[\"CAP_NET_ADMIN\",\"ALL\"]"),
+        HOST("\"Binds\":[\"/only\",\"vol:/d:ro,z\"],\"RestartPolicy\":{\"Name\":\"on-failure\","
+             "\"MaximumRetryCount\":3}"),
+        HOST("\"LogConfig\":{\"Type\":\"json-file\",\"Config\":{\"max-size\":\"1m\"}}"),
+        CONFIG("\"Cmd\":\"sleep 1\",\"StopSignal\":\"INT\",\"ExposedPorts\":{\"x\":{}}"),
+    };
+
+    fake_docker_set_versions(docker, "20.10.24", "1.41", "1.12");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ck_assert_msg(call_body("POST", "/containers/create?name=refused", rows[i].body) ==
+                              rows[i].status &&
+                          answer_has(rows[i].text),
+                      "%zu: %d %s", i, last.status, answer());
+    }
+    ck_assert_uint_eq(fake_docker_count(docker), 0);
+    for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
+        ck_assert_msg(call_body("POST", "/containers/create", fine[i]) == 201, "%zu: %s", i,
+                      answer());
+    }
+}
+END_TEST
+
+START_TEST(starts_are_refused_in_the_words_of_the_daemon)
+{
+    static const struct {
+        const char *body;
+        int status;
+        const char *text;
+    } rows[] = {
+        {HOST("\"NetworkMode\":\"nobody\""), 404, "network nobody not found"},
+        {HOST("\"NetworkMode\":\"container:gone\""), 404, "No such container: gone"},
+        {HOST("\"LogConfig\":{\"Type\":\"nobody\"}"), 500,
+         "Failed to initialize logging driver: logger: no log driver named 'nobody'"},
+        {CONFIG("\"Cmd\":[\"not-applicable\"]"), 500, "executable file not found in $PATH"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ck_assert_int_eq(call_body("POST", "/v1.17/containers/create?name=odd", rows[i].body), 201);
+        ck_assert_msg(call("POST", "/v1.17/containers/odd/start") == rows[i].status &&
+                          answer_has(rows[i].text),
+                      "%zu: %d %s", i, last.status, answer());
+        ck_assert_int_eq(fake_docker_state(docker, "odd"), FAKE_DOCKER_CREATED);
+        ck_assert_int_eq(call("DELETE", "/v1.17/containers/odd"), 204);
+    }
+    (void)call_body("POST", "/v1.24/containers/create?name=new", "{\"Image\":\"busybox\"}");
+    ck_assert_int_eq(call_body("POST", "/v1.24/containers/new/start", "{\"Binds\":null}"), 400);
+    ck_assert(answer_has("non-empty request body"));
+    ck_assert_int_eq(call_body("POST", "/v1.24/containers/new/start", "null"), 204);
+    (void)call_body("POST", "/v1.17/containers/create?name=old", "{\"Image\":\"busybox\"}");
+    ck_assert_int_eq(call_body("POST", "/v1.17/containers/old/start", "{\"Binds\":null}"), 204);
+}
+END_TEST
+
+/* What does not fit the state that a container is in; signals that end it and those that do not. */
+START_TEST(states_refuse_what_does_not_fit)
+{
+    static const struct {
+        const char *method, *path;
+        int status;
+        const char *text;
+    } rows[] = {
+        {"POST", "/kill?signal=NOPE", 400, "Invalid signal: NOPE"},
+        {"POST", "/kill?signal=WINCH", 204, ""},
+        {"POST", "/kill?signal=28", 204, ""},
+        {"POST", "/stop?t=abc", 500, "parsing \\\"abc\\\": invalid syntax"},
+        {"DELETE", "", 409, "You cannot remove a running container"},
+        {"POST", "/pause", 204, ""},
+        {"POST", "/pause", 409, "is already paused"},
+        {"POST", "/start", 409, "cannot start a paused container, try unpause instead"},
+        {"DELETE", "", 409, "You cannot remove a paused container"},
+        {"POST", "/unpause", 204, ""},
+        {"POST", "/unpause", 500, "is not paused"},
+        {"POST", "/kill?signal=SIGTERM", 204, ""},
+        {"POST", "/kill", 409, "Cannot kill container: web-1: Container "},
+        {"POST", "/pause", 409, "is not running"},
+        {"POST", "/stop?t=1", 304, ""},
+    };
+
+    fake_docker_set_versions(docker, "20.10.24", "1.41", "1.12");
+    start_web();
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        eca_auto_buf struct eca_buf path = {0};
+        eca_buf_addf(&path, "/containers/web-1%s", rows[i].path);
+        ck_assert_msg(call(rows[i].method, eca_buf_str(&path)) == rows[i].status &&
+                          answer_has(rows[i].text),
+                      "%zu: %d %s", i, last.status, answer());
+        manual_clock_advance_ms(&stage.clock, 10);
+    }
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_DOCKER, "exited", "\"exitCode\":0"), 1);
+    /* A daemon of old says it otherwise. */
+    fake_docker_set_versions(docker, NULL, "1.24", "1.12");
+    ck_assert_int_eq(call("POST", "/containers/web-1/kill"), 500);
+    ck_assert(answer_has("Cannot kill container web-1: Container "));
+    ck_assert_int_eq(call("POST", "/containers/web-1/start"), 204);
+    ck_assert_int_eq(call("POST", "/containers/web-1/stop?t=abc"), 204);
+    ck_assert_int_eq(call("POST", "/containers/web-1/start"), 204);
+    ck_assert_int_eq(call("DELETE", "/containers/web-1"), 409);
+    ck_assert(answer_has("or use -f"));
+}
+END_TEST
+
+START_TEST(a_list_has_the_newest_first_and_what_is_asked_for)
+{
+    static const struct {
+        const char *query;
+        const char *names; /* in this order */
+    } rows[] = {
+        {"", "web-1 "},
+        {"?all=1", "third second web-1 "},
+        {"?all=0", "web-1 "},
+        {"?limit=2", "third second "},
+        {"?all=1&filters=%7B%22name%22%3A%5B%22eb-%22%5D%7D", "web-1 "},
+        {"?filters=%7B%22status%22%3A%7B%22created%22%3Atrue%7D%7D", "third second "},
+        {"?all=1&filters=%7B%22label%22%3A%5B%22colour%3Dblue%22%5D%7D", "third "},
+        {"?all=1&filters=%7B%22label%22%3A%5B%22colour%22%5D%7D", "third "},
+        {"?all=1&filters=%7B%22label%22%3A%5B%22colour%3Dred%22%5D%7D", ""},
+    };
+
+    start_web();
+    (void)call_body("POST", "/containers/create?name=second", "{\"Image\":\"busybox\"}");
+    (void)call_body("POST", "/containers/create?name=third",
+                    CONFIG("\"Labels\":{\"colour\":\"blue\"}"));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        static const char front[] = "\"Names\":[\"/";
+        eca_auto_buf struct eca_buf path = {0}, names = {0};
+
+        eca_buf_addf(&path, "/containers/json%s", rows[i].query);
+        ck_assert_int_eq(call("GET", eca_buf_str(&path)), 200);
+        for (const char *at = answer(); (at = strstr(at, front)) != NULL;) {
+            at += strlen(front);
+            eca_buf_add(&names, at, strcspn(at, "\""));
+            eca_buf_add_char(&names, ' ');
+        }
+        ck_assert_msg(strcmp(eca_buf_str(&names), rows[i].names) == 0, "%zu: %s", i,
+                      eca_buf_str(&names));
+    }
+    ck_assert_int_eq(call("GET", "/containers/json?filters=nonsense"), 500);
+}
+END_TEST
+
+/* Of an event stream only what is wanted comes, and it ends at the time that is asked for. */
+START_TEST(event_streams_are_filtered_and_end)
+{
+    static const struct {
+        const char *filters, *statuses;
+    } rows[] = {
+        {"%7B%22event%22%3A%5B%22die%22%2C%22stop%22%5D%7D", "die stop "},
+        {"%7B%22event%22%3A%7B%22start%22%3Atrue%7D%2C%22container%22%3A%5B%22web-1%22%5D%7D",
+         "start "},
+        {"%7B%22container%22%3A%5B%22other%22%5D%7D", ""},
+        {"%7B%22type%22%3A%5B%22image%22%5D%7D", ""},
+        {"%7B%22image%22%3A%5B%22busybox%22%5D%2C%22event%22%3A%5B%22create%22%5D%7D", "create "},
+        {"%7B%22label%22%3A%5B%22com.amazonaws.ecs.container-name%3Dapp%22%5D%2C"
+         "%22event%22%3A%5B%22kill%22%5D%7D",
+         "kill "},
+        {"%7B%22label%22%3A%5B%22a%3Db%22%5D%7D", ""},
+    };
+    eca_auto_buf struct eca_buf query = {0};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        eca_auto_buf struct eca_buf seen = {0}, filters = {0};
+
+        eca_buf_addf(&filters, "?filters=%s", rows[i].filters);
+        listen(eca_buf_str(&filters));
+        start_web();
+        (void)call("POST", "/containers/web-1/stop?t=1");
+        manual_clock_advance_ms(&stage.clock, 10);
+        statuses_in(&events.body, &seen);
+        ck_assert_msg(strcmp(eca_buf_str(&seen), rows[i].statuses) == 0, "%zu: %s", i,
+                      eca_buf_str(&seen));
+        if (i == 5) {
+            ck_assert_uint_eq(count_in(&events.body, "\"signal\":\"15\""), 1);
+        }
+        client_clear(&events);
+        (void)call("DELETE", "/containers/web-1");
+    }
+    ck_assert_int_eq(call("GET", "/events?filters=nonsense"), 500);
+    eca_buf_addf(&query, "?since=1&until=%lld",
+                 (long long)(eca_sched_wall_ms(stage.base.sched) / 1000 + 2));
+    listen(eca_buf_str(&query));
+    ck_assert(!events.done);
+    ck_assert_uint_ge(count_in(&events.body, "{\"status\":\"start\""), 7);
+    manual_clock_advance_ms(&stage.clock, 2100);
+    ck_assert(events.done);
+    ck_assert_int_eq(events.end.err.code, ECA_OK);
+    client_clear(&events);
+    ck_assert_int_eq(call("GET", "/events?since=1&until=2"), 200);
+    ck_assert_str_eq(answer(), "");
+}
+END_TEST
+
 /* FB-12: a port that is in use; it is free again after the stop. */
 START_TEST(a_host_port_has_one_owner)
 {
-    static const char body[] = "{\"Image\":\"busybox\",\"HostConfig\":{\"PortBindings\":"
+    static const char body[] = "{\"Image\":\"busybox\",\"ExposedPorts\":{\"80/tcp\":{}},"
+                               "\"HostConfig\":{\"PortBindings\":"
                                "{\"80/tcp\":[{\"HostPort\":\"8080\"}]}}}";
 
     (void)call_body("POST", "/v1.17/containers/create?name=p1", body);
@@ -243,6 +523,17 @@ START_TEST(a_host_port_has_one_owner)
 }
 END_TEST
 
+/* As the daemon: a binding of a port that is not exposed publishes nothing. */
+START_TEST(what_is_not_exposed_is_not_published)
+{
+    (void)call_body("POST", "/v1.17/containers/create?name=p1",
+                    HOST("\"PortBindings\":{\"80/tcp\":[{\"HostPort\":\"8080\"}]}"));
+    ck_assert_int_eq(call("POST", "/v1.17/containers/p1/start"), 204);
+    ck_assert_int_eq(call("GET", "/v1.17/containers/p1/json"), 200);
+    ck_assert(answer_has("\"Ports\":{}"));
+}
+END_TEST
+
 /* DKR-531: the internal volume container cannot start; its volume is known by then. */
 START_TEST(the_volume_container_fails_to_start)
 {
@@ -250,8 +541,12 @@ START_TEST(the_volume_container_fails_to_start)
                                "/v1.17/images/create?fromSrc=-&repo=amazon%2Fecs-emptyvolume-base"
                                "&tag=autogenerated",
                                "x"),
-                     200);
+                     500);
     ck_assert_uint_eq(fake_trace_violations(stage.base.trace), 1); /* one byte is no archive */
+    ck_assert(answer_has("Error processing tar file"));
+    fake_docker_add_image(
+        docker, &(struct fake_docker_image){.name = "amazon/ecs-emptyvolume-base:autogenerated",
+                                            .present = true});
     ck_assert_int_eq(call_body("POST", "/v1.17/containers/create?name=vol",
                                "{\"Image\":\"amazon/ecs-emptyvolume-base:autogenerated\",\"Cmd\":"
                                "[\"not-applicable\"],\"Volumes\":{\"/ecs-empty-volume/a\":{}}}"),
@@ -652,7 +947,7 @@ START_TEST(pulls_succeed_and_fail)
     before_ms = manual_clock_elapsed_ms(&stage.clock);
     ck_assert_int_eq(call("POST", "/v1.17/images/create?fromImage=app%3A1"), 200);
     ck_assert_uint_ge(last.done_ms - before_ms, 6000);
-    ck_assert(answer_has("Pulling from app"));
+    ck_assert(answer_has("Pulling from library/app"));
     ck_assert(answer_has("Status: Downloaded newer image for app:1"));
     ck_assert_int_eq(call("GET", "/v1.17/images/app:1/json"), 200);
 
@@ -697,7 +992,7 @@ START_TEST(pulls_hang_where_they_are_told_to)
     } rows[] = {
         {{.name = "silent:1", .pull_silent = true}, ""},
         {{.name = "stalls:1", .pull_stalls = true},
-         "{\"status\":\"Pulling from stalls\",\"id\":\"1\"}\r\n"},
+         "{\"status\":\"Pulling from library/stalls\",\"id\":\"1\"}\r\n"},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -712,6 +1007,80 @@ START_TEST(pulls_hang_where_they_are_told_to)
         ck_assert_int_eq(client.end.err.code, ECA_E_TIMEOUT);
         ck_assert_str_eq(eca_buf_str(&client.body), rows[i].body);
         client_clear(&client);
+    }
+}
+END_TEST
+
+/* DKR-716: names in the daemon's form, sizes in its units. */
+START_TEST(a_pull_tells_how_far_it_is)
+{
+    static const struct {
+        const char *name, *api, *first, *bar;
+    } rows[] = {
+        {"big:1", "1.41", "{\"status\":\"Pulling from library/big\",\"id\":\"1\"}",
+         "\"progressDetail\":{\"current\":1048576,\"total\":2097152},\"progress\":\""
+         "[=========================>                         ]  1.049MB/2.097MB\""},
+        {"reg.test:5000/a/big:1", "1.24", "{\"status\":\"Pulling from a/big\",\"id\":\"1\"}",
+         "[=========================>                         ] 1.049 MB/2.097 MB\""},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        eca_auto_buf struct eca_buf path = {0};
+
+        fake_docker_set_versions(docker, "x", rows[i].api, "1.12");
+        fake_docker_add_image(
+            docker,
+            &(struct fake_docker_image){.name = rows[i].name, .layers = 2, .size_bytes = 4194304});
+        eca_buf_addf(&path, "/images/create?fromImage=%s", rows[i].name);
+        ck_assert_int_eq(call("POST", eca_buf_str(&path)), 200);
+        ck_assert_msg(answer_has(rows[i].first), "%s", answer());
+        ck_assert_msg(answer_has(rows[i].bar), "%s", answer());
+        ck_assert_uint_eq(count_in(&last.body, "\"Downloading\""), 2);
+        ck_assert_uint_eq(count_in(&last.body, "\"Pull complete\""), 2);
+    }
+}
+END_TEST
+
+/* However long the stream was before it failed, the event has its last word. */
+START_TEST(a_failed_pull_is_told_by_its_error)
+{
+    fake_docker_add_image(
+        docker,
+        &(struct fake_docker_image){.name = "bad:1", .layers = 40, .pull_error = "no space left"});
+    ck_assert_int_eq(call("POST", "/images/create?fromImage=bad%3A1"), 200);
+    ck_assert_uint_eq(stage_events(&stage, FAKE_LANE_DOCKER, "pull.failed",
+                                   "{\"image\":\"bad:1\",\"status\":200,\"message\":"
+                                   "\"no space left\"}"),
+                      1);
+}
+END_TEST
+
+START_TEST(image_names_are_looked_at)
+{
+    static const struct {
+        const char *method, *path, *text;
+    } rows[] = {
+        {"POST", "/images/create?fromImage=Upper", "repository name must be lowercase"},
+        {"POST", "/images/create?fromImage=a_-b", "invalid reference format"},
+        {"POST", "/images/create?fromImage=busybox&tag=b*d", "invalid tag format"},
+        {"POST", "/images/create?fromSrc=-&repo=Upper&tag=1", "must be lowercase"},
+        {"GET", "/images/Upper/json", "must be lowercase"},
+        {"DELETE", "/images/a..b", "invalid reference format"},
+    };
+    static const char *const fine[] = {"a.b",  "a_b",         "a__b",
+                                       "a--b", "localhost/x", "X.y:5000/a/b:T_1.2-3"};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        fake_docker_set_versions(docker, "x", "1.41", "1.12");
+        ck_assert_msg(call(rows[i].method, rows[i].path) == 400 && answer_has(rows[i].text),
+                      "%zu: %d %s", i, last.status, answer());
+        fake_docker_set_versions(docker, "x", "1.24", "1.12");
+        ck_assert_int_eq(call(rows[i].method, rows[i].path), 500);
+    }
+    for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
+        eca_auto_buf struct eca_buf path = {0};
+        eca_buf_addf(&path, "/images/%s/json", fine[i]);
+        ck_assert_msg(call("GET", eca_buf_str(&path)) == 404, "%s: %s", fine[i], answer());
     }
 }
 END_TEST
@@ -884,7 +1253,16 @@ int main(void)
     tcase_add_test(tcase, errors_speak_the_version_asked_for);
     tcase_add_test(tcase, a_container_lives_and_dies);
     tcase_add_test(tcase, creates_that_cannot_be_are_refused);
+    tcase_add_test(tcase, creates_are_refused_in_the_words_of_the_daemon);
+    tcase_add_test(tcase, starts_are_refused_in_the_words_of_the_daemon);
+    tcase_add_test(tcase, states_refuse_what_does_not_fit);
+    tcase_add_test(tcase, a_list_has_the_newest_first_and_what_is_asked_for);
+    tcase_add_test(tcase, event_streams_are_filtered_and_end);
+    tcase_add_test(tcase, a_pull_tells_how_far_it_is);
+    tcase_add_test(tcase, a_failed_pull_is_told_by_its_error);
+    tcase_add_test(tcase, image_names_are_looked_at);
     tcase_add_test(tcase, a_host_port_has_one_owner);
+    tcase_add_test(tcase, what_is_not_exposed_is_not_published);
     tcase_add_test(tcase, the_volume_container_fails_to_start);
     tcase_add_test(tcase, containers_act_by_their_script);
     tcase_add_test(tcase, an_unstoppable_container);
