@@ -52,7 +52,8 @@ struct fake_service {
 };
 
 const struct fake_request *fake_exchange_request(const struct fake_exchange *exchange);
-/* Extra answer header; before reply or begin. */
+/* Extra answer header; before reply or begin. With the content type as many as an answer has. */
+#define FAKE_ANSWER_HEADERS_MAX 64
 void fake_exchange_header(struct fake_exchange *exchange, const char *name, const char *value);
 /* Whole answer; ends the exchange. content_type NULL = none. */
 void fake_exchange_reply(struct fake_exchange *exchange, int status, const char *content_type,

@@ -163,7 +163,7 @@ static void send_reset(struct fake_exchange *exchange)
 
 static void add_answer_header(struct fake_exchange *exchange, const char *name, const char *value)
 {
-    assert(exchange->answer_header_count < ANSWER_HEADERS_MAX);
+    assert(exchange->answer_header_count < FAKE_ANSWER_HEADERS_MAX);
     exchange->answer_headers[exchange->answer_header_count].name = eca_xstrdup(name);
     exchange->answer_headers[exchange->answer_header_count++].value = eca_xstrdup(value);
 }

@@ -8,7 +8,6 @@
 #define PARTIES_MAX 32
 #define OBSERVERS_MAX 8
 #define REQUEST_HEADERS_MAX 64
-#define ANSWER_HEADERS_MAX 16
 #define ATTEMPTS_PER_SECOND_MAX 5 /* FB-INV.8 */
 
 struct fake_party {
@@ -81,7 +80,7 @@ struct fake_exchange {
     bool has_fault;
     char *fault_body, *fault_type, *fault_location;
 
-    struct eca_http_header answer_headers[ANSWER_HEADERS_MAX];
+    struct eca_http_header answer_headers[FAKE_ANSWER_HEADERS_MAX];
     size_t answer_header_count;
     bool begun, done; /* what the service has called */
     int status;       /* sent to the client, 0 = nothing */

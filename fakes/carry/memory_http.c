@@ -5,14 +5,15 @@
 #include "agent/base/str.h"
 #include "fakes/carry/memory.h"
 
+#define ANSWER_HEADER_COUNT_MAX (FAKE_ANSWER_HEADERS_MAX + 1) /* and the length */
+
 /* Answer head on its way to the client: one block, freed with its item. */
 struct mem_head {
     int status;
     size_t count;
-    struct eca_http_header headers[20];
+    struct eca_http_header headers[ANSWER_HEADER_COUNT_MAX];
     char text[]; /* the strings */
 };
-#define ANSWER_HEADER_COUNT_MAX 20
 
 enum item_kind { ITEM_HEAD, ITEM_BODY, ITEM_END, ITEM_RESET, ITEM_REFUSED };
 

@@ -6,22 +6,10 @@
 #include "agent/base/map.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "fakes/carry/pass.h"
 
 #define EVENT_BYTES_MAX ((size_t)1 << 20)
-#define ANSWER_BYTES_MAX ((size_t)64 << 20)
 #define ASK_MS 60000 /* a stop may wait for the container */
-
-/* One exchange on its way through. */
-struct passage {
-    struct eca_list_node node;
-    struct fake_docker_relay *relay;
-    struct fake_exchange *exchange;
-    struct eca_http_call *call;
-    bool streams; /* begun; else the answer is collected, so that it keeps its length */
-    int status;
-    char *content_type;
-    struct eca_buf body;
-};
 
 /* A question from outside the agent. */
 struct ask {
@@ -38,133 +26,23 @@ struct fake_docker_relay {
     struct eca_map *states; /* "task/name" -> (void *)(uintptr_t)enum fake_docker_state */
     char *party, *unix_socket;
     struct fake_docker_observer *observer;
-    struct eca_list passages;
+    struct fake_passes *passes;
     struct eca_http_call *events;
     struct eca_json_splitter splitter;
     struct eca_timer retry;
 };
 
-static void passage_free(struct passage *passage)
-{
-    eca_list_remove(&passage->relay->passages, &passage->node);
-    eca_free(passage->content_type);
-    eca_buf_clear(&passage->body);
-    eca_free(passage);
-}
-
-/* ---- answers of the daemon ------------------------------------------------------------------- */
-
-static void on_head(void *arg, const struct eca_http_head *head)
-{
-    struct passage *passage = arg;
-    const char *type = eca_http_head_get(head, "content-type");
-    const char *version = eca_http_head_get(head, "api-version");
-
-    passage->status = head->status;
-    passage->content_type = eca_xstrdup(type);
-    if (version != NULL) {
-        fake_exchange_header(passage->exchange, "api-version", version);
-    }
-    if (eca_http_head_get(head, "content-length") == NULL && head->status != 204 &&
-        head->status != 304) {
-        passage->streams = true;
-        fake_exchange_begin(passage->exchange, head->status, passage->content_type);
-    }
-}
-
-static void on_body(void *arg, struct eca_view bytes)
-{
-    struct passage *passage = arg;
-
-    if (passage->streams) {
-        fake_exchange_write(passage->exchange, bytes);
-    } else {
-        eca_buf_add_view(&passage->body, bytes);
-    }
-}
-
-static void on_end(void *arg, const struct eca_http_end *end)
-{
-    struct passage *passage = arg;
-    struct fake_exchange *exchange = passage->exchange;
-
-    fake_exchange_on_gone(exchange, NULL, NULL);
-    if (end->err.code != ECA_OK) {
-        fake_exchange_reset(exchange);
-    } else if (passage->streams) {
-        fake_exchange_end(exchange);
-    } else {
-        fake_exchange_reply(exchange, passage->status, passage->content_type,
-                            eca_buf_view(&passage->body));
-    }
-    passage_free(passage);
-}
-
-static void on_gone(void *arg)
-{
-    struct passage *passage = arg;
-
-    eca_http_cancel(passage->relay->opts.http, passage->call);
-    passage_free(passage);
-}
-
-/* ---- requests of the agent ------------------------------------------------------------------- */
-
-/* What belongs to the connection and not to the request. */
-static bool is_hop_header(const char *name)
-{
-    static const char *const names[] = {"host",       "connection", "content-length",
-                                        "keep-alive", "expect",     "transfer-encoding",
-                                        "te",         "upgrade",    "accept-encoding"};
-
-    for (size_t i = 0; i < ECA_ARRAY_LEN(names); i++) {
-        if (strcmp(names[i], name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void on_request(void *arg, struct fake_exchange *exchange)
 {
-    static const struct eca_http_events events = {
-        .on_head = on_head, .on_body = on_body, .on_end = on_end};
     struct fake_docker_relay *relay = arg;
-    const struct fake_request *request = fake_exchange_request(exchange);
-    struct eca_http_header headers[ECA_HTTP_HEADERS_MAX];
-    struct passage *passage = eca_xalloc(sizeof(*passage));
-    eca_auto_buf struct eca_buf url = {0};
-    struct eca_err err = {0};
-    struct eca_http_opts opts = {
-        .method = request->method,
-        .unix_socket = relay->unix_socket,
-        .headers = headers,
-        .body = request->body,
-        .endless = true, /* the agent's patience counts, not ours */
-        .proxy = ECA_HTTP_PROXY_NEVER,
-        .party = "daemon",
-    };
+    eca_auto_free char *url =
+        eca_xasprintf("http://docker%s", fake_exchange_request(exchange)->target);
 
-    for (size_t i = 0; i < request->header_count && opts.header_count < ECA_HTTP_HEADERS_MAX; i++) {
-        if (!is_hop_header(request->headers[i].name)) {
-            headers[opts.header_count++] = request->headers[i];
-        }
-    }
-    if (request->body.len == 0) {
-        opts.body = strcmp(request->method, "POST") == 0 ? eca_view_of("", 0) : ECA_VIEW_NONE;
-    }
-    eca_buf_addf(&url, "http://docker%s", request->target);
-    opts.url = eca_buf_str(&url);
-    passage->relay = relay;
-    passage->exchange = exchange;
-    passage->body.bytes_max = ANSWER_BYTES_MAX;
-    eca_list_push_back(&relay->passages, &passage->node);
-    if (eca_http_start(relay->opts.http, &opts, &events, passage, &passage->call, &err) < 0) {
-        passage_free(passage);
-        fake_exchange_reply(exchange, 502, "text/plain", eca_view_str(err.msg));
-        return;
-    }
-    fake_exchange_on_gone(exchange, on_gone, passage);
+    fake_pass(relay->passes, exchange,
+              &(struct fake_pass_to){.url = url,
+                                     .unix_socket = relay->unix_socket,
+                                     .proxy = ECA_HTTP_PROXY_NEVER,
+                                     .party = "daemon"});
 }
 
 /* ---- facts ----------------------------------------------------------------------------------- */
@@ -312,7 +190,7 @@ struct fake_docker_relay *fake_docker_relay_new(const struct fake_docker_relay_o
     relay->opts = *opts;
     relay->party = eca_xstrdup(opts->party == NULL ? "docker" : opts->party);
     relay->unix_socket = eca_xstrdup(opts->unix_socket);
-    eca_list_init(&relay->passages);
+    relay->passes = fake_passes_new(&(struct fake_passes_opts){.http = opts->http});
     eca_list_init(&relay->asks);
     relay->states = eca_map_new();
     eca_json_splitter_init(&relay->splitter, EVENT_BYTES_MAX);
@@ -331,12 +209,7 @@ void fake_docker_relay_free(struct fake_docker_relay *relay)
         return;
     }
     fake_hub_remove(relay->opts.base.hub, relay->party);
-    ECA_LIST_FOREACH(it, &relay->passages)
-    {
-        struct passage *passage = eca_list_entry(it, struct passage, node);
-        eca_http_cancel(relay->opts.http, passage->call);
-        passage_free(passage);
-    }
+    fake_passes_free(relay->passes);
     ECA_LIST_FOREACH(it, &relay->asks)
     {
         struct ask *ask = eca_list_entry(it, struct ask, node);
@@ -358,7 +231,7 @@ void fake_docker_relay_free(struct fake_docker_relay *relay)
 
 size_t fake_docker_relay_open(const struct fake_docker_relay *relay)
 {
-    return relay->passages.count;
+    return fake_passes_open(relay->passes);
 }
 
 /* ---- questions and orders from outside the agent ----------------------------------------------

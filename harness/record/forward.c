@@ -5,29 +5,26 @@
 #include "agent/base/list.h"
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "fakes/carry/pass.h"
 
 #define UPGRADE_MS 60000
 #define STALL_MS 60000
 #define MESSAGE_BYTES_MAX ((size_t)32 << 20)
 #define CONNECT_MS 30000
 
-/* One exchange, later perhaps a websocket, on its way through. */
+/* A websocket on its way through. */
 struct passage {
     struct eca_list_node node;
     struct hns_forward *forward;
-    struct fake_exchange *exchange; /* NULL: over, or a websocket */
-    struct eca_http_call *call;
-    struct fake_ws *ws;
-    struct eca_channel_conn *conn;
-    bool is_bodiless, streams;
-    int status;
-    char *content_type;
-    struct eca_buf body;
+    struct fake_exchange *exchange; /* until it is accepted or refused */
+    struct fake_ws *ws;             /* the agent's side, from then on */
+    struct eca_channel_conn *conn;  /* the peer's */
 };
 
 struct hns_forward {
     struct hns_forward_opts opts;
     char *docker_socket, *metadata_url;
+    struct fake_passes *passes; /* of plain requests */
     struct eca_list passages;
 };
 
@@ -44,19 +41,21 @@ static struct passage *passage_new(struct hns_forward *forward, struct fake_exch
 static void passage_free(struct passage *passage)
 {
     eca_list_remove(&passage->forward->passages, &passage->node);
-    eca_free(passage->content_type);
-    eca_buf_clear(&passage->body);
     eca_free(passage);
 }
 
 /* What the agent does has to have its time in the recording. */
-static void enter(struct hns_forward *forward)
+static void enter(void *arg)
 {
+    const struct hns_forward *forward = arg;
+
     eca_recorder_enter(forward->opts.recorder, "agent");
 }
 
-static void leave(struct hns_forward *forward)
+static void leave(void *arg)
 {
+    const struct hns_forward *forward = arg;
+
     eca_recorder_leave(forward->opts.recorder);
 }
 
@@ -71,43 +70,6 @@ static const struct eca_agent_ports *ports(const struct hns_forward *forward)
 static bool is_party(const struct fake_request *request, const char *party)
 {
     return strcmp(request->party, party) == 0;
-}
-
-/* What belongs to a connection and not to the request; a client library makes them anew. */
-static bool is_hop_header(const char *name)
-{
-    static const char *const names[] = {"host",
-                                        "connection",
-                                        "proxy-connection",
-                                        "content-length",
-                                        "keep-alive",
-                                        "expect",
-                                        "transfer-encoding",
-                                        "te",
-                                        "upgrade",
-                                        "accept-encoding",
-                                        "sec-websocket-key",
-                                        "sec-websocket-version",
-                                        "sec-websocket-extensions"};
-
-    for (size_t i = 0; i < ECA_ARRAY_LEN(names); i++) {
-        if (strcmp(names[i], name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static size_t pass_headers(const struct fake_request *request, struct eca_http_header *headers)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < request->header_count && count < ECA_HTTP_HEADERS_MAX; i++) {
-        if (!is_hop_header(request->headers[i].name)) {
-            headers[count++] = request->headers[i];
-        }
-    }
-    return count;
 }
 
 /* The names that a recording of the agent itself uses. */
@@ -143,114 +105,23 @@ static void put_url(const struct hns_forward *forward, const struct fake_request
     }
 }
 
-/* ---- HTTP -------------------------------------------------------------------------------------
- */
-
-static void on_head(void *arg, const struct eca_http_head *head)
-{
-    struct passage *passage = arg;
-
-    passage->status = head->status;
-    passage->is_bodiless = head->status == 204 || head->status == 304;
-    passage->content_type = eca_xstrdup(eca_http_head_get(head, "content-type"));
-    for (size_t i = 0; i < head->header_count; i++) {
-        const char *name = head->headers[i].name;
-
-        if (!is_hop_header(name) && strcmp(name, "content-type") != 0) {
-            fake_exchange_header(passage->exchange, name, head->headers[i].value);
-        }
-    }
-    if (eca_http_head_get(head, "content-length") == NULL && !passage->is_bodiless) {
-        passage->streams = true;
-        fake_exchange_begin(passage->exchange, head->status, passage->content_type);
-    }
-}
-
-static void on_body(void *arg, struct eca_view bytes)
-{
-    struct passage *passage = arg;
-
-    if (passage->streams) {
-        fake_exchange_write(passage->exchange, bytes);
-    } else {
-        eca_buf_add_view(&passage->body, bytes);
-    }
-}
-
-static void on_end(void *arg, const struct eca_http_end *end)
-{
-    struct passage *passage = arg;
-    struct fake_exchange *exchange = passage->exchange;
-
-    fake_exchange_on_gone(exchange, NULL, NULL);
-    if (end->err.code != ECA_OK) {
-        fake_exchange_reset(exchange);
-    } else if (passage->streams) {
-        fake_exchange_end(exchange);
-    } else {
-        fake_exchange_reply(exchange, passage->status, passage->content_type,
-                            eca_buf_view(&passage->body));
-    }
-    passage_free(passage);
-}
-
-/* The agent gave up. */
-static void on_gone(void *arg)
-{
-    struct passage *passage = arg;
-    struct hns_forward *forward = passage->forward;
-
-    enter(forward);
-    if (passage->call != NULL) {
-        eca_http_cancel(ports(forward)->http, passage->call);
-    }
-    if (passage->conn != NULL) {
-        eca_channel_abort(ports(forward)->channel, passage->conn);
-    }
-    passage_free(passage);
-    leave(forward);
-}
-
 static void on_request(void *arg, struct fake_exchange *exchange)
 {
-    static const struct eca_http_events events = {
-        .on_head = on_head, .on_body = on_body, .on_end = on_end};
     struct hns_forward *forward = arg;
     const struct fake_request *request = fake_exchange_request(exchange);
-    struct eca_http_header headers[ECA_HTTP_HEADERS_MAX];
-    struct passage *passage = passage_new(forward, exchange);
+    const char *party = party_of(request);
     bool is_docker = is_party(request, HNS_FORWARD_DOCKER);
+    bool is_near = is_docker || strcmp(party, HNS_FORWARD_METADATA) == 0;
     eca_auto_buf struct eca_buf url = {0};
-    struct eca_err err = {0};
-    struct eca_http_opts opts = {
-        .method = request->method,
-        .unix_socket = is_docker ? forward->docker_socket : NULL,
-        .headers = headers,
-        .header_count = pass_headers(request, headers),
-        .body = request->body,
-        .connect_ms = is_docker ? 0 : CONNECT_MS,
-        .endless = true, /* the agent's patience counts, not ours */
-        .proxy = is_docker || strcmp(party_of(request), HNS_FORWARD_METADATA) == 0
-                     ? ECA_HTTP_PROXY_NEVER
-                     : ECA_HTTP_PROXY_ENVIRONMENT,
-        .party = party_of(request),
-    };
-    int rc;
 
-    if (request->body.len == 0) {
-        opts.body = strcmp(request->method, "POST") == 0 ? eca_view_of("", 0) : ECA_VIEW_NONE;
-    }
     put_url(forward, request, &url);
-    opts.url = eca_buf_str(&url);
-    enter(forward);
-    rc = eca_http_start(ports(forward)->http, &opts, &events, passage, &passage->call, &err);
-    leave(forward);
-    if (rc < 0) {
-        passage_free(passage);
-        fake_exchange_reply(exchange, 502, "text/plain", eca_view_str(err.msg));
-        return;
-    }
-    fake_exchange_on_gone(exchange, on_gone, passage);
+    fake_pass(
+        forward->passes, exchange,
+        &(struct fake_pass_to){.url = eca_buf_str(&url),
+                               .unix_socket = is_docker ? forward->docker_socket : NULL,
+                               .connect_ms = is_docker ? 0 : CONNECT_MS,
+                               .proxy = is_near ? ECA_HTTP_PROXY_NEVER : ECA_HTTP_PROXY_ENVIRONMENT,
+                               .party = party});
 }
 
 /* ---- websockets -------------------------------------------------------------------------------
@@ -335,6 +206,18 @@ static void on_channel_end(void *arg, const struct eca_channel_end *end)
     passage_free(passage);
 }
 
+/* The agent gave up before it was answered. */
+static void on_gone(void *arg)
+{
+    struct passage *passage = arg;
+    struct hns_forward *forward = passage->forward;
+
+    enter(forward);
+    eca_channel_abort(ports(forward)->channel, passage->conn);
+    passage_free(passage);
+    leave(forward);
+}
+
 /* ACS tells about the agent in the query, TCS does not. */
 static const char *websocket_party(const struct fake_request *request)
 {
@@ -352,7 +235,7 @@ static void on_upgrade(void *arg, struct fake_exchange *exchange)
     eca_auto_buf struct eca_buf url = {0};
     struct eca_err err = {0};
     struct eca_channel_opts opts = {.headers = headers,
-                                    .header_count = pass_headers(request, headers),
+                                    .header_count = fake_pass_headers(request, headers),
                                     .connect_ms = UPGRADE_MS,
                                     .write_stall_ms = STALL_MS,
                                     .message_bytes_max = MESSAGE_BYTES_MAX,
@@ -388,6 +271,8 @@ struct hns_forward *hns_forward_new(const struct hns_forward_opts *opts)
     forward->opts = *opts;
     forward->docker_socket = eca_xstrdup(opts->docker_socket);
     forward->metadata_url = eca_xstrdup(opts->metadata_url);
+    forward->passes = fake_passes_new(&(struct fake_passes_opts){
+        .http = ports(forward)->http, .before = enter, .after = leave, .arg = forward});
     eca_list_init(&forward->passages);
     for (size_t i = 0; i < ECA_ARRAY_LEN(parties); i++) {
         struct fake_service service = {.party = parties[i],
@@ -408,12 +293,10 @@ void hns_forward_free(struct hns_forward *forward)
     for (size_t i = 0; i < ECA_ARRAY_LEN(parties); i++) {
         fake_hub_remove(forward->opts.hub, parties[i]);
     }
+    fake_passes_free(forward->passes);
     while (!eca_list_is_empty(&forward->passages)) {
         struct passage *passage = eca_list_entry(forward->passages.head.next, struct passage, node);
 
-        if (passage->call != NULL) {
-            eca_http_cancel(ports(forward)->http, passage->call);
-        }
         if (passage->conn != NULL) {
             eca_channel_abort(ports(forward)->channel, passage->conn);
         }
