@@ -50,29 +50,77 @@ fi
 grep -q 'divergence at' "$work/words"
 echo "1 passed, 0 failed"
 
-# Recordings that are none, and what is said of them: one line each, by replay and by export alike.
+# Recordings that are none, and what is said of them: one line each, with file and line, by replay and by export. A
+# report is of traces; it says the same of those.
 good=$(ls "$work"/live/demo*.rec)
+trace=$work/trace
+build/harness run --trace "$trace" scenarios/demo.yaml >/dev/null
 passed=0
+one_line() { # COMMAND WHAT FILE: it fails, and says just that
+    build/harness "$1" "$3" >"$work/words" 2>&1 && { echo "replay: $1 takes $3"; exit 1; }
+    grep -q -e "$2" "$work/words" && [ "$(grep -vc 'passed,' "$work/words")" -eq 1 ] ||
+        { echo "replay: $1 should say: $2"; cat "$work/words"; exit 1; }
+    passed=$((passed + 1))
+}
 said() { # WHAT FILE
-    for command in replay export; do
-        build/harness $command "$2" >"$work/words" 2>&1 && { echo "replay: $command takes $2"; exit 1; }
-        grep -q -e "$1" "$work/words" && [ "$(grep -vc 'passed,' "$work/words")" -eq 1 ] ||
-            { echo "replay: $command should say: $1"; cat "$work/words"; exit 1; }
-        passed=$((passed + 1))
-    done
+    one_line replay "$@"
+    one_line export "$@"
+}
+last_line_says() { # WHAT FILE: the timeline comes before
+    build/harness report "$2" >"$work/words" 2>&1 && { echo "replay: report takes $2"; exit 1; }
+    tail -n 1 "$work/words" | grep -q -e "$1" || { echo "replay: report should say: $1"; cat "$work/words"; exit 1; }
+    passed=$((passed + 1))
 }
 bad=$work/bad.rec
 { sed -n 1,60p "$good"; sed -n 90,120p "$good"; sed -n 61,89p "$good"; } >"$bad"
 said 'bad.rec:[0-9]*: time goes back: lines out of order' "$bad"
 sed '1s/"format":[0-9]*/"format":99/' "$good" >"$bad"
-said 'bad.rec: recording of format 99; this program knows format' "$bad"
+said 'bad.rec:1: recording of format 99; this program knows format' "$bad"
 sed '70s/.*/{"in":/' "$good" >"$bad"
 said 'bad.rec:70: JSON: byte 6' "$bad"
 sed 1d "$good" >"$bad"
-said 'bad.rec: not a recording' "$bad"
+said 'bad.rec:1: not a recording' "$bad"
+cat "$good" "$good" >"$bad"
+said "bad.rec:$(($(wc -l <"$good") + 1)): another recording begins here" "$bad"
 : >"$bad"
-said 'bad.rec: not a recording' "$bad"
+said 'bad.rec:1: not a recording' "$bad"
+one_line report 'bad.rec:1: no trace' "$bad"
 said 'nowhere.rec: No such file or directory' "$work/nowhere.rec"
+one_line report 'nowhere.rec: No such file or directory' "$work/nowhere.rec"
+one_line report 'demo.*rec:1: a recording, no trace: harness replay' "$good"
+[ ! -e "$bad.html" ] && [ ! -e "$good.html" ] || { echo "replay: report leaves a page of nothing"; exit 1; }
+
+# Lines that are missing or stand elsewhere within one moment: an export says where; a replay shows the divergence.
+first=$(grep -n '"out":"http.start"' "$good" | head -n 1 | cut -d: -f1)
+sed "${first}d" "$good" >"$bad"
+one_line export 'bad.rec:[0-9]*: of a call that did not begin: lines out of order or missing' "$bad"
+build/harness replay "$bad" | grep -q "bad.rec:$first: divergence at" || { echo "replay: a missing line is not found"; exit 1; }
+sed "${first}p" "$good" >"$bad"
+one_line export "bad.rec:$((first + 1)): a call that is under way begins: lines out of order or missing" "$bad"
+sed "${first}s/\"http.start\"/\"http.begin\"/" "$good" >"$bad"
+one_line export "bad.rec:$first: no line of a recording" "$bad"
+sed "${first}s/\"url\"/\"address\"/" "$good" >"$bad"
+one_line export "bad.rec:$first: a call without party, method or url" "$bad"
+entry=$(grep -n '^{"in":"http.head"' "$good" | head -n 1 | cut -d: -f1)
+sed "${entry}s/http.head/http.heed/" "$good" >"$bad"
+one_line export "bad.rec:$entry: no line of a recording" "$bad"
+build/harness replay "$bad" | grep -q "bad.rec:$entry: " || { echo "replay: a broken line is not found"; exit 1; }
+
+# Cut off: what there is is played, and it is said where.
 head -c 20000 "$good" >"$bad"
-build/harness replay "$bad" | grep -q 'to the middle of a line where it is cut off' || { echo "replay: a cut is not told"; exit 1; }
-echo "$((passed + 1)) passed, 0 failed"
+cut=$(($(wc -l <"$bad") + 1))
+build/harness replay "$bad" | grep -q "to the middle of line $cut, where it is cut off" || { echo "replay: a cut is not told"; exit 1; }
+build/harness export "$bad" | grep -q "^# not in here: what came after: .*bad.rec is cut off in the middle of line $cut" ||
+    { echo "replay: export does not tell of a cut"; exit 1; }
+
+# Traces.
+bad=$work/bad.trace
+head -c 3000 "$trace" >"$bad"
+last_line_says "bad.trace:$(($(wc -l <"$bad") + 1)): JSON" "$bad"
+sed '5d' "$trace" | sed '9r '<(sed -n 5p "$trace") >"$bad"
+last_line_says 'bad.trace:10: event [0-9]* behind event [0-9]*: lines out of order' "$bad"
+sed '5s/"lane":"[a-z]*"/"lane":"moon"/' "$trace" >"$bad"
+last_line_says 'bad.trace:5: no event of a run' "$bad"
+sed 1d "$trace" >"$bad"
+one_line report 'bad.trace:1: no trace' "$bad"
+echo "$((passed + 5)) passed, 0 failed"

@@ -96,7 +96,10 @@ static const struct chapter {
                "what passes\n"
                "    --docker real=SOCKET the daemon; default that of DOCKER_HOST\n"
                "    --names HOST,HOST    TLS peers beside AWS's own\n"},
-    {"export", "harness export FILE         a recording as a scenario, to be edited\n", true},
+    {"export",
+     "harness export SEGMENT...   a recording, or all segments of a ring, as one scenario,\n"
+     "                            to be edited\n",
+     true},
     {"reference", "harness reference           the scenario language, as Markdown\n"},
     {"schema", "harness schema              the same as a JSON Schema\n"},
     {"version", "harness version\n"},

@@ -477,10 +477,13 @@ static int replay(struct hns_options *options)
             (void)printf("%s", eca_buf_str(&result.text));
             failed++;
         } else {
-            (void)printf("%s: no divergence in %zu lines, %.3f s%s%s\n", options->files[i],
+            (void)printf("%s: no divergence in %zu lines, %.3f s%s", options->files[i],
                          result.lines, (double)result.duration_ns / 1e9,
-                         result.ended ? ", to the agent's end" : "",
-                         result.cut ? ", to the middle of a line where it is cut off" : "");
+                         result.ended ? ", to the agent's end" : "");
+            if (result.cut_line > 0) {
+                (void)printf(", to the middle of line %zu, where it is cut off", result.cut_line);
+            }
+            (void)printf("\n");
         }
         hns_replay_result_clear(&result);
     }
@@ -508,17 +511,15 @@ static int serve(struct hns_options *options)
 
 static int export_recording(struct hns_options *options)
 {
-    for (size_t i = 0; i < options->file_count; i++) {
-        eca_auto_buf struct eca_buf text = {0};
-        struct eca_err err = {0};
+    eca_auto_buf struct eca_buf text = {0};
+    struct eca_err err = {0};
 
-        if (hns_export(options->files[i], &text, &err) < 0) {
-            (void)fprintf(stderr, "%s\n", err.msg);
-            return EXIT_FAILURE;
-        }
-        (void)fputs(eca_buf_str(&text), stdout);
+    if (hns_export((const char *const *)options->files, options->file_count, &text, &err) < 0) {
+        (void)fprintf(stderr, "%s\n", err.msg);
+        return EXIT_FAILURE;
     }
-    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return fputs(eca_buf_str(&text), stdout) >= 0 && fflush(stdout) == 0 ? EXIT_SUCCESS
+                                                                         : EXIT_FAILURE;
 }
 
 /* One sentence, and where the rest stands. */

@@ -1,11 +1,22 @@
 #include "harness/record/export.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "harness/record/export_check.h"
 #include "harness/record/export_inside.h"
 #include "harness/record/yaml.h"
+
+#define NOTE_BYTES_MAX 400
+
+struct segment {
+    struct hns_recording recording;
+    int64_t wall_ms; /* at its first entry */
+};
 
 size_t hns_story_add(struct story *story, bool expects, char *text)
 {
@@ -23,59 +34,77 @@ void hns_story_quoted(struct eca_buf *out, const char *before, const char *text)
     hns_yaml_text(text, out);
 }
 
+void hns_story_note(struct story *story, const char *format, ...)
+{
+    char text[NOTE_BYTES_MAX];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    for (char *at = text; *at != '\0'; at++) { /* one line of a comment */
+        *at = (unsigned char)*at < ' ' ? ' ' : *at;
+    }
+    (void)eca_map_put(story->notes, text, story);
+}
+
 const char *hns_story_task(const struct story *story, const char *arn)
 {
     return arn == NULL ? NULL : eca_map_get(story->tasks, arn);
 }
 
-/* Settings that shape what it does; where things are is the harness's business. */
-static bool is_setting(const char *name)
+/* A machine that was started anew counts from zero again. */
+static void pass_time(struct story *story, uint64_t at_ns)
 {
-    static const char *const others[] = {"ECS_BACKEND_HOST",     "ECS_DATADIR",
-                                         "ECS_LOGFILE",          "ECS_AUDIT_LOGFILE",
-                                         "ECS_LOGLEVEL",         "ECS_AGENT_CONFIG_FILE_PATH",
-                                         "ECS_FLIGHT_RECORDING", "ECS_FLIGHT_RECORDING_MIB",
-                                         "ECS_ENGINE_AUTH_DATA", "ECS_UPDATE_DOWNLOAD_DIR"};
-
-    for (size_t i = 0; i < ECA_ARRAY_LEN(others); i++) {
-        if (strcmp(name, others[i]) == 0) {
-            return false;
-        }
+    if (story->starts && at_ns + story->shift_ns < story->now_ns) {
+        story->shift_ns = story->now_ns - at_ns;
     }
-    return strncmp(name, "ECS_", 4) == 0;
+    at_ns += story->shift_ns;
+    story->before_ns = at_ns > story->now_ns ? story->now_ns : story->before_ns;
+    story->now_ns = at_ns;
+    story->first_ns = story->first_ns == 0 ? story->now_ns : story->first_ns;
+    hns_story_start(story);
 }
 
-static void on_query(struct story *story, const char *what, eca_json line)
+static bool is_known(const char *in, const char *out)
 {
-    const char *name = hns_line_text(line, "name"), *value = hns_line_text(line, "value");
+    static const char *const ins[] = {
+        "turn",      "start",     "terminate",       "agent",        "http.head",
+        "http.body", "http.end",  "channel.open",    "channel.text", "channel.end",
+        "request",   "committed", "channel.written", "file.end"};
+    static const char *const outs[] = {
+        "http.start",    "http.cancel", "channel.start", "channel.send", "channel.close",
+        "channel.abort", "listen",      "listen.close",  "commit",       "file.create",
+        "file.write",    "file.finish", "file.replace",  "file.remove",  "file.cancel",
+        "exit",          "response",    "store.close"};
+    const char *const *words = in != NULL ? ins : outs;
+    size_t count = in != NULL ? ECA_ARRAY_LEN(ins) : ECA_ARRAY_LEN(outs);
 
-    if (strcmp(what, "env") == 0 && name != NULL && value != NULL && value[0] != '\0' &&
-        is_setting(name)) {
-        eca_free(eca_map_put(story->env, name, eca_xstrdup(value)));
-    } else if (strcmp(what, "store.load") == 0) {
-        for (eca_json one = eca_json_first(eca_json_get(line, "records")); one != NULL;
-             one = eca_json_next(one)) {
-            story->restored += hns_line_number(one, "kind") == 1;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(words[i], in != NULL ? in : out) == 0) {
+            return true;
         }
     }
+    return false;
 }
 
 static void read_line(struct story *story, eca_json line)
 {
     const char *in = hns_line_text(line, "in"), *out = hns_line_text(line, "out");
     const char *query = hns_line_text(line, "query"), *what = in != NULL ? in : out;
+    const char *end = hns_line_text(line, "end");
 
     if (eca_json_get(line, "at") != NULL) {
-        uint64_t at_ns = (uint64_t)hns_line_number(line, "at");
-
-        story->before_ns = at_ns > story->now_ns ? story->now_ns : story->before_ns;
-        story->now_ns = at_ns;
-        story->first_ns = story->first_ns == 0 ? story->now_ns : story->first_ns;
+        pass_time(story, (uint64_t)hns_line_number(line, "at"));
     }
     if (query != NULL) {
-        on_query(story, query, line);
-    } else if (what == NULL) {
-        return;
+        hns_story_query(story, query, line);
+    } else if (end != NULL) {
+        story->unseen = strstr(end, "next segment follows") == NULL;
+    } else if (what == NULL || !is_known(in, out)) {
+        story->wrong = "no line of a recording";
+    } else if (strcmp(what, "exit") == 0) {
+        hns_story_exit(story, line);
     } else if (strncmp(what, "http.", 5) == 0) {
         hns_story_http(story, what, line);
     } else if (strncmp(what, "channel.", 8) == 0) {
@@ -123,6 +152,9 @@ static void clear(struct story *story)
         eca_free(((struct image *)value)->error);
     }
     free_values(story->env);
+    free_values(story->set);
+    hns_submissions_free(story->submitted);
+    eca_map_free(story->notes);
     free_values(story->tasks);
     eca_map_free(story->names);
     free_values(story->containers);
@@ -137,34 +169,125 @@ static void clear(struct story *story)
     eca_buf_clear(&story->version);
 }
 
-int hns_export(const char *file, struct eca_buf *ret_yaml, struct eca_err *err)
+static int open_segment(const char *file, struct segment *segment, struct eca_err *err)
 {
-    struct hns_recording recording;
-    struct story story = {.recording = &recording,
-                          .env = eca_map_new(),
+    eca_auto_json struct eca_json_doc *doc = NULL;
+    int rc = hns_recording_read(file, &segment->recording, err);
+
+    if (rc == ECA_OK && segment->recording.count > 1) {
+        rc = hns_recording_line(&segment->recording, 1, &doc, err);
+    }
+    segment->wall_ms = doc == NULL ? 0 : hns_line_number(eca_json_root(doc), "wall");
+    return rc;
+}
+
+static int read_segment(struct story *story, const struct hns_recording *recording,
+                        struct eca_err *err)
+{
+    int rc = ECA_OK;
+
+    hns_story_begin_life(story);
+    for (size_t i = 1; rc == ECA_OK && i < recording->count; i++) {
+        eca_auto_json struct eca_json_doc *doc = NULL;
+
+        rc = hns_recording_line(recording, i, &doc, err);
+        if (rc == ECA_OK) {
+            read_line(story, eca_json_root(doc));
+        }
+        if (rc == ECA_OK && story->wrong != NULL) {
+            rc =
+                eca_err_set(err, ECA_E_INVALID, "%s:%zu: %s", recording->file, i + 1, story->wrong);
+        }
+    }
+    if (recording->cut) {
+        hns_story_note(story, "what came after: %s is cut off in the middle of line %zu",
+                       recording->file, recording->count + 1);
+    }
+    return rc;
+}
+
+/* The wall clock goes on when a machine is started anew. */
+static int earlier(const void *a, const void *b)
+{
+    const struct segment *x = a, *y = b;
+
+    return x->wall_ms < y->wall_ms ? -1 : x->wall_ms > y->wall_ms;
+}
+
+static int read_all(struct story *story, struct segment *segments, const char *const *files,
+                    size_t count, struct eca_err *err)
+{
+    int rc = ECA_OK;
+
+    for (size_t i = 0; rc == ECA_OK && i < count; i++) {
+        rc = open_segment(files[i], &segments[i], err);
+    }
+    if (rc == ECA_OK) {
+        qsort(segments, count, sizeof(*segments), earlier);
+        story->file = segments[count - 1].recording.file;
+    }
+    for (size_t i = 0; rc == ECA_OK && i < count; i++) {
+        rc = read_segment(story, &segments[i].recording, err);
+    }
+    return rc;
+}
+
+static void on_difference(void *arg, const char *of, const char *recorded, const char *played)
+{
+    hns_story_note(arg, "what makes %s submit %s; played, it submits %s", of, recorded, played);
+}
+
+static void on_end(void *arg, struct eca_view why)
+{
+    hns_story_note(arg, "what lets it end well; played, it ends with: %.*s", (int)why.len, why.at);
+}
+
+/* Twice: what it does otherwise than the recording is known when it has been played. */
+static int write_checked(struct story *story, struct eca_buf *ret_yaml, struct eca_err *err)
+{
+    eca_auto_buf struct eca_buf first = {0};
+    int rc;
+
+    hns_story_write(story, &first);
+    rc = hns_export_check(eca_buf_str(&first),
+                          &(struct hns_export_check){.recorded = story->submitted,
+                                                     .on_difference = on_difference,
+                                                     .on_end = on_end,
+                                                     .arg = story},
+                          err);
+    if (rc == ECA_OK) {
+        hns_story_write(story, ret_yaml);
+    }
+    return rc;
+}
+
+int hns_export(const char *const *files, size_t count, struct eca_buf *ret_yaml,
+               struct eca_err *err)
+{
+    struct segment *segments = eca_xalloc(count * sizeof(*segments));
+    struct story story = {.env = eca_map_new(),
+                          .set = eca_map_new(),
                           .tasks = eca_map_new(),
                           .names = eca_map_new(),
                           .containers = eca_map_new(),
                           .by_name = eca_map_new(),
                           .images = eca_map_new(),
-                          .passed = eca_map_new()};
-    int rc = hns_recording_read(file, &recording, err);
+                          .passed = eca_map_new(),
+                          .submitted = eca_map_new(),
+                          .notes = eca_map_new()};
+    int rc;
 
     eca_list_init(&story.calls);
     eca_list_init(&story.conns);
-    for (size_t i = 1; rc == ECA_OK && i < recording.count; i++) {
-        eca_auto_json struct eca_json_doc *doc = NULL;
-
-        rc = hns_recording_line(&recording, i, &doc, err);
-        if (rc == ECA_OK) {
-            read_line(&story, eca_json_root(doc));
-        }
-    }
+    rc = read_all(&story, segments, files, count, err);
     if (rc == ECA_OK) {
         hns_story_expect_open(&story);
-        hns_story_write(&story, ret_yaml);
+        rc = write_checked(&story, ret_yaml, err);
     }
     clear(&story);
-    hns_recording_clear(&recording);
+    for (size_t i = 0; i < count; i++) {
+        hns_recording_clear(&segments[i].recording);
+    }
+    eca_free(segments);
     return rc;
 }

@@ -178,7 +178,11 @@ void hns_story_channel(struct story *story, const char *what, eca_json line)
 {
     struct conn *conn = find_conn(story, line);
 
-    if (strcmp(what, "channel.start") == 0 && eca_json_get(line, "answer") == NULL) {
+    if ((conn == NULL) != (strcmp(what, "channel.start") == 0)) {
+        story->wrong = conn == NULL
+                           ? "of a connection that did not begin: lines out of order or missing"
+                           : "a connection that is open begins: lines out of order or missing";
+    } else if (conn == NULL && eca_json_get(line, "answer") == NULL) {
         const char *party = hns_line_text(line, "party");
 
         conn = eca_xalloc(sizeof(*conn));

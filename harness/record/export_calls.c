@@ -5,8 +5,10 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "harness/record/export_check.h"
 
-#define HANG_NS UINT64_C(2000000000)      /* without an answer, then given up */
+#define HANG_NS UINT64_C(2000000000) /* without an answer, then given up */
+#define OPEN_PULL_NS UINT64_C(3600000000000)
 #define PIECE_BYTES_MAX ((size_t)1 << 20) /* one event, one line of a pull */
 
 void hns_story_call_free(struct story *story, struct call *call)
@@ -89,42 +91,6 @@ static char *ecs_operation(const struct story *story, eca_json line, const char 
     return task == NULL ? eca_xstrdup(target + 1) : eca_xasprintf("%s:%s", target + 1, task);
 }
 
-/* As a fault's `what`: "stop:web/main"; NULL for what the fakes do by themselves. */
-static char *docker_operation(struct story *story, const struct call *call)
-{
-    static const struct {
-        const char *method, *behind, *name;
-    } operations[] = {{"POST", "/start", "start"},
-                      {"POST", "/stop", "stop"},
-                      {"GET", "/json", "inspect"},
-                      {"DELETE", "", "remove"}};
-    eca_auto_buf struct eca_buf id = {0};
-    eca_auto_json struct eca_json_doc *request = NULL;
-
-    if (strncmp(call->path, "/containers/create", 18) == 0 &&
-        eca_json_parse(eca_view_str(call->request), &request, NULL) == ECA_OK) {
-        eca_json labels = eca_json_get(eca_json_root(request), "Labels");
-        const char *task = hns_story_task(story, hns_line_text(labels, HNS_STORY_LABEL "task-arn"));
-        const char *name = hns_line_text(labels, HNS_STORY_LABEL "container-name");
-
-        return task == NULL || name == NULL ? NULL : eca_xasprintf("create:%s/%s", task, name);
-    }
-    for (size_t i = 0; i < ECA_ARRAY_LEN(operations); i++) {
-        if (path_is(call, operations[i].method, "/containers/", operations[i].behind, &id)) {
-            struct container *container = hns_story_container(story, eca_buf_str(&id));
-
-            if (container != NULL && strcmp(operations[i].name, "stop") == 0) {
-                container->stop_ns = story->now_ns;
-            } else if (container != NULL && strcmp(operations[i].name, "remove") == 0) {
-                container->removed = true;
-            }
-            return container == NULL ? NULL
-                                     : eca_xasprintf("%s:%s", operations[i].name, container->name);
-        }
-    }
-    return NULL;
-}
-
 static void on_call(struct story *story, eca_json line)
 {
     const char *party = hns_line_text(line, "party"), *method = hns_line_text(line, "method");
@@ -132,8 +98,12 @@ static void on_call(struct story *story, eca_json line)
     eca_auto_buf struct eca_buf body = {0};
     struct call *call;
 
-    if (party == NULL || method == NULL || url == NULL || eca_json_get(line, "answer") != NULL) {
+    if (party == NULL || method == NULL || url == NULL) {
+        story->wrong = "a call without party, method or url";
         return;
+    }
+    if (eca_json_get(line, "answer") != NULL) {
+        return; /* it failed at once */
     }
     (void)hns_line_bytes(line, "body", &body);
     call = eca_xalloc(sizeof(*call));
@@ -147,8 +117,8 @@ static void on_call(struct story *story, eca_json line)
     eca_json_splitter_init(&call->pieces, PIECE_BYTES_MAX);
     eca_list_push_back(&story->calls, &call->node);
     if (strcmp(party, "docker") == 0) {
-        call->operation = docker_operation(story, call);
-    } else if (strcmp(party, "ecs") == 0) {
+        call->operation = hns_story_docker_operation(story, call, url);
+    } else if (strcmp(party, "ecs") == 0 || strcmp(party, "ecr") == 0) {
         call->operation = ecs_operation(story, line, call->request);
     }
 }
@@ -173,6 +143,7 @@ static void on_submitted(struct story *story, const struct call *call)
     eca_auto_buf struct eca_buf text = {0};
     const char *task, *status, *container;
     uint64_t now_ns = story->now_ns;
+    int64_t code;
     eca_json body;
 
     if (strncmp(call->operation, "Submit", 6) != 0 ||
@@ -191,9 +162,12 @@ static void on_submitted(struct story *story, const struct call *call)
     if (container != NULL) {
         hns_story_quoted(&text, ", container: ", container);
     }
+    code = hns_line_number(body, "exitCode");
     if (eca_json_get(body, "exitCode") != NULL) {
-        eca_buf_addf(&text, ", exitCode: %lld", (long long)hns_line_number(body, "exitCode"));
+        eca_buf_addf(&text, ", exitCode: %lld", (long long)code);
     }
+    hns_submission_add(story->submitted, task, container, status,
+                       eca_json_get(body, "exitCode") == NULL ? NULL : &code);
     eca_buf_add_str(&text, ", since: start"); /* each comes once, the order is not the point */
     story->now_ns = call->start_ns;           /* when the service heard of it */
     (void)hns_story_add(story, true, eca_buf_take(&text));
@@ -221,7 +195,7 @@ static void add_fault(struct story *story, const struct call *call, const struct
                       bool sent)
 {
     eca_auto_free char *key = eca_xasprintf("%s %s", call->party, call->operation);
-    bool status = call->status >= 400, hung = err->code == ECA_E_TIMEOUT;
+    bool status = call->status >= 200, hung = err->code == ECA_E_TIMEOUT;
     struct eca_buf head = {0}, tail = {0};
 
     eca_buf_addf(&head, "  - fault: {kind: %s, party: %s, ",
@@ -234,7 +208,7 @@ static void add_fault(struct story *story, const struct call *call, const struct
     eca_buf_addf(&head, ", skip: %zu, times: ", (size_t)(uintptr_t)eca_map_get(story->passed, key));
     if (status) {
         eca_buf_addf(&tail, ", status: %d, content_type: application/%s, ", call->status,
-                     strcmp(call->party, "ecs") == 0 ? "x-amz-json-1.1" : "json");
+                     strcmp(call->party, "docker") == 0 ? "json" : "x-amz-json-1.1");
         hns_story_quoted(&tail, "body: ", eca_buf_str(&call->response));
     }
     eca_buf_add_str(&tail, "}\n");
@@ -254,6 +228,9 @@ static void docker_answered(struct story *story, const struct call *call, bool w
         return;
     } else if (strncmp(call->path, "/containers/create", 18) == 0) {
         hns_story_created(story, call);
+    } else if (path_is(call, "POST", "/containers/", "/start", &id) &&
+               (container = hns_story_container(story, eca_buf_str(&id))) != NULL) {
+        hns_story_runs(story, container);
     } else if (path_is(call, "POST", "/containers/", "/stop", &id) &&
                (container = hns_story_container(story, eca_buf_str(&id))) != NULL) {
         container->stop_ns = 0;
@@ -291,30 +268,82 @@ static void given_up(struct story *story, const struct call *call)
     }
 }
 
+/* Whatever reached the fake counts where a fault is to skip it. */
+static void count_passed(struct story *story, const struct call *call)
+{
+    eca_auto_free char *key = eca_xasprintf("%s %s", call->party, call->operation);
+    uintptr_t times = (uintptr_t)eca_map_get(story->passed, key);
+
+    (void)eca_map_put(story->passed, key, (void *)(times + 1));
+}
+
+/* An answer that says it is well and cannot be read: given again as it was. */
+static bool is_garbage(const struct call *call)
+{
+    static const char *const read[] = {"version", "inspect:", "create:", "image-inspect:", "list"};
+    eca_auto_json struct eca_json_doc *doc = NULL;
+    enum eca_json_type type;
+
+    if (strcmp(call->party, "docker") != 0 || call->status < 200 || call->status >= 300) {
+        return false;
+    }
+    for (size_t i = 0; i < ECA_ARRAY_LEN(read); i++) {
+        if (strncmp(call->operation, read[i], strlen(read[i])) == 0) {
+            type = eca_json_parse(eca_buf_view(&call->response), &doc, NULL) < 0
+                       ? ECA_JSON_NULL
+                       : eca_json_type(eca_json_root(doc));
+            return type != ECA_JSON_OBJECT && type != ECA_JSON_ARRAY;
+        }
+    }
+    return false;
+}
+
+static void end_docker_call(struct story *story, const struct call *call, const struct eca_err *err)
+{
+    bool went_well = err->code == ECA_OK && call->status < 300;
+
+    if (call->answered) {
+        hns_story_docker_answered(story);
+    }
+    if (strncmp(call->path, "/events", 7) == 0 && call->answered) {
+        hns_story_events_end(story, err);
+    }
+    docker_answered(story, call, went_well);
+}
+
 static void on_call_end(struct story *story, struct call *call, eca_json line)
 {
+    bool sent = !hns_line_truth(line, "unsent"), is_docker = strcmp(call->party, "docker") == 0;
     struct eca_err err;
-    bool went_well;
 
     hns_line_err(line, "err", &err);
     call->status = (int)hns_line_number(line, "status");
     (void)hns_line_bytes(line, "body", &call->response);
-    went_well = err.code == ECA_OK && call->status < 300;
-    if (strcmp(call->party, "docker") == 0) {
-        docker_answered(story, call, went_well);
+    call->answered = call->answered || call->status > 0;
+    if (is_docker) {
+        end_docker_call(story, call, &err);
+    } else if (strcmp(call->party, "ecr") == 0) {
+        hns_story_ecr(story, call);
     }
-    if (call->operation != NULL && went_well) {
-        eca_auto_free char *key = eca_xasprintf("%s %s", call->party, call->operation);
-        uintptr_t times = (uintptr_t)eca_map_get(story->passed, key);
-
-        (void)eca_map_put(story->passed, key, (void *)(times + 1));
-        if (strcmp(call->party, "ecs") == 0) {
-            on_submitted(story, call);
+    if (call->operation == NULL) {
+        if (is_docker && err.code == ECA_E_TRANSIENT && !sent) {
+            hns_story_docker_refused(story, call);
         }
     } else if (err.code == ECA_E_TIMEOUT) {
         given_up(story, call);
-    } else if (call->operation != NULL && !is_natural(call)) {
-        add_fault(story, call, &err, !hns_line_truth(line, "unsent"));
+    } else if (is_docker && err.code == ECA_E_TRANSIENT && !sent) {
+        hns_story_docker_refused(story, call);
+    } else if (err.code == ECA_OK && (call->status < 300 || is_natural(call))) {
+        if (is_garbage(call)) {
+            add_fault(story, call, &err, sent);
+        } else {
+            count_passed(story, call);
+        }
+        if (strcmp(call->party, "ecs") == 0) {
+            on_submitted(story, call);
+        }
+    } else if (!call->answered || strcmp(call->operation, "events") != 0) { /* a step ends those */
+        add_fault(story, call, &err, sent);
     }
     hns_story_call_free(story, call);
 }
@@ -328,6 +357,11 @@ void hns_story_expect_open(struct story *story)
 
         if (call->operation != NULL && strcmp(call->party, "ecs") == 0) {
             on_submitted(story, call);
+        } else if (strncmp(call->path, "/images/create", 14) == 0) {
+            struct image *image = hns_story_image(story, call);
+
+            /* It goes on beyond the end. */
+            image->takes_ns += story->now_ns - call->start_ns + OPEN_PULL_NS;
         }
     }
 }
@@ -336,12 +370,17 @@ void hns_story_http(struct story *story, const char *what, eca_json line)
 {
     struct call *call = find_call(story, line);
 
-    if (strcmp(what, "http.start") == 0) {
-        on_call(story, line);
+    if ((call == NULL) != (strcmp(what, "http.start") == 0)) {
+        story->wrong = call == NULL
+                           ? "of a call that did not begin: lines out of order or missing"
+                           : "a call that is under way begins: lines out of order or missing";
     } else if (call == NULL) {
-        return;
+        on_call(story, line);
     } else if (strcmp(what, "http.head") == 0) {
         call->answered = true;
+        if (strcmp(call->party, "docker") == 0) {
+            hns_story_docker_answered(story);
+        }
     } else if (strcmp(what, "http.body") == 0) {
         on_piece(story, call, line);
     } else if (strcmp(what, "http.end") == 0) {
@@ -349,6 +388,9 @@ void hns_story_http(struct story *story, const char *what, eca_json line)
     } else if (strcmp(what, "http.cancel") == 0) {
         if (strncmp(call->path, "/images/create", 14) == 0 && !story->terminated) {
             hns_story_image(story, call)->silent = true;
+        }
+        if (call->operation != NULL && call->answered) {
+            count_passed(story, call);
         }
         if (call->operation != NULL && !call->answered && !story->terminated &&
             story->now_ns >= call->start_ns + HANG_NS) {

@@ -47,6 +47,7 @@ static void ended(struct story *story, struct container *container, eca_json eve
     const char *code = hns_line_text(attributes, "exitCode");
 
     container->code = code == NULL ? 0 : (int)strtol(code, NULL, 10);
+    container->runs = false;
     if (container->stop_ns > 0) {
         container->stopped = true;
         container->term_ns = story->now_ns - container->stop_ns;
@@ -55,23 +56,65 @@ static void ended(struct story *story, struct container *container, eca_json eve
     }
 }
 
-/* By somebody else, at this time or before. */
-static void removed(struct story *story, struct container *container, uint64_t at_ns,
-                    const char *mute)
+void hns_story_runs(struct story *story, struct container *container)
+{
+    container->runs = true;
+    container->exit_item = 0;
+    container->seen_ns = story->now_ns;
+}
+
+/*
+ * Something that no event told of: while the agent was not there, while the daemon was not, or just
+ * before the answer that revealed it, with events lost. The index + 1 of the step comes back.
+ */
+static size_t add_unseen(struct story *story, const struct container *container, char *step)
+{
+    uint64_t now_ns = story->now_ns;
+    bool muted = false;
+    size_t item;
+
+    if (container->seen_ns < story->life_ns) {
+        story->now_ns = story->life_ns - 1;
+    } else if (container->seen_ns < story->up_ns) {
+        story->now_ns = story->up_ns - 1;
+    } else {
+        story->now_ns = story->before_ns + 1;
+        muted = true;
+    }
+    item = hns_story_add(story, false,
+                         muted ? eca_xasprintf(UNSEEN "%s" SEEN, step) : eca_xstrdup(step));
+    eca_free(step);
+    story->now_ns = now_ns;
+    return item;
+}
+
+/* By somebody else. */
+static void removed(struct story *story, struct container *container, bool seen)
 {
     eca_auto_buf struct eca_buf text = {0};
-    uint64_t now_ns = story->now_ns;
 
     if (container->removed) {
         return;
     }
     container->removed = true;
-    eca_buf_add_str(&text, mute);
+    container->runs = false;
     hns_story_quoted(&text, "docker.remove: {container: ", container->name);
-    eca_buf_addf(&text, "}%s", mute[0] == '\0' ? "" : SEEN);
-    story->now_ns = at_ns;
-    (void)hns_story_add(story, false, eca_buf_take(&text));
-    story->now_ns = now_ns;
+    eca_buf_add_char(&text, '}');
+    if (seen) {
+        (void)hns_story_add(story, false, eca_buf_take(&text));
+    } else {
+        (void)add_unseen(story, container, eca_buf_take(&text));
+    }
+}
+
+static void exited_unseen(struct story *story, struct container *container)
+{
+    eca_auto_buf struct eca_buf text = {0};
+
+    container->runs = false;
+    hns_story_quoted(&text, "docker.exit: {container: ", container->name);
+    eca_buf_addf(&text, ", code: %d}", container->code);
+    (void)add_unseen(story, container, eca_buf_take(&text));
 }
 
 int hns_story_event(void *arg, struct eca_view value, struct eca_err *err)
@@ -91,14 +134,15 @@ int hns_story_event(void *arg, struct eca_view value, struct eca_err *err)
         return ECA_OK;
     }
     if (strcmp(status, "destroy") == 0) {
-        removed(story, container, story->now_ns, "");
+        removed(story, container, true);
     } else if (strcmp(status, "die") == 0) {
         ended(story, container, eca_json_root(doc));
     } else if (strcmp(status, "oom") == 0) {
         container->oom = true;
     } else if (strcmp(status, "start") == 0) {
-        container->exit_item = 0;
+        hns_story_runs(story, container);
     }
+    container->seen_ns = story->now_ns;
     return ECA_OK;
 }
 
@@ -110,19 +154,26 @@ void hns_story_inspected(struct story *story, const char *id, const struct call 
     eca_json state;
 
     if (container != NULL && call->status == 404) {
-        removed(story, container, call->before_ns + 1, UNSEEN);
+        removed(story, container, false);
     }
     if (container == NULL || eca_json_parse(eca_buf_view(&call->response), &doc, NULL) < 0) {
         return;
     }
     state = eca_json_get(eca_json_root(doc), "State");
-    if (hns_line_truth(state, "Running") || eca_json_get(state, "ExitCode") == NULL) {
+    if (hns_line_truth(state, "Running")) {
+        hns_story_runs(story, container);
+        return;
+    }
+    if (eca_json_get(state, "ExitCode") == NULL) {
         return;
     }
     container->code = (int)hns_line_number(state, "ExitCode");
     if (container->exit_item > 0 && !container->oom) {
         set_exit_step(story, container);
+    } else if (container->runs && container->stop_ns == 0 && !container->killed) {
+        exited_unseen(story, container);
     }
+    container->seen_ns = story->now_ns;
 }
 
 /* Docker adds the tag that a task leaves out. */

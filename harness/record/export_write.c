@@ -90,7 +90,13 @@ static void write_docker(struct story *story, struct eca_buf *out)
     const char *const members[][2] = {
         {"Version", "version"}, {"ApiVersion", "api"}, {"MinAPIVersion", "min_api"}};
 
+    size_t begin;
+
     eca_buf_add_str(out, "  docker:\n");
+    begin = out->len;
+    if (story->down_at_start) {
+        eca_buf_add_str(out, "    down: true\n");
+    }
     if (eca_json_parse(eca_buf_view(&story->version), &doc, NULL) == ECA_OK) {
         for (size_t i = 0; i < ECA_ARRAY_LEN(members); i++) {
             const char *value = hns_line_text(eca_json_root(doc), members[i][0]);
@@ -104,6 +110,9 @@ static void write_docker(struct story *story, struct eca_buf *out)
     }
     write_images(story, out);
     write_containers(story, out);
+    if (out->len == begin) {
+        eca_buf_add_str(out, "    {}\n");
+    }
 }
 
 static int earlier(const void *a, const void *b)
@@ -145,21 +154,24 @@ static void write_timeline(struct story *story, struct eca_buf *out)
 {
     struct item **items = eca_xalloc((story->count + 1) * sizeof(*items));
     uint64_t at_ns = story->first_ns;
+    size_t count = 0;
 
     for (size_t i = 0; i < story->count; i++) {
-        items[i] = &story->items[i];
+        if (story->items[i].text[0] != '\0') {
+            items[count++] = &story->items[i];
+        }
     }
-    if (story->count > 1) {
-        qsort(items, story->count, sizeof(*items), earlier);
+    if (count > 1) {
+        qsort(items, count, sizeof(*items), earlier);
     }
     eca_buf_add_str(out, "timeline:\n");
     for (size_t i = 0; i < story->fault_count; i++) {
         eca_buf_addf(out, "%s%u%s", story->faults[i].head, story->faults[i].times,
                      story->faults[i].tail);
     }
-    for (size_t i = 0; i < story->count;) {
+    for (size_t i = 0; i < count;) {
         if (items[i]->expects) {
-            i += write_expectations(items + i, story->count - i, at_ns, out);
+            i += write_expectations(items + i, count - i, at_ns, out);
             at_ns = items[i - 1]->at_ns;
             continue;
         }
@@ -175,7 +187,7 @@ static void write_timeline(struct story *story, struct eca_buf *out)
     if (gap_ms(at_ns, story->now_ns) > 0) { /* what came last may have to come late again */
         eca_buf_addf(out, "  - advance: %llums\n",
                      (unsigned long long)gap_ms(at_ns, story->now_ns));
-    } else if (story->count == 0) {
+    } else if (count == 0) {
         eca_buf_add_str(out, "  - advance: 1s\n");
     }
     eca_free(items);
@@ -183,15 +195,19 @@ static void write_timeline(struct story *story, struct eca_buf *out)
 
 void hns_story_write(struct story *story, struct eca_buf *out)
 {
-    const char *slash = strrchr(story->recording->file, '/');
+    const char *slash = strrchr(story->file, '/'), *note;
     eca_auto_free char *name =
-        eca_xasprintf("What %s recorded", slash == NULL ? story->recording->file : slash + 1);
+        eca_xasprintf("What %s recorded", slash == NULL ? story->file : slash + 1);
+    size_t cursor = 0;
 
     hns_story_quoted(out, "name: ", name);
-    eca_buf_addf(out, "\nnote: written by harness export, to be edited%s\n",
-                 story->restored == 0
-                     ? ""
-                     : "; the recording begins with tasks of before, which are not in it");
+    eca_buf_add_str(out, "\nnote: written by harness export, to be edited\n");
+    if (story->restored > 0) {
+        hns_story_note(story, "the tasks of before the recording");
+    }
+    while (eca_map_next(story->notes, &cursor, &note, NULL)) {
+        eca_buf_addf(out, "# not in here: %s\n", note);
+    }
     eca_buf_add_str(out, "world:\n");
     write_agent(story, out);
     write_docker(story, out);

@@ -64,12 +64,12 @@ static int check_head(struct hns_recording *recording, struct eca_err *err)
         kind = hns_line_text(eca_json_root(doc), "recording");
     }
     if (kind == NULL) {
-        return eca_err_set(err, ECA_E_INVALID, "%s: not a recording", recording->file);
+        return eca_err_set(err, ECA_E_INVALID, "%s:1: not a recording", recording->file);
     }
     format = hns_line_number(eca_json_root(doc), "format");
     if (format != ECA_RECORDING_FORMAT) {
         return eca_err_set(err, ECA_E_INVALID,
-                           "%s: recording of format %lld; this program knows format %d",
+                           "%s:1: recording of format %lld; this program knows format %d",
                            recording->file, (long long)format, ECA_RECORDING_FORMAT);
     }
     recording->outside = strcmp(kind, ECA_RECORDING_FLIGHT) != 0;
@@ -88,6 +88,10 @@ static int check_order(const struct hns_recording *recording, struct eca_err *er
         size_t end = at == SIZE_MAX ? SIZE_MAX : eca_view_find(line, ",", at);
         uint64_t now;
 
+        if (i > 0 && eca_view_starts(line, "{\"recording\":")) {
+            return eca_err_set(err, ECA_E_INVALID, "%s:%zu: another recording begins here",
+                               recording->file, i + 1);
+        }
         if (end == SIZE_MAX) {
             continue;
         }

@@ -852,7 +852,7 @@ static void play_all(struct replay *replay, struct eca_agent_opts *opts)
         play(replay, line);
     }
     replay->result->ended = replay->agent_ended;
-    replay->result->cut = replay->recording.cut;
+    replay->result->cut_line = replay->recording.cut ? replay->recording.count + 1 : 0;
     replay->result->duration_ns = replay->mono_ns - replay->first_ns;
     replay->at = replay->recording.count; /* what the end closes is not compared */
     eca_agent_free(replay->agent);

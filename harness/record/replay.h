@@ -12,7 +12,7 @@ struct hns_replay_result {
     bool diverged;
     size_t lines;         /* compared and equal */
     uint64_t duration_ns; /* from the first to the last line that was played */
-    bool cut;             /* its last line is not whole */
+    size_t cut_line;      /* its last one, which is not whole; 0: none */
     bool ended;           /* the recorded agent ended; otherwise the recording just stops */
     struct eca_buf text;  /* where and how it diverged: both sides and the time */
 };

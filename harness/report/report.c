@@ -17,6 +17,7 @@ struct report {
     FILE *html;
     struct report_timeline timeline;
     size_t runs;
+    uint64_t seq; /* of the run's last event */
     /* The events of the first runs, as their lines stand. */
     struct {
         char **lines;
@@ -71,6 +72,11 @@ static int show_event(struct report *report, eca_json root, struct eca_err *err)
         return eca_err_set(err, ECA_E_INVALID, "no event of a run: want lane and event");
     }
     (void)eca_json_u64(eca_json_get(root, "seq"), &event.seq, NULL);
+    if (event.seq <= report->seq) {
+        return eca_err_set(err, ECA_E_INVALID, "event %llu behind event %llu: lines out of order",
+                           (unsigned long long)event.seq, (unsigned long long)report->seq);
+    }
+    report->seq = event.seq;
     event.at_ns = (uint64_t)(at_s * 1e9);
     eca_json_print(eca_json_get(root, "fields"), &fields);
     event.fields = eca_buf_str(&fields);
@@ -90,9 +96,15 @@ static int take_line(struct report *report, const struct eca_buf *line, struct e
         return report->runs == 0 ? eca_err_set(err, ECA_E_INVALID, "%s", no_trace) : ECA_E_INVALID;
     }
     root = eca_json_root(doc);
+    if (text_of(root, "recording") != NULL) {
+        return eca_err_set(err, ECA_E_INVALID,
+                           "a recording, no trace: harness replay plays it, harness export makes a "
+                           "scenario of it");
+    }
     report_html_line(report->html, eca_buf_view(line));
     if (text_of(root, "run") != NULL) {
         report->runs++;
+        report->seq = 0;
         report_timeline_init(&report->timeline, report->opts->out);
         (void)fprintf(report->opts->out, "%s\n", text_of(root, "run"));
         return ECA_OK;
@@ -126,6 +138,10 @@ static int take_file(struct report *report, const char *path, struct eca_err *er
         rc = line.len == 0 ? ECA_OK : take_line(report, &line, err);
     }
     (void)fclose(from);
+    if (rc == ECA_OK && number == 0) {
+        number = 1;
+        rc = eca_err_set(err, ECA_E_INVALID, "%s", no_trace);
+    }
     return rc == ECA_OK ? rc : eca_err_wrap(err, "%s:%lu", path, number);
 }
 
@@ -170,6 +186,9 @@ int hns_report(const struct hns_report_opts *opts, struct eca_err *err)
     report_html_end(report.html);
     if (fclose(report.html) != 0 && rc == ECA_OK) {
         rc = eca_err_set(err, ECA_E_DENIED, "%s: %s", path, strerror(errno));
+    }
+    if (report.runs == 0) {
+        (void)remove(path); /* of nothing */
     }
     if (rc == ECA_OK) {
         tell_divergence(&report);
