@@ -20,6 +20,7 @@ struct tcs_session {
     char *path, *query;
     char *cluster, *instance; /* as its upgrade named them */
     struct fake_pings pings;
+    int64_t signed_s; /* date of the latest message's signature */
     /* cycles */
     uint64_t opened_ns;
     uint64_t cycles;

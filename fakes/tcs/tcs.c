@@ -1,7 +1,9 @@
 #include <string.h>
+#include <strings.h>
 
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "agent/base/timefmt.h"
 #include "fakes/tcs/inside.h"
 
 #define OVERLAP_MS 1000 /* how long an old session may stand beside a new one */
@@ -46,6 +48,24 @@ static void acknowledge(struct tcs_session *session)
     }
 }
 
+/* "20160901T120000Z"; 0 when it is none: then the signature is wrong as well. */
+static int64_t signed_at_s(const struct eca_http_header *headers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *date = headers[i].value;
+        eca_auto_buf struct eca_buf text = {0};
+        int64_t ns = 0;
+
+        if (strcasecmp(headers[i].name, "x-amz-date") == 0 && strlen(date) == 16) {
+            eca_buf_addf(&text, "%.4s-%.2s-%.5s:%.2s:%.3s", date, date + 4, date + 6, date + 11,
+                         date + 13);
+            (void)eca_time_rfc3339_parse(eca_buf_view(&text), &ns, NULL);
+            return ns / 1000000000;
+        }
+    }
+    return 0;
+}
+
 /* The envelope behind the signature block; false: a violation was noted. */
 static bool read_message(struct tcs_session *session, struct eca_view text,
                          struct eca_view *ret_json)
@@ -67,6 +87,7 @@ static bool read_message(struct tcs_session *session, struct eca_view text,
         tcs_violation(tcs, "TCS-402", refusal.err.msg);
         return false;
     }
+    session->signed_s = signed_at_s(headers, count);
     return true;
 }
 
