@@ -39,9 +39,10 @@ for name in burst chain flapping stops large; do
             >"$work/words" || { cat "$work/words" >&2; exit 1; }
     done
 done
-# Another agent records nothing by itself.
+# The cost of a flight recording, with and without in turns: processor time, whose median counts, and instructions,
+# which are the same every time. Another agent records nothing by itself.
 mkdir "$work/recordings"
-for take in 1 2 3 4 5; do
+for take in $(seq "${BENCH_RECORDING_TAKES:-15}"); do
     for record in off on; do
         options=()
         [ $record = off ] || options=(--record "$work/recordings")
@@ -49,5 +50,18 @@ for take in 1 2 3 4 5; do
             tests/bench/recording.yaml >"$work/words" || { cat "$work/words" >&2; exit 1; }
     done
 done
+if [ -z "${BENCH_AGENT:-}" ] && [ -n "$(command -v valgrind)" ]; then
+    for name in launch idle; do
+        for record in off on; do
+            options=()
+            [ $record = off ] || options=(--record "$work/recordings")
+            printf '#!/bin/sh\nexec valgrind -q --tool=callgrind --callgrind-out-file=%q %q "$@"\n' \
+                "$work/counted.$name.$record" "${BENCH_AGENT:-$PWD/build/ecs-agent}" >"$work/counting"
+            chmod +x "$work/counting"
+            build/harness run --live --agent "$work/counting" "${options[@]}" "tests/bench/counted/$name.yaml" \
+                >"$work/words" || { cat "$work/words" >&2; exit 1; }
+        done
+    done
+fi
 build/harness run --json "$work/simulated" scenarios >"$work/words" || { cat "$work/words" >&2; exit 1; }
 exec python3 ci/bench.py "$work"

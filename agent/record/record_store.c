@@ -18,33 +18,35 @@ static void put_record_head(struct eca_rec_line *line, const struct eca_record *
     eca_line_text(&line->w, "key", record->key);
 }
 
-#define DIGEST_PRIME UINT64_C(1099511628211)
-#define DIGEST_LANES 4 /* side by side: a multiplication's result is not waited for */
+#define DIGEST_A UINT64_C(0xa0761d6478bd642f)
+#define DIGEST_B UINT64_C(0xe7037ed1a0b428db)
 
-static uint64_t digest_word(uint64_t digest, uint64_t word)
+__extension__ typedef unsigned __int128 wide;
+
+static uint64_t mix(uint64_t a, uint64_t b)
 {
-    digest = (digest ^ word) * DIGEST_PRIME;
-    return digest << 29 | digest >> 35;
+    wide product = (wide)a * b;
+
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* For telling two texts apart, not against anybody. */
+/* For telling two texts apart, not against anybody. Two halves side by side: neither waits for the
+ * other's multiplication. */
 static uint64_t digest_of(struct eca_view text, uint64_t digest)
 {
-    uint64_t words[DIGEST_LANES], lanes[DIGEST_LANES] = {digest, 1, 2, 3};
+    uint64_t other = text.len, words[4];
     size_t at = 0;
 
     for (; at + sizeof(words) <= text.len; at += sizeof(words)) {
         memcpy(words, text.at + at, sizeof(words));
-        for (size_t i = 0; i < DIGEST_LANES; i++) {
-            lanes[i] = digest_word(lanes[i], words[i]);
-        }
+        digest = mix(words[0] ^ digest, words[1] ^ DIGEST_A);
+        other = mix(words[2] ^ other, words[3] ^ DIGEST_B);
     }
     memset(words, 0, sizeof(words));
     memcpy(words, text.at + at, text.len - at);
-    for (size_t i = 0; i < DIGEST_LANES; i++) {
-        lanes[0] = digest_word(lanes[0], lanes[i] ^ words[i]);
-    }
-    return digest_word(lanes[0], text.len);
+    digest = mix(words[0] ^ digest, words[1] ^ DIGEST_A);
+    other = mix(words[2] ^ other, words[3] ^ DIGEST_B);
+    return mix(digest ^ DIGEST_B, other ^ DIGEST_A);
 }
 
 /* What the core stores is its own work: a replay makes it again, its length and a digest of the
