@@ -46,6 +46,7 @@ start() {
 start "$here/test_daemon.sh"
 start "$here/test_fake.sh"
 start "$here/test_recording.sh"
+start "$here/test_outside.sh"
 for ((rig = 0; rig < RIGS; rig++)); do start "$here/test_scenarios.sh" --queue "$work/queue"; done
 status=0
 for i in "${!pids[@]}"; do
