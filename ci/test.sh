@@ -62,7 +62,7 @@ shrink() { ci/shrink.sh; }
 report() { python3 ci/report.py build/harness build/test/report; }
 # All of them; those that show every kind of step and fault that an export writes by wire, too; and the binary's.
 export_trip() {
-    python3 ci/export.py --at-least=415 -- scenarios &&
+    python3 ci/export.py --at-least=560 -- scenarios &&
         python3 ci/export.py --and-wire -- scenarios/demo.yaml scenarios/basics/0[1-79]*.yaml scenarios/credentials/10*.yaml \
             scenarios/field-bugs/FB-{05,06,08-4,08-a,08-b,12-4,20,27-b,30-2,30-3,36-2,36-u}*.yaml &&
         python3 ci/export.py --and-wire --live -- scenarios/demo.yaml
