@@ -394,12 +394,12 @@ START_TEST(a_close_stands_between_frames)
     ck_assert_uint_eq(rig.ends, 0); /* its place has not come */
     got = heard(rig.peer_fd, &len);
     ck_assert_uint_eq(len, FRAME_BYTES + 3);
-    put(rig.library_fd, FRAME FRAME + 3, 2 * FRAME_BYTES - 3);
+    put(rig.library_fd, &(FRAME FRAME)[3], 2 * FRAME_BYTES - 3);
     ck_assert_uint_eq(rig.ends, 1);
     ck_assert_str_eq(rig.broken.msg, "websocket: masked frame from the server");
     got = heard(rig.peer_fd, &len);
     ck_assert_uint_gt(len, FRAME_BYTES - 3);
-    ck_assert_int_eq(memcmp(got, FRAME + 3, FRAME_BYTES - 3), 0);
+    ck_assert_int_eq(memcmp(got, &FRAME[3], FRAME_BYTES - 3), 0);
     expect_close(got + FRAME_BYTES - 3, len - (FRAME_BYTES - 3), "masked frame from the server");
     (void)send(rig.library_fd, FRAME, FRAME_BYTES, MSG_NOSIGNAL);
     ck_assert_str_eq(heard(rig.peer_fd, NULL), "|"); /* the end was told, nothing new */
