@@ -3,6 +3,7 @@
 # processors; one summary line for all. VALGRIND=1 runs them under valgrind without forking.
 set -u
 out=$1
+export CK_TIMEOUT_MULTIPLIER=4 # a hang is found as well, and a busy machine is none
 
 # One program: what it printed if it failed, then "passed failed".
 run_one() {
@@ -17,10 +18,10 @@ run_one() {
         ;;
     *)
         if [ -n "${VALGRIND:-}" ]; then
-            CK_FORK=no timeout 600 valgrind -q --error-exitcode=99 --leak-check=full \
+            CK_FORK=no timeout 900 valgrind -q --error-exitcode=99 --leak-check=full \
                 --errors-for-leak-kinds=definite "$program" >"$log" 2>&1
         else
-            timeout 300 "$program" >"$log" 2>&1
+            timeout 900 "$program" >"$log" 2>&1
         fi
         status=$?
         # the sums of the "N%: Checks: a, Failures: b, Errors: c" lines of Check

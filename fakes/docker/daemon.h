@@ -37,6 +37,7 @@ struct fake_docker_opts {
     uint16_t port_first;         /* dynamic host ports; 0 = 32768 */
     enum fake_docker_events_format events_format;
     bool any_image; /* the registry has every image that is asked for */
+    bool any_value; /* no value of a create is refused */
     bool verbose;
 };
 struct fake_docker *fake_docker_new(const struct fake_docker_opts *opts);

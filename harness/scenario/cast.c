@@ -285,6 +285,7 @@ static void open_docker(struct hns_run *run)
         .events_format = (enum fake_docker_events_format)word_index(
             hns_arg_text(&args, "events", NULL), formats, ECA_ARRAY_LEN(formats)),
         .any_image = !hns_arg_bool(&args, "only_listed", false),
+        .any_value = hns_arg_bool(&args, "any_value", false),
         .verbose = hns_arg_bool(&args, "verbose", false),
     };
 

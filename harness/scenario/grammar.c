@@ -221,6 +221,7 @@ static const struct hns_member docker_world[] = {
      NULL},
     {"only_listed", HNS_T_BOOL, "other images are not in the registry; default false", false, NULL,
      NULL},
+    {"any_value", HNS_T_BOOL, "no value of a create is refused; default false", false, NULL, NULL},
     {"inspected", HNS_T_TEXT,
      "a file with inspect answers, relative to the scenario: containers from before", false, NULL,
      NULL},
