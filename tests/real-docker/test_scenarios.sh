@@ -21,9 +21,18 @@ take() {
 
 status=0
 play_one() {
-    if is_fit "$1"; then
-        play "$1" || status=1
-    fi
+    is_fit "$1" || return 0
+    case $1 in
+    *-figures.yaml) # samples: a busy daemon leaves some out; a wrong sum is wrong twice
+        if play "$1" >"$dir/figures.txt" 2>&1; then
+            cat "$dir/figures.txt"
+            return 0
+        fi
+        echo "measured once more:"
+        grep -E '% off' "$dir/figures.txt" || true
+        ;;
+    esac
+    play "$1" || status=1
 }
 
 rig_start
