@@ -165,7 +165,7 @@ static void teardown(void)
 static int dial_with(const char *from, uint16_t port, int receive_bytes)
 {
     struct sockaddr_in here = address_of(from, 0), there = address_of("127.0.0.1", port);
-    struct timeval limit = {.tv_sec = 3};
+    struct timeval limit = {.tv_sec = 30};
     int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     (void)setsockopt(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));

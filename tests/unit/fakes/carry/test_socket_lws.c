@@ -88,14 +88,14 @@ static void on_late(void *arg)
     *(bool *)arg = true;
 }
 
-/* Rounds until the condition holds; 3 s at most. A round that may sleep runs the scheduler first,
- * and would sleep on a condition that has just come true. */
+/* Rounds until the condition holds; a minute at most. A round that may sleep runs the scheduler
+ * first, and would sleep on a condition that has just come true. */
 #define UNTIL(condition)                                                                           \
     do {                                                                                           \
         bool late = false;                                                                         \
         struct eca_timer guard = {0};                                                              \
         eca_timer_init(&guard, stage.base.sched, on_late, &late);                                  \
-        eca_timer_start_ms(&guard, 3000);                                                          \
+        eca_timer_start_ms(&guard, 60000);                                                         \
         while (!(condition) && !late) {                                                            \
             (void)eca_loop_step(loop, false);                                                      \
         }                                                                                          \
