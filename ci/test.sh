@@ -60,16 +60,17 @@ explore() { build/harness explore; }
 mutations() { ! nm build/ecs-agent | grep eca_mutation && build/harness mutations; }
 shrink() { ci/shrink.sh; }
 report() { python3 ci/report.py build/harness build/test/report; }
-# All of them; those that show every kind of step and fault that an export writes by wire, too; and the binary's.
+# A few folders (all of them: minutes; ci/export.py -- scenarios); those that show every kind of step and fault that an
+# export writes by wire, too; and the binary's.
 export_trip() {
-    python3 ci/export.py --at-least=560 -- scenarios &&
+    python3 ci/export.py --at-least=43 -- scenarios/basics scenarios/acs &&
         python3 ci/export.py --and-wire -- scenarios/demo.yaml scenarios/basics/0[1-79]*.yaml scenarios/credentials/10*.yaml \
             scenarios/field-bugs/FB-{05,06,08-4,08-a,08-b,12-4,20,27-b,30-2,30-3,36-2,36-u}*.yaml &&
         python3 ci/export.py --and-wire --live -- scenarios/demo.yaml
 }
 fleet() { build/harness fleet --agents 1000 scenarios/control/31-fleet.yaml; }
-# Every second moment; all of them: the same without --every.
-deaths() { build/harness deaths --every 2 scenarios/deaths; }
+# Every third moment; all of them: the same without --every.
+deaths() { build/harness deaths --every 3 scenarios/deaths; }
 live_deaths() { ci/live-deaths.sh 20; }
 soak() { build/harness soak --days 1 --tasks 2857; }
 # The soak once more: what the agent has lost the pointer to shows here only.
