@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,6 +146,12 @@ static void pump(void)
             quiet = 0;
         }
     }
+}
+
+void rig_sockets_round(void)
+{
+    (void)poll(NULL, 0, 1);
+    contract_advance_ms(20);
 }
 
 const struct contract_rig rig_sockets_contract = {.open = open_sockets,

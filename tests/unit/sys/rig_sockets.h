@@ -28,4 +28,8 @@ extern const struct contract_rig rig_sockets_contract;
 
 uint16_t rig_sockets_listen(const struct fake_socket_listen *listen);
 
+/* 20 ms of virtual time, and one of the kernel's, which delivers late on a busy machine: for rounds
+ * that wait for a connection, whose limits are virtual. */
+void rig_sockets_round(void);
+
 #endif

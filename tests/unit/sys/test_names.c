@@ -173,7 +173,7 @@ static void dial(uint16_t port)
     contract_advance_ms(100);
     wire_dial(&wire, &contract.stage, &opts);
     for (int i = 0; i < 2000 && !wire.open && !wire.ended; i++) {
-        contract_advance_ms(20);
+        rig_sockets_round();
     }
 }
 

@@ -130,7 +130,7 @@ static void dial(const char *url, const struct how *how)
                                    &opts, &events, &wire, &wire.conn, &err) == 0,
                   "%s", err.msg);
     for (int i = 0; i < 40000 && !wire.open && !wire.ended; i++) {
-        contract_advance_ms(20);
+        rig_sockets_round();
     }
     ck_assert_msg(wire.open || wire.ended, "%s: neither stands nor ends", url);
 }
@@ -353,7 +353,7 @@ START_TEST(a_frozen_connection_is_given_up_by_the_writer)
     while (eca_channel_send(contract.stage.channel, wire.conn, eca_view_of(big, sizeof(big)),
                             NULL) == 0) {
         sent++;
-        contract_advance_ms(20);
+        rig_sockets_round();
         ck_assert_uint_lt(sent, 1000);
     }
     contract_until(&wire.ended, "the end of a stalled connection");
