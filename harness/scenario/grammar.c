@@ -23,6 +23,8 @@ static const char *const ecr_words[] = {"one",        "none",      "two", "no-co
                                         "not-base64", "no-expiry", NULL};
 static const char *const world_acks[] = {"all", "none", "once", NULL};
 static const char *const acks_words[] = {"all", "none", "once", "nth", NULL};
+/* Answers to an upgrade that no typed error stands for: the same of ACS and TCS (WS-308). */
+#define ODD_ANSWERS "html", "empty", "moved", "redirect", "ok", "unended", "wrong-key"
 static const char *const acs_refusals[] = {"ServerException",
                                            "BadRequestException",
                                            "InvalidClusterException",
@@ -35,13 +37,7 @@ static const char *const acs_refusals[] = {"ServerException",
                                            "typed:InvalidInstanceException",
                                            "typed:AccessDeniedException",
                                            "typed:InactiveInstanceException",
-                                           "html",
-                                           "empty",
-                                           "moved",
-                                           "redirect",
-                                           "ok",
-                                           "unended",
-                                           "wrong-key",
+                                           ODD_ANSWERS,
                                            NULL};
 static const char *const tcs_refusals[] = {"ServerException",
                                            "BadRequestException",
@@ -53,13 +49,7 @@ static const char *const tcs_refusals[] = {"ServerException",
                                            "typed:ResourceValidationException",
                                            "typed:InvalidParameterException",
                                            "typed:InactiveInstanceException",
-                                           "html",
-                                           "empty",
-                                           "moved",
-                                           "redirect",
-                                           "ok",
-                                           "unended",
-                                           "wrong-key",
+                                           ODD_ANSWERS,
                                            NULL};
 static const char *const stage_words[] = {"accept", "hello", "tls", "request", NULL};
 static const char *const stop_words[] = {"silent", "close", "reset", NULL};

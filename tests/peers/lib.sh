@@ -36,6 +36,17 @@ check() {
     fi
 }
 
+# checks_of FILE [PREFIX]: what another program checked, a line "ok WHAT" or "FAILED WHAT" each.
+checks_of() {
+    local word what
+    while read -r word what; do
+        case $word in
+        ok) check "${2-}$what" true ;;
+        FAILED) check "${2-}$what" false ;;
+        esac
+    done <"$1"
+}
+
 finish() {
     echo "$passed passed, $failed failed"
     [ "$failed" -eq 0 ]
@@ -110,6 +121,9 @@ start_agent() {
 }
 
 # make_ca; make_cert NAME SUBJECT-NAME SIGNER START-DAYS END-DAYS: $work/NAME.pem and $work/NAME.key.
+day() { # WORDS: as openssl's options have dates
+    date -u -d "$1" +%Y%m%d%H%M%SZ
+}
 make_ca() {
     openssl req -x509 -newkey rsa:2048 -nodes -days 10 -subj "/CN=peers test authority" -keyout "$work/ca.key" \
         -out "$work/ca.pem" 2>/dev/null

@@ -72,7 +72,6 @@ check "for both tunnels" test "$(grep -c CONNECT "$work/slow.log")" -ge 2
 stop "$agent_pid"
 
 # WS-123: a proxy that is spoken to by TLS: its certificate counts, and the servers' inside the tunnel.
-day() { date -u -d "$1" +%Y%m%d%H%M%SZ; }
 make_ca
 make_cert good peers.test "$(day '-2 days')" "$(day '+5 days')"
 python3 "$(dirname "$0")/slow_proxy.py" 10.9.8.7 3131 "$work/good.pem" "$work/good.key" 2>"$work/tls-proxy.log" &

@@ -10,7 +10,6 @@ needs openssl openssl
 export NODE_PATH=/usr/share/nodejs${NODE_PATH:+:$NODE_PATH}
 node -e 'require("ws")' 2>/dev/null || { echo "SKIPPED $(basename "$0"): no ws for node (package node-ws)"; exit 0; }
 
-day() { date -u -d "$1" +%Y%m%d%H%M%SZ; }
 # chain: root, an authority in the middle, and peers.test; the server sends the last two.
 chain() {
     make_ca
@@ -37,12 +36,7 @@ await "$work/ws.log" '^last' 40
 stop "$recorder"
 check "the agent ends in order" test $? -eq 0
 await "$work/ws.log" '^end'
-while read -r word what; do
-    case $word in
-    ok) check "through the recorder: $what" true ;;
-    FAILED) check "through the recorder: $what" false ;;
-    esac
-done <"$work/ws.log"
+checks_of "$work/ws.log" "through the recorder: "
 check "the script was played to its end" grep -q '^end' "$work/ws.log"
 check "a refusal's body comes through" await "$work/agent.log" 'InvalidClusterException: no such cluster'
 check "an end without close too" await "$work/agent.log" 'backing off, err: unexpected EOF'

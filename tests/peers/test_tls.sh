@@ -5,7 +5,6 @@ set -u
 . "$(dirname "$0")/lib.sh"
 needs openssl openssl
 
-day() { date -u -d "$1" +%Y%m%d%H%M%SZ; }
 make_ca
 make_cert good peers.test "$(day '-2 days')" "$(day '+5 days')"
 make_cert expired peers.test "$(day '-9 days')" "$(day '-2 days')"

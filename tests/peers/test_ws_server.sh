@@ -8,7 +8,6 @@ needs openssl openssl
 export NODE_PATH=/usr/share/nodejs${NODE_PATH:+:$NODE_PATH}
 node -e 'require("ws")' 2>/dev/null || { echo "SKIPPED $(basename "$0"): no ws for node (package node-ws)"; exit 0; }
 
-day() { date -u -d "$1" +%Y%m%d%H%M%SZ; }
 make_ca
 make_cert good peers.test "$(day '-2 days')" "$(day '+5 days')"
 node "$(dirname "$0")/ws_server.js" 10.9.8.7 5443 "$work/good.pem" "$work/good.key" >"$work/ws.log" 2>&1 &
@@ -20,12 +19,7 @@ await "$work/ws.log" '^last' 30
 stop "$agent_pid"
 check "the agent ends in order" test $? -eq 0
 await "$work/ws.log" '^end'
-while read -r word what; do
-    case $word in
-    ok) check "$what" true ;;
-    FAILED) check "$what" false ;;
-    esac
-done <"$work/ws.log"
+checks_of "$work/ws.log"
 check "the script was played to its end" grep -q '^end' "$work/ws.log"
 check "a refusal's late body is read" await "$work/agent-ws.log" 'InvalidClusterException: no such cluster'
 check "an end without close is named" await "$work/agent-ws.log" 'backing off, err: unexpected EOF'
