@@ -40,8 +40,9 @@ struct hns_plan {
     unsigned weight[HNS_FAMILIES];
     bool crowded; /* nothing is broken, but all tasks come at once, and Docker is slow */
     bool docker_is_down;
-    bool pulls_hang;   /* some image's pulls end by their deadline only, one after the other */
-    bool forgets_soon; /* stopped tasks are cleaned up while the run lasts */
+    bool pulls_hang;      /* some image's pulls end by their deadline only, one after the other */
+    bool forgets_soon;    /* stopped tasks are cleaned up while the run lasts */
+    unsigned hours_ahead; /* the wall clock's steps forward, together */
     const char *cleanup, *image_interval; /* settings, or NULL */
     bool updates;                         /* the agent updates itself */
     bool serial_pulls;                    /* of an old daemon */
