@@ -106,6 +106,7 @@ uint64_t eca_docker_bad_answers(const struct eca_docker *docker)
 void docker_http_opts(struct eca_docker *docker, const struct request *request,
                       struct request_storage *storage, struct eca_http_opts *opts)
 {
+    static const char *const no_headers[] = {NULL};
     const char *version = request->version != NULL ? request->version : docker->default_version;
     size_t count = 0;
 
@@ -136,6 +137,7 @@ void docker_http_opts(struct eca_docker *docker, const struct request *request,
         .tls_key_file = docker->key_file,
         .tls_ca_file = docker->ca_file,
         .party = "docker",
+        .answer_headers = no_headers,
     };
 }
 

@@ -14,6 +14,19 @@ const char *eca_http_head_get(const struct eca_http_head *head, const char *name
     return NULL;
 }
 
+bool eca_http_reads(const char *const *answer_headers, const char *name)
+{
+    if (answer_headers == NULL) {
+        return true;
+    }
+    for (; *answer_headers != NULL; answer_headers++) {
+        if (strcmp(*answer_headers, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct eca_http_fetch {
     struct eca_http http;
     struct eca_http_call *call;
@@ -21,14 +34,13 @@ struct eca_http_fetch {
     void *arg;
     int status;
     struct eca_buf body;
-    char *request_id, *content_type, *error_type;
+    char *request_id, *error_type;
 };
 
 static void fetch_free(struct eca_http_fetch *fetch)
 {
     eca_buf_clear(&fetch->body);
     eca_free(fetch->request_id);
-    eca_free(fetch->content_type);
     eca_free(fetch->error_type);
     eca_free(fetch);
 }
@@ -46,7 +58,6 @@ static void on_head(void *arg, const struct eca_http_head *head)
 
     fetch->status = head->status;
     keep(&fetch->request_id, id != NULL ? id : eca_http_head_get(head, "x-amz-request-id"));
-    keep(&fetch->content_type, eca_http_head_get(head, "content-type"));
     keep(&fetch->error_type, eca_http_head_get(head, "x-amzn-errortype"));
 }
 
@@ -70,7 +81,6 @@ static void on_end(void *arg, const struct eca_http_end *end)
         .status = fetch->status,
         .body = eca_buf_view(&fetch->body),
         .request_id = text_or_empty(fetch->request_id),
-        .content_type = text_or_empty(fetch->content_type),
         .error_type = text_or_empty(fetch->error_type),
     };
 
@@ -84,6 +94,8 @@ int eca_http_fetch_start(struct eca_http http, const struct eca_http_opts *opts,
                          struct eca_err *err)
 {
     static const struct eca_http_events events = {on_head, on_body, on_end};
+    static const char *const answer_headers[] = {"x-amzn-requestid", "x-amz-request-id",
+                                                 "x-amzn-errortype", NULL};
     struct eca_http_opts bounded = *opts;
     struct eca_http_fetch *fetch = eca_xalloc(sizeof(*fetch));
     int rc;
@@ -91,6 +103,7 @@ int eca_http_fetch_start(struct eca_http http, const struct eca_http_opts *opts,
     if (bounded.body_bytes_max == 0) {
         bounded.body_bytes_max = ECA_HTTP_BODY_BYTES_MAX;
     }
+    bounded.answer_headers = answer_headers;
     *fetch = (struct eca_http_fetch){.http = http, .on_done = on_done, .arg = arg};
     fetch->body.bytes_max = bounded.body_bytes_max;
     rc = eca_http_start(http, &bounded, &events, fetch, &fetch->call, err);

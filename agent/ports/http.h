@@ -45,6 +45,9 @@ struct eca_http_opts {
     bool insecure; /* -k: no verification of chain and name (API-105) */
     const char *tls_cert_file, *tls_key_file, *tls_ca_file; /* DKR-104; NULL = system trust */
     const char *party; /* short name of the peer for logs, metrics, recordings: "ecs" */
+    /* Of the answer's headers those that are read: static, names in lower case, NULL behind the
+     * last. The others are not handed out. NULL: all are. */
+    const char *const *answer_headers;
 };
 
 struct eca_http_head {
@@ -97,6 +100,9 @@ static inline void eca_http_cancel(struct eca_http http, struct eca_http_call *c
     http.ops->cancel(http.impl, call);
 }
 
+/* Whether opts->answer_headers has this lower-case name. */
+bool eca_http_reads(const char *const *answer_headers, const char *name);
+
 /* Value of a header by lower-case name, or NULL. */
 const char *eca_http_head_get(const struct eca_http_head *head, const char *name);
 
@@ -109,12 +115,11 @@ struct eca_http_answer {
     int status;
     struct eca_view body;
     const char *request_id; /* x-amzn-requestid, else x-amz-request-id, else "" */
-    const char *content_type;
     const char *error_type; /* x-amzn-errortype, else "" */
 };
 struct eca_http_fetch;
 typedef void eca_http_answer_fn(void *arg, const struct eca_http_answer *answer);
-/* opts->body_bytes_max 0 is taken as ECA_HTTP_BODY_BYTES_MAX here. */
+/* opts->body_bytes_max 0 is taken as ECA_HTTP_BODY_BYTES_MAX here; answer_headers is set. */
 int eca_http_fetch_start(struct eca_http http, const struct eca_http_opts *opts,
                          eca_http_answer_fn *on_done, void *arg, struct eca_http_fetch **ret_fetch,
                          struct eca_err *err);

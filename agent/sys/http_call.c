@@ -19,7 +19,11 @@ static void end_value(struct eca_http_head_text *head)
             head->text.len--;
         }
         eca_buf_add_char(&head->text, '\0');
-        head->count++;
+        if (eca_http_reads(head->read, eca_buf_str(&head->text) + head->begin)) {
+            head->count++;
+        } else {
+            head->text.len = head->begin;
+        }
     }
     head->at = ECA_HTTP_AT_START;
 }
@@ -29,6 +33,7 @@ void eca_http_head_add_name(struct eca_http_head_text *head, struct eca_view pie
     if (head->at != ECA_HTTP_IN_NAME) {
         end_value(head);
         head->at = ECA_HTTP_IN_NAME;
+        head->begin = head->text.len;
     }
     head->bytes += piece.len;
     for (size_t i = 0; i < piece.len && is_kept(head); i++) {

@@ -18,8 +18,10 @@ struct eca_http_call {
 
 /* The head of an answer while it arrives; zero is empty. Names become lower case. */
 struct eca_http_head_text {
+    const char *const *read; /* eca_http_opts.answer_headers */
     struct eca_buf text; /* name, value, name, ..., each with its NUL */
     size_t count;
+    size_t begin; /* of the last one, in text */
     size_t bytes; /* as received, also of lines that are not kept */
     enum { ECA_HTTP_AT_START, ECA_HTTP_IN_NAME, ECA_HTTP_IN_VALUE } at;
 };
@@ -30,6 +32,7 @@ bool eca_http_head_is_too_long(const struct eca_http_head_text *head);
 /* Ends the last value and hands everything to on_head (may be NULL). */
 void eca_http_head_deliver(struct eca_http_head_text *head, int status,
                            const struct eca_http_events *events, void *arg);
+/* As before the first piece. */
 void eca_http_head_clear(struct eca_http_head_text *head);
 
 /* A header cannot smuggle a line into a request: ECA_E_INVALID names the one with control

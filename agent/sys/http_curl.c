@@ -503,6 +503,7 @@ int eca_http_curl_start(struct eca_http_curl *curl, const struct eca_http_opts *
     call->arg = arg;
     call->idle_ms = opts->idle_ms;
     call->body_bytes_max = opts->body_bytes_max;
+    call->head.read = opts->answer_headers;
     call->head.text.bytes_max = ECA_HTTP_ANSWER_HEAD_BYTES_MAX;
     call->base.cancel = cancel;
     eca_timer_init(&call->connect_timer, curl->sched, on_connect_limit, call);

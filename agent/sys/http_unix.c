@@ -414,6 +414,7 @@ int eca_http_unix_start(struct eca_http_unix *client, const struct eca_http_opts
     call->is_head_request = strcmp(opts->method, "HEAD") == 0;
     call->path = eca_xstrdup(opts->unix_socket);
     call->fd = -1;
+    call->head.read = opts->answer_headers;
     call->head.text.bytes_max = ECA_HTTP_ANSWER_HEAD_BYTES_MAX;
     http_parser_init(&call->parser, HTTP_RESPONSE);
     call->parser.data = call;

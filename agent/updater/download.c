@@ -175,6 +175,7 @@ static void on_http_end(void *arg, const struct eca_http_end *end)
 static void ask(struct eca_update_download *download)
 {
     static const struct eca_http_events events = {on_head, on_body, on_http_end};
+    static const char *const answer_headers[] = {"location", NULL};
     uint64_t now_ns = eca_sched_now_ns(download->opts.sched);
     const struct eca_http_header headers[] = {{"User-Agent", eca_user_agent}};
     struct eca_http_opts opts = {
@@ -187,6 +188,7 @@ static void ask(struct eca_update_download *download)
         .proxy = ECA_HTTP_PROXY_ENVIRONMENT,
         .insecure = false, /* whatever -k says (UPD-120) */
         .party = "update",
+        .answer_headers = answer_headers,
     };
     struct eca_err err = {0};
 

@@ -34,6 +34,7 @@ struct mem_call {
     void *arg;
     struct eca_timer connect, total, idle;
     uint64_t connect_ms, total_ms, idle_ms, body_bytes_max, body_bytes;
+    const char *const *answer_headers;
     bool sent;
     int status;
     /* server */
@@ -118,19 +119,31 @@ static void progress(struct mem_call *call)
     }
 }
 
+static void client_gets_head(struct mem_call *call, const struct mem_head *from)
+{
+    eca_auto_free struct eca_http_header *headers =
+        eca_xrealloc_array(NULL, from->count + 1, sizeof(*headers));
+    struct eca_http_head head = {.status = from->status, .headers = headers};
+
+    for (size_t i = 0; i < from->count; i++) {
+        if (eca_http_reads(call->answer_headers, from->headers[i].name)) {
+            headers[head.header_count++] = from->headers[i];
+        }
+    }
+    call->status = from->status;
+    progress(call);
+    if (call->events.on_head != NULL) {
+        call->events.on_head(call->arg, &head);
+    }
+}
+
 /* False when the call is over. */
 static bool client_gets(struct mem_call *call, const struct mem_item *item)
 {
     switch ((enum item_kind)item->kind) {
-    case ITEM_HEAD: {
-        struct eca_http_head head = {item->head->status, item->head->headers, item->head->count};
-        call->status = item->head->status;
-        progress(call);
-        if (call->events.on_head != NULL) {
-            call->events.on_head(call->arg, &head);
-        }
+    case ITEM_HEAD:
+        client_gets_head(call, item->head);
         return true;
-    }
     case ITEM_BODY:
         progress(call);
         call->body_bytes += item->bytes.len;
@@ -368,6 +381,7 @@ static int http_start(void *impl, const struct eca_http_opts *opts,
     call->arg = arg;
     call->idle_ms = opts->idle_ms;
     call->body_bytes_max = opts->body_bytes_max;
+    call->answer_headers = opts->answer_headers;
     memcpy(call->peer, "memory", 7);
     eca_timer_init(&call->arrive, memory->sched, run_arrive, call);
     eca_timer_init(&call->connect, memory->sched, run_connect, call);

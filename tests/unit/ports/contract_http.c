@@ -156,6 +156,24 @@ START_TEST(a_whole_answer)
 }
 END_TEST
 
+/* Nothing but the headers that the caller reads is handed out: so a recording holds nothing else. */
+START_TEST(only_the_headers_that_are_read)
+{
+    static const char *const one[] = {"x-amzn-requestid", NULL}, *const none[] = {NULL};
+    struct talk talk;
+
+    run(&talk, "/word", (struct eca_http_opts){.total_ms = 5000, .answer_headers = one});
+    ck_assert_int_eq(talk.end.err.code, ECA_OK);
+    ck_assert_str_eq(eca_buf_str(&talk.names), "x-amzn-requestid: r-1\n");
+    talk_clear(&talk);
+    run(&talk, "/word", (struct eca_http_opts){.total_ms = 5000, .answer_headers = none});
+    ck_assert_int_eq(talk.status, 200);
+    ck_assert_uint_eq(talk.names.len, 0);
+    ck_assert_str_eq(eca_buf_str(&talk.body), "a word");
+    talk_clear(&talk);
+}
+END_TEST
+
 /* API-103, DKR-103: what leaves is what was asked for, nothing decoded, nothing added but framing.
  */
 START_TEST(the_request_arrives_as_it_was_given)
@@ -508,6 +526,7 @@ void contract_http_add(Suite *suite)
     tcase_add_checked_fixture(tcase, contract_open, contract_close);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, a_whole_answer);
+    tcase_add_test(tcase, only_the_headers_that_are_read);
     tcase_add_test(tcase, the_request_arrives_as_it_was_given);
     tcase_add_test(tcase, nobody_listens_is_nothing_sent);
     tcase_add_test(tcase, a_unix_socket_is_reached_by_its_path);
