@@ -69,7 +69,7 @@ struct eca_agent {
 
     struct eca_store store;
     bool store_is_open;
-    bool store_is_fresh;  /* no database was there */
+    bool store_is_fresh;  /* nothing was ever committed to it */
     bool older_than_file; /* the file of v1.13.1 was written after the database */
     bool imported;        /* records came from the file of v1.13.1 and are not stored yet */
     struct stored_records records;

@@ -78,7 +78,7 @@ static inline int eca_store_keep_copy(struct eca_store store, const char *why, c
 #define ECA_STATE_FILE "ecs_agent_data.json"
 #define ECA_STATE_FILE_LEFTOVER "tmp_ecs_agent_data" /* and some digits */
 struct eca_store_notes {
-    bool fresh;           /* no database was there: first run, or import (STATE-127) */
+    bool fresh;           /* nothing was ever committed: first run, or import (STATE-127) */
     bool set_aside;       /* a damaged database was renamed (STATE-123) */
     bool restored_backup; /* the last good copy is in use */
     bool older_than_file; /* ECA_STATE_FILE was written after the database (STATE-127) */

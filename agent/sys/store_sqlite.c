@@ -24,6 +24,9 @@ static const char *const tables[ECA_RECORD_KINDS] = {
 };
 
 #define COPY_EVERY_NS (UINT64_C(600) * 1000000000u) /* STATE-123 */
+/* An application_id. Empty as it may be, such a database is no first run: a state file beside it is
+ * older than what was lost (STATE-127). */
+#define IN_PLACE_OF_A_DAMAGED_ONE "1"
 
 struct row {
     enum eca_record_kind kind;
@@ -361,23 +364,43 @@ static int recover(struct store *store, const char *path, struct eca_store_notes
         (void)unlink(path);
     }
     notes->fresh = true;
-    return open_db(store, path, err);
+    if (open_db(store, path, err) < 0) {
+        return err->code;
+    }
+    return run_sql(store->db, "PRAGMA application_id=" IN_PLACE_OF_A_DAMAGED_ONE, err);
+}
+
+/* Nothing was ever committed: a first run, also when one before it ended too soon. */
+static bool is_untouched(sqlite3 *db)
+{
+    char text[16] = "";
+
+    for (size_t k = 0; k < ECA_RECORD_KINDS; k++) {
+        eca_auto_free char *sql = eca_xasprintf("SELECT 1 FROM %s LIMIT 1", tables[k]);
+
+        if (query_text(db, sql, text, sizeof(text))) {
+            return false;
+        }
+    }
+    return query_text(db, "PRAGMA application_id", text, sizeof(text)) && strcmp(text, "0") == 0;
 }
 
 static int open_all(struct store *store, struct eca_store_notes *notes, struct eca_err *err)
 {
     eca_auto_free char *path = eca_xasprintf("%s/%s", store->dir, ECA_STORE_FILE);
-    struct stat info;
     int rc;
 
     if (take_lock(store, err) < 0) {
         return err->code;
     }
     eca_store_files_sweep(store->dir);
-    notes->fresh = stat(path, &info) < 0;
     notes->older_than_file = eca_store_files_newer_legacy(store->dir);
     rc = open_db(store, path, err);
-    return rc == ECA_E_INVALID ? recover(store, path, notes, err) : rc;
+    if (rc == ECA_E_INVALID) {
+        return recover(store, path, notes, err);
+    }
+    notes->fresh = rc == ECA_OK && is_untouched(store->db);
+    return rc;
 }
 
 /* ---- commits on the thread ------------------------------------------------------------------ */

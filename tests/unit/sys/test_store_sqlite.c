@@ -209,6 +209,40 @@ START_TEST(a_committed_record_survives_a_kill)
 }
 END_TEST
 
+static void write_file(const char *path, const char *text)
+{
+    FILE *out = fopen(path, "w");
+
+    ck_assert_msg(out != NULL, "%s", path);
+    ck_assert_int_ge(fputs(text, out), 0);
+    ck_assert_int_eq(fclose(out), 0);
+}
+
+/* STATE-127: a process that ended before its first commit leaves a first run to the next one, and a
+ * database that took a damaged one's place is none. */
+START_TEST(a_first_run_lasts_until_something_is_committed)
+{
+    struct eca_err err = {0};
+
+    ck_assert_int_eq(reopen(&err), 0);
+    ck_assert(notes.fresh);
+    eca_store_close(eca_store_sqlite_opener(sqlite), store);
+    write_file(file(ECA_STORE_FILE), ""); /* killed between two system calls */
+    ck_assert_int_eq(eca_store_open(eca_store_sqlite_opener(sqlite), dir, &store, &notes, &err), 0);
+    ck_assert(notes.fresh && !notes.set_aside);
+    keep("a", "1");
+    ck_assert_int_eq(reopen(&err), 0);
+    ck_assert(!notes.fresh);
+    eca_store_close(eca_store_sqlite_opener(sqlite), store);
+    write_file(file(ECA_STORE_FILE), "this is no database");
+    write_file(file(ECA_STORE_BACKUP), "neither is this");
+    ck_assert_int_eq(eca_store_open(eca_store_sqlite_opener(sqlite), dir, &store, &notes, &err), 0);
+    ck_assert(notes.fresh && notes.set_aside);
+    ck_assert_int_eq(reopen(&err), 0);
+    ck_assert(!notes.fresh && !notes.set_aside);
+}
+END_TEST
+
 /* STATE-125: also within one process, by a second adapter. */
 START_TEST(a_second_agent_is_refused_and_told_who_holds_it)
 {
@@ -317,15 +351,6 @@ START_TEST(every_file_is_its_owners_only)
     ck_assert_uint_eq(info.st_mode & 0777, 0600);
 }
 END_TEST
-
-static void write_file(const char *path, const char *text)
-{
-    FILE *out = fopen(path, "w");
-
-    ck_assert_msg(out != NULL, "%s", path);
-    ck_assert_int_ge(fputs(text, out), 0);
-    ck_assert_int_eq(fclose(out), 0);
-}
 
 static size_t rows_of(const char *path)
 {
@@ -644,6 +669,7 @@ int main(void)
     tcase_add_test(tcase, a_reader_refuses_what_it_cannot_read);
     tcase_add_test(tcase, what_was_committed_is_there_after_a_restart);
     tcase_add_test(tcase, a_committed_record_survives_a_kill);
+    tcase_add_test(tcase, a_first_run_lasts_until_something_is_committed);
     tcase_add_test(tcase, a_second_agent_is_refused_and_told_who_holds_it);
     tcase_add_test(tcase, a_directory_that_is_none_is_named);
     tcase_add_test(tcase, a_directory_without_the_right_to_write_is_named);
