@@ -73,6 +73,7 @@ struct eca_agent {
     bool older_than_file; /* the file of v1.13.1 was written after the database */
     bool imported;        /* records came from the file of v1.13.1 and are not stored yet */
     struct stored_records records;
+    struct stored_records replaced; /* by the file's: to be deleted when those are stored */
     struct eca_identity identity;
     struct eca_journal *journal;
     struct eca_timer recheck_timer; /* of the identity, after a start without metadata */

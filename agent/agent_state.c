@@ -99,10 +99,10 @@ static void loaded_clear(struct loaded *loaded)
 }
 
 /* What is not written again is deleted with the next commit. */
-static void mark_records(struct eca_agent *agent)
+static void mark_records(struct eca_agent *agent, const struct stored_records *records)
 {
-    for (size_t i = 0; i < agent->records.count; i++) {
-        eca_journal_mark(agent->journal, agent->records.at[i].kind, agent->records.at[i].key);
+    for (size_t i = 0; i < records->count; i++) {
+        eca_journal_mark(agent->journal, records->at[i].kind, records->at[i].key);
     }
 }
 
@@ -136,14 +136,15 @@ static void say_import(struct eca_agent *agent, const char *path,
     }
 }
 
-/* The file instead of the database, which was written by us before v1.13.1 ran again, or never. */
+/* The file instead of the database, which was written by us before v1.13.1 ran again, or never. The
+ * database stays as it is until the file's content is known to be ours. */
 static void use_import(struct eca_agent *agent, struct loaded *loaded, const char *sha256)
 {
     if (!agent->store_is_fresh) {
         ECA_WARN(agent->opts.ports.log, module, ECA_NO_KV,
                  "The state file of another agent is newer than the database; it is imported");
-        keep_copy(agent, "before-import");
-        mark_records(agent);
+        agent->replaced = agent->records;
+        agent->records = (struct stored_records){0};
     }
     eca_identity_set(&loaded->identity.import_sha256, sha256);
     use_loaded(agent, loaded);
@@ -223,12 +224,13 @@ bool agent_load_records(struct eca_agent *agent)
 void agent_clear_records(struct eca_agent *agent)
 {
     records_clear(&agent->records);
+    records_clear(&agent->replaced);
 }
 
 void agent_forget_records(struct eca_agent *agent)
 {
     keep_copy(agent, "other-instance");
-    mark_records(agent);
+    mark_records(agent, &agent->records);
     records_clear(&agent->records);
     eca_identity_set(&agent->identity.instance_arn, "");
     eca_identity_set(&agent->identity.client_token, "");
@@ -261,6 +263,16 @@ static int restore_one(struct eca_agent *agent, const struct stored_record *reco
     return ECA_OK;
 }
 
+/* What the file holds comes, and what the database held goes, in one transaction (STATE-127). */
+static void store_import(struct eca_agent *agent)
+{
+    if (!agent->store_is_fresh) {
+        keep_copy(agent, "before-import");
+    }
+    mark_records(agent, &agent->replaced);
+    eca_engine_mark_all(agent->engine);
+}
+
 void agent_restore_records(struct eca_agent *agent)
 {
     size_t tasks = 0;
@@ -280,7 +292,7 @@ void agent_restore_records(struct eca_agent *agent)
         ECA_INFO(agent->opts.ports.log, module, ECA_NO_KV, "Restored %zu tasks", tasks);
     }
     if (agent->imported) {
-        eca_engine_mark_all(agent->engine);
+        store_import(agent);
     }
     agent_clear_records(agent);
 }

@@ -36,13 +36,13 @@ void eca_store_files_sweep(const char *dir)
     (void)closedir(entries);
 }
 
-/* Time of the last write; false when the file is not there. */
-static bool written(const char *dir, const char *name, struct timespec *ret_time)
+/* Time of the last write; false when the file is not there or has fewer bytes. */
+static bool written(const char *dir, const char *name, off_t bytes_min, struct timespec *ret_time)
 {
     eca_auto_free char *path = eca_xasprintf("%s/%s", dir, name);
     struct stat info;
 
-    if (stat(path, &info) < 0) {
+    if (stat(path, &info) < 0 || info.st_size < bytes_min) {
         return false;
     }
     *ret_time = info.st_mtim;
@@ -58,9 +58,10 @@ bool eca_store_files_newer_legacy(const char *dir)
 {
     struct timespec legacy, database, log;
 
-    return written(dir, ECA_STATE_FILE, &legacy) && written(dir, ECA_STORE_FILE, &database) &&
+    /* An empty log only tells when a process opened it that was killed before its first commit. */
+    return written(dir, ECA_STATE_FILE, 0, &legacy) && written(dir, ECA_STORE_FILE, 0, &database) &&
            is_after(legacy, database) &&
-           (!written(dir, ECA_STORE_FILE "-wal", &log) || is_after(legacy, log));
+           (!written(dir, ECA_STORE_FILE "-wal", 1, &log) || is_after(legacy, log));
 }
 
 char *eca_store_files_copy_name(const char *dir, const char *why, int64_t wall_ms)

@@ -273,16 +273,22 @@ static int open_db(struct store *store, const char *path, struct eca_err *err)
     rc = read_schema(store->db, path, &schema, err);
     rc = rc == ECA_OK ? check_sound(store->db, path, err) : rc;
     /*
-     * auto_vacuum: the file does not keep the size of its busiest hour (FB-19.2). It counts for a
-     * file without tables only. EXTRA until there is a log: else a power cut could bring the
-     * journal of the first transactions back, and with it the file's first state.
+     * EXTRA until there is a log: else a power cut could bring the journal of the first
+     * transactions back, and with it the file's first state. auto_vacuum: the file does not keep
+     * the size of its busiest hour (FB-19.2). It counts for a file without tables only; with some
+     * it would be a write, and a start alone writes nothing: the files tell when the last commit
+     * was (STATE-127).
      */
-    rc = rc == ECA_OK
-             ? run_sql(store->db,
-                       "PRAGMA synchronous=EXTRA; PRAGMA auto_vacuum=FULL; PRAGMA "
-                       "journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=OFF;",
-                       err)
-             : rc;
+    rc = rc == ECA_OK ? run_sql(store->db,
+                                schema == 0 ? "PRAGMA synchronous=EXTRA; PRAGMA auto_vacuum=FULL"
+                                            : "PRAGMA synchronous=EXTRA",
+                                err)
+                      : rc;
+    rc = rc == ECA_OK ? run_sql(store->db,
+                                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA "
+                                "foreign_keys=OFF",
+                                err)
+                      : rc;
     rc = rc == ECA_OK ? migrate(store, schema, err) : rc;
     return rc == ECA_OK ? prepare(store, err) : rc;
 }
@@ -322,7 +328,11 @@ static int take_lock(struct store *store, struct eca_err *err)
                            holder);
     }
     (void)snprintf(holder, sizeof(holder), "%ld\n", (long)getpid());
-    if (ftruncate(store->lock_fd, 0) < 0 || pwrite(store->lock_fd, holder, strlen(holder), 0) < 0) {
+    /* Opening writes nothing else: a disk that cannot keep this will not keep the state
+     * (STATE-122).
+     */
+    if (ftruncate(store->lock_fd, 0) < 0 || pwrite(store->lock_fd, holder, strlen(holder), 0) < 0 ||
+        fsync(store->lock_fd) < 0) {
         int sys = errno;
 
         return eca_err_set_sys(err, code_of_errno(sys), sys, "%s", path);

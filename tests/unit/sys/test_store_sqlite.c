@@ -460,13 +460,32 @@ START_TEST(a_file_written_after_the_database_is_noticed)
     eca_store_close(eca_store_sqlite_opener(sqlite), store);
     set_time(ECA_STATE_FILE, 3000);
     set_time(ECA_STORE_FILE, 2000);
-    write_file(file(ECA_STORE_FILE "-wal"), ""); /* written now: the database was used last */
+    write_file(file(ECA_STORE_FILE "-wal"), "x"); /* written now: the database was used last */
     ck_assert_int_eq(eca_store_open(eca_store_sqlite_opener(sqlite), dir, &store, &notes, &err), 0);
     ck_assert(!notes.older_than_file);
     eca_store_close(eca_store_sqlite_opener(sqlite), store);
     set_time(ECA_STORE_FILE, 2000);
+    write_file(file(ECA_STORE_FILE "-wal"), ""); /* opened now, but nothing was committed */
     ck_assert_int_eq(eca_store_open(eca_store_sqlite_opener(sqlite), dir, &store, &notes, &err), 0);
     ck_assert(notes.older_than_file);
+}
+END_TEST
+
+/* STATE-127: so that the files tell when the last commit was, whoever looked since. */
+START_TEST(an_open_alone_writes_nothing)
+{
+    struct eca_err err = {0};
+    struct stat info;
+
+    keep("a", "1");
+    eca_store_close(eca_store_sqlite_opener(sqlite), store);
+    set_time(ECA_STORE_FILE, 2000);
+    ck_assert_int_eq(eca_store_open(eca_store_sqlite_opener(sqlite), dir, &store, &notes, &err), 0);
+    expect("a=1 ");
+    ck_assert(stat(file(ECA_STORE_FILE "-wal"), &info) < 0 || info.st_size == 0);
+    ck_assert_int_eq(reopen(&err), 0);
+    ck_assert_int_eq(stat(file(ECA_STORE_FILE), &info), 0);
+    ck_assert_int_eq(info.st_mtime, 2000);
 }
 END_TEST
 
@@ -677,6 +696,7 @@ int main(void)
     tcase_add_test(tcase, copies_are_whole_and_do_not_replace_each_other);
     tcase_add_test(tcase, leftovers_of_broken_saves_are_removed);
     tcase_add_test(tcase, a_file_written_after_the_database_is_noticed);
+    tcase_add_test(tcase, an_open_alone_writes_nothing);
     tcase_add_test(tcase, an_older_schema_is_copied_and_migrated);
     tcase_add_test(tcase, a_newer_schema_is_refused_with_both_numbers);
     tcase_add_test(tcase, a_damaged_database_is_set_aside_and_its_copy_used);
