@@ -60,6 +60,7 @@ static void fill_defaults(struct eca_engine_opts *opts)
     timing->list_retry_min_ms = or_default(timing->list_retry_min_ms, 200);
     timing->list_retry_max_ms = or_default(timing->list_retry_max_ms, 10000);
     timing->cleanup_spread_ms = or_default(timing->cleanup_spread_ms, MINUTE_MS);
+    timing->cleanup_late_ms = or_default(timing->cleanup_late_ms, MINUTE_MS);
     timing->remove_retry_min_ms = or_default(timing->remove_retry_min_ms, 1000);
     timing->remove_retry_max_ms = or_default(timing->remove_retry_max_ms, 5 * MINUTE_MS);
     timing->remove_give_up_ms = or_default(timing->remove_give_up_ms, UINT64_C(1440) * MINUTE_MS);

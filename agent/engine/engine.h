@@ -23,6 +23,7 @@ struct eca_engine_timing {
     uint64_t list_retry_min_ms;   /* [200] ENG-731 */
     uint64_t list_retry_max_ms;   /* [10000] */
     uint64_t cleanup_spread_ms;   /* [60000] overdue clean-ups at start (CLN-102) */
+    uint64_t cleanup_late_ms;     /* [60000] a STOPPED that is accepted late (CLN-106) */
     uint64_t remove_retry_min_ms; /* [1000] CLN-105 */
     uint64_t remove_retry_max_ms; /* [300000] */
     uint64_t remove_give_up_ms;   /* [86400000] */

@@ -184,9 +184,11 @@ void engine_cleanup_connected(struct entry *entry)
     }
 }
 
+/* What ECS sent before it heard of the end may still come, unacknowledged as it was, and must not
+ * be taken for a new task (FB-17.2): a minute is the least that may be set as the wait. */
 void engine_cleanup_reported(struct entry *entry)
 {
     if (entry->cleanup_due && !entry->removing && entry->task->sent >= ECA_STATUS_STOPPED) {
-        begin_removal(entry);
+        eca_timer_start_ms(&entry->cleanup, entry->engine->opts.timing.cleanup_late_ms);
     }
 }

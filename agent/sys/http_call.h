@@ -19,7 +19,7 @@ struct eca_http_call {
 /* The head of an answer while it arrives; zero is empty. Names become lower case. */
 struct eca_http_head_text {
     const char *const *read; /* eca_http_opts.answer_headers */
-    struct eca_buf text; /* name, value, name, ..., each with its NUL */
+    struct eca_buf text;     /* name, value, name, ..., each with its NUL */
     size_t count;
     size_t begin; /* of the last one, in text */
     size_t bytes; /* as received, also of lines that are not kept */

@@ -18,7 +18,8 @@ static void teardown(void)
     rig_clear(&w);
 }
 
-/* FB-17.1, CLN-106: the record stays until its STOPPED is accepted. */
+/* FB-17.1, CLN-106: the record stays until its STOPPED is accepted, and a minute more: what ECS
+ * sent before may still be on its way. */
 START_TEST(cleanup_waits_for_the_acceptance)
 {
     w.opts.cleanup_wait_ms = 60 * 1000;
@@ -31,8 +32,12 @@ START_TEST(cleanup_waits_for_the_acceptance)
     rig_run(&w, 1000);
     ck_assert_uint_eq(rig_asked(&w, "create"), 1);
     w.answer = ECA_REPORT_ACCEPTED;
+    rig_run(&w, 59 * 1000);
+    ck_assert_uint_eq(eca_engine_task_count(w.engine), 1);
+    rig_add(&w, ARN, "RUNNING", 0, ONE);
     rig_run(&w, 60 * 1000);
     ck_assert_uint_eq(eca_engine_task_count(w.engine), 0);
+    ck_assert_uint_eq(rig_asked(&w, "create"), 1);
     ck_assert_uint_eq(rig_asked(&w, "remove web"), 1);
 }
 END_TEST

@@ -156,7 +156,8 @@ START_TEST(a_whole_answer)
 }
 END_TEST
 
-/* Nothing but the headers that the caller reads is handed out: so a recording holds nothing else. */
+/* Nothing but the headers that the caller reads is handed out: so a recording holds nothing else.
+ */
 START_TEST(only_the_headers_that_are_read)
 {
     static const char *const one[] = {"x-amzn-requestid", NULL}, *const none[] = {NULL};
