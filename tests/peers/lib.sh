@@ -9,7 +9,10 @@ work=$(mktemp -d /tmp/peers.XXXXXX)
 passed=0 failed=0 pids=()
 export AWS_PAGER="" AWS_EC2_METADATA_DISABLED=true
 
+# A child that is killed before it has become its program runs this as well.
+main=$BASHPID
 leave() {
+    [ "$BASHPID" = "$main" ] || return 0
     for pid in "${pids[@]:-}"; do
         [ -z "$pid" ] || kill "$pid" 2>/dev/null || true
     done
@@ -107,14 +110,14 @@ stop() {
 }
 
 # start_agent LOG NAME=VALUE...: the shipped binary with the environment that serve --no-agent printed; its
-# data directory is emptied first. Options: agent_options=(...).
+# data directory and its log are emptied first. Options: agent_options=(...).
 agent_options=()
 start_agent() {
     local log=$1 data env=()
     shift
     mapfile -t env < <(sed -n 's/^# agent: //p' "$work/serve.out")
     data=$(printf '%s\n' "${env[@]}" | sed -n 's/^ECS_DATADIR=//p')
-    rm -rf "${data:?}"/*
+    rm -rf "${data:?}"/* "$log"
     env -i "${env[@]}" "$@" "$agent" ${agent_options[@]+"${agent_options[@]}"} >"$log" 2>&1 &
     agent_pid=$!
     pids+=($!)

@@ -35,9 +35,16 @@ switch_off() {
 }
 # switch_on: a segment begins; what it was before is one older now.
 switch_on() {
-    local before
+    local before sessions
     before=$(stat -c %i "$recording")
-    kill -USR2 "$agent_pid" && until_true moved "$before" && await "$work/agent.log" 'Established a connection to ACS'
+    sessions=$(sessions)
+    kill -USR2 "$agent_pid" && until_true moved "$before" && until_true has_more_sessions "$sessions"
+}
+sessions() {
+    grep -c 'Established a connection to ACS' "$work/agent.log"
+}
+has_more_sessions() { # THAN
+    [ "$(sessions)" -gt "$1" ]
 }
 moved() { # INODE: no longer the newest
     [ "$(stat -c %i "$recording")" != "$1" ] && [ "$(stat -c %i "$recording.1")" = "$1" ]
@@ -66,7 +73,7 @@ unseen=$(run_tasks 1)
 check "a task runs that is not recorded" tasks_run "$unseen"
 check "not a line of it" lacks "$recording" "$unseen"
 check "switched on by a signal, with a new segment" switch_on
-check "which has the task in its state" has "$unseen" "$recording"
+check "which has the task in its state" await "$recording" "$unseen"
 check "and a third one" test -e "$recording.2"
 seen=$(run_tasks 1)
 check "a task runs that is recorded" tasks_run "$seen"
