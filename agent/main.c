@@ -122,6 +122,7 @@ static void set_recording(struct process *process, struct eca_flight_opts *opts)
                  mib, RECORDING_MIB_DEFAULT);
     }
     process->record_file = eca_record_file_new(file, RECORDING_SEGMENTS);
+    eca_record_file_rescue(process->record_file);
     opts->segments = eca_record_file_port(process->record_file);
     opts->segment_bytes = (ring_mib << 20) / RECORDING_SEGMENTS;
     opts->record = path != NULL && path[0] != '\0';

@@ -54,10 +54,12 @@ def linear(folder, name):
 
 
 def launch(folder, record):
-    """The agent's processor time for a launch of 200 tasks, with or without a flight recording: the median."""
-    return statistics.median(marks["after"] - marks["before"] for marks in
-               ({e["fields"]["mark"]: e["fields"]["cpuMs"] for e in events(path) if e["event"] == "resources"}
-                for path in folder.glob(f"recording.{record}.*")))
+    """The agent's processor time for a launch of 200 tasks, with or without a flight recording: the mean of the
+    quicker half, as what disturbs a run only adds to it."""
+    spent = sorted(marks["after"] - marks["before"] for marks in
+                   ({e["fields"]["mark"]: e["fields"]["cpuMs"] for e in events(path) if e["event"] == "resources"}
+                    for path in folder.glob(f"recording.{record}.*")))
+    return round(statistics.mean(spent[:(len(spent) + 1) // 2]), 1)
 
 
 def counted(folder, record):

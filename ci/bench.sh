@@ -39,10 +39,10 @@ for name in burst chain flapping stops large; do
             >"$work/words" || { cat "$work/words" >&2; exit 1; }
     done
 done
-# The cost of a flight recording, with and without in turns: processor time, whose median counts, and instructions,
+# The cost of a flight recording, with and without in turns: processor time, whose quicker half counts, and instructions,
 # which are the same every time. Another agent records nothing by itself.
 mkdir "$work/recordings"
-for take in $(seq "${BENCH_RECORDING_TAKES:-15}"); do
+for take in $(seq "${BENCH_RECORDING_TAKES:-25}"); do
     for record in off on; do
         options=()
         [ $record = off ] || options=(--record "$work/recordings")

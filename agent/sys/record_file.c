@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,7 +11,7 @@
 #include "agent/base/mem.h"
 
 /* Lines are small and many. What is lost when the process is killed is at most this much, and what
- * came since the last flush. */
+ * came since the last flush; a crash loses nothing (eca_record_file_rescue). */
 #define BUFFER_BYTES 65536
 
 struct eca_record_file {
@@ -109,10 +111,52 @@ static void put_line(void *impl, struct eca_view line)
     }
     if (line.len < BUFFER_BYTES) {
         memcpy(file->buffer + file->len, line.at, line.len);
-        file->len += line.len;
-        file->buffer[file->len++] = '\n';
+        file->buffer[file->len + line.len] = '\n';
+        atomic_signal_fence(memory_order_release); /* whole lines, whenever a signal comes */
+        file->len += line.len + 1;
     } else if (write_out(file, line.at, line.len) && write_out(file, "\n", 1)) {
         file->written += (off_t)line.len + 1;
+    }
+}
+
+/* ---- a crash -------------------------------------------------------------------------------- */
+
+#define SIGNAL_STACK_BYTES 16384 /* the stack may be what has run out */
+
+static struct eca_record_file *rescued;
+
+/* Only what a signal handler may do. The signal is blocked until it returns, and then ends the
+ * process as if nobody had handled it, with the same core. */
+static void on_crash(int number)
+{
+    struct eca_record_file *file = rescued;
+    ssize_t done = 1;
+
+    rescued = NULL;
+    for (size_t at = 0; file != NULL && file->fd >= 0 && at < file->len && done > 0;) {
+        done = write(file->fd, file->buffer + at, file->len - at);
+        at += done > 0 ? (size_t)done : 0;
+    }
+    (void)raise(number);
+}
+
+void eca_record_file_rescue(struct eca_record_file *file)
+{
+    static const int numbers[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS};
+    static char stack_bytes[SIGNAL_STACK_BYTES];
+    const stack_t stack = {.ss_sp = stack_bytes, .ss_size = sizeof(stack_bytes)};
+    struct sigaction action = {.sa_handler = on_crash,
+                               .sa_flags = (int)(SA_RESETHAND | SA_ONSTACK)};
+
+    rescued = file;
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaltstack(&stack, NULL);
+    for (size_t i = 0; i < ECA_ARRAY_LEN(numbers); i++) {
+        struct sigaction before;
+
+        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL) {
+            (void)sigaction(numbers[i], &action, NULL);
+        }
     }
 }
 
@@ -138,6 +182,7 @@ void eca_record_file_free(struct eca_record_file *file)
 {
     if (file != NULL) {
         end(file);
+        rescued = rescued == file ? NULL : rescued;
         eca_free(file->path);
         eca_free(file);
     }

@@ -11,6 +11,10 @@
 struct eca_record_file;
 struct eca_record_file *eca_record_file_new(const char *path, unsigned count);
 struct eca_segments eca_record_file_port(struct eca_record_file *file);
+/* From now on a crash of the process writes out what this file has not written yet, so that the
+ * input the core died of is the last one of the recording. Signals that somebody handles already
+ * are left to them. One file in a process; until it is freed. */
+void eca_record_file_rescue(struct eca_record_file *file);
 void eca_record_file_free(struct eca_record_file *file); /* NULL ok */
 
 #endif

@@ -98,15 +98,17 @@ serve() {
     eval "$(grep '^export ' "$work/serve.out")"
 }
 
-# stop PID: and wait for it. Its number is another process's soon: it is forgotten here.
+# stop PID: and wait for it; its exit code. Its number is another process's soon: it is forgotten here.
 stop() {
-    local pid left=()
+    local pid code left=()
     kill "$1" 2>/dev/null
     wait "$1"
+    code=$?
     for pid in "${pids[@]:-}"; do
         [ "$pid" = "$1" ] || left+=("$pid")
     done
     pids=("${left[@]}")
+    return $code
 }
 
 # start_agent LOG NAME=VALUE...: the shipped binary with the environment that serve --no-agent printed; its

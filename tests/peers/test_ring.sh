@@ -90,6 +90,15 @@ ecs stop-task --task "$seen" >/dev/null
 check "the task of before is stopped by the new core" ecs wait tasks-stopped --tasks "$seen"
 stop "$agent_pid"
 check "the agent ends in order" test $? -eq 0
+
+start_agent "$work/crash.log" "ECS_FLIGHT_RECORDING=$work/crash.rec"
+check "another agent" await "$work/crash.log" 'Established a connection to ACS'
+curl --silent --output /dev/null 'http://localhost:51678/v1/tasks?the-last-words'
+kill -SEGV "$agent_pid"
+wait "$agent_pid"
+check "a crash is a crash" test $? -eq 139
+check "what it was told last is in the recording" has "the-last-words" "$work/crash.rec"
+check "which replays" has "no divergence in [1-9]" <("$harness" replay "$work/crash.rec")
 stop "$serve_pid"
 
 check "all segments keep their bound" sizes_fit

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/base/mem.h"
@@ -115,6 +116,47 @@ START_TEST(flushed_lines_are_there)
 }
 END_TEST
 
+/* What the core was told last is what it died of. The process ends as without a recording. */
+START_TEST(a_crash_writes_out_what_there_is)
+{
+    static const int numbers[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+    int number = numbers[_i];
+    struct sigaction before;
+    const struct rlimit no_core = {0};
+
+    ck_assert_int_eq(sigaction(number, NULL, &before), 0);
+    if (before.sa_handler != SIG_DFL) {
+        return; /* a sanitizer has it, and keeps it */
+    }
+    eca_record_file_rescue(file);
+    for (int round = 0; round < 2; round++) { /* the second without a segment */
+        eca_auto_buf struct eca_buf now = {0};
+        int status = 0;
+        pid_t child;
+
+        if (round == 0) {
+            begin();
+        }
+        child = fork();
+        ck_assert_int_ge(child, 0);
+        if (child == 0) {
+            (void)setrlimit(RLIMIT_CORE, &no_core);
+            put("one");
+            put("two");
+            (void)raise(number);
+            _exit(0);
+        }
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert(WIFSIGNALED(status));
+        ck_assert_int_eq(WTERMSIG(status), number);
+        now = content("");
+        ck_assert_str_eq(eca_buf_str(&now), "one\ntwo\n");
+        segments.ops->end(segments.impl);
+    }
+    (void)sigaction(number, &before, NULL);
+}
+END_TEST
+
 /* A disk that is full: whole lines, without a gap, and the next segment is as good as any. */
 START_TEST(full_disk_ends_a_segment_with_a_whole_line)
 {
@@ -160,6 +202,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, every_line_arrives_and_segments_move_on);
     tcase_add_test(tcase, flushed_lines_are_there);
+    tcase_add_loop_test(tcase, a_crash_writes_out_what_there_is, 0, 5);
     tcase_add_test(tcase, full_disk_ends_a_segment_with_a_whole_line);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
