@@ -46,6 +46,49 @@ START_TEST(order_is_kept_through_failures)
 }
 END_TEST
 
+/* SEND-105, FB-16.5: queues that failed together do not come back together. */
+START_TEST(attempts_are_spread)
+{
+    size_t before, most = 0;
+
+    w.answer = ECA_REPORT_RETRY;
+    for (int i = 0; i < 50; i++) {
+        char arn[32];
+
+        (void)snprintf(arn, sizeof(arn), "arn:%d", i);
+        add(arn, NULL, ECA_STATUS_STOPPED, "");
+    }
+    rig_run(&w, 100);
+    ck_assert_uint_eq(w.attempts, 50);
+    while (w.attempts < 100) {
+        before = w.attempts;
+        rig_run(&w, 10);
+        most = w.attempts - before > most ? w.attempts - before : most;
+    }
+    ck_assert_uint_le(most, 10);
+}
+END_TEST
+
+/* INTRO-120: how far behind it is says the oldest report, whichever queue it waits in. */
+START_TEST(the_oldest_report_is_told)
+{
+    int64_t began_ms = eca_sched_wall_ms(w.clock.sched);
+
+    w.answer = ECA_REPORT_RETRY;
+    for (int i = 0; i < 5; i++) {
+        char arn[32];
+
+        (void)snprintf(arn, sizeof(arn), "arn:%d", i);
+        add(arn, NULL, ECA_STATUS_STOPPED, "");
+        rig_run(&w, 1000);
+    }
+    ck_assert_int_eq(eca_reporter_status(w.reporter).oldest_ms, began_ms);
+    w.answer = ECA_REPORT_ACCEPTED;
+    rig_run(&w, 60 * 1000);
+    ck_assert_int_eq(eca_reporter_status(w.reporter).oldest_ms, 0);
+}
+END_TEST
+
 /* FB-18.2, SEND-106: a definite refusal is tried once; the next event follows. */
 START_TEST(definite_refusal_is_dropped)
 {
@@ -159,6 +202,25 @@ START_TEST(rejected_task_survives_a_crash)
 }
 END_TEST
 
+/* PAY-130: one that is still to be told and one that is rejected by the next life are two. */
+START_TEST(rejected_tasks_of_two_lives_are_both_told)
+{
+    w.answer = ECA_REPORT_RETRY;
+    eca_reporter_reject(w.reporter, ARN, "bad");
+    rig_run(&w, 100);
+    rig_crash(&w);
+    rig_start(&w);
+    eca_reporter_reject(w.reporter, ARN2, "worse");
+    rig_run(&w, 100);
+    rig_crash(&w);
+    w.answer = ECA_REPORT_ACCEPTED;
+    rig_start(&w);
+    rig_run(&w, 100);
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&w.reports), "task - bad)"));
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&w.reports), "task - worse)"));
+}
+END_TEST
+
 /* ENG-631, SEND-103, FB-INV.1: what was accepted already is not sent again. */
 START_TEST(redundant_report_is_dropped)
 {
@@ -198,6 +260,31 @@ START_TEST(backlog_loses_only_outdated_running)
 }
 END_TEST
 
+/* SEND-107: a RUNNING that was attempted may have arrived: it keeps its place, under way or not. */
+START_TEST(an_attempted_running_stays_in_a_backlog)
+{
+    w.answer = ECA_REPORT_RETRY;
+    add(ARN, "c", ECA_STATUS_RUNNING, "");
+    rig_run(&w, 100);
+    w.sink_hangs = true;
+    add(ARN2, "c", ECA_STATUS_RUNNING, "");
+    rig_run(&w, 100);
+    ck_assert_uint_eq(w.attempts, 2);
+    ck_assert_uint_eq(w.open, 1);
+    for (int i = 0; i < 1000; i++) {
+        char arn[32];
+
+        (void)snprintf(arn, sizeof(arn), "arn:%d", i);
+        add(arn, "c", ECA_STATUS_RUNNING, "");
+    }
+    add(ARN, "c", ECA_STATUS_STOPPED, "");
+    add(ARN2, "c", ECA_STATUS_STOPPED, "");
+    ck_assert_uint_eq(eca_reporter_status(w.reporter).redundant, 0);
+    add("arn:7", "c", ECA_STATUS_STOPPED, "");
+    ck_assert_uint_eq(eca_reporter_status(w.reporter).redundant, 1);
+}
+END_TEST
+
 /* FB-17, FB-19.1, FB-INV.1, SEND-110: many short tasks leave nothing behind. */
 START_TEST(many_short_tasks_leave_nothing)
 {
@@ -226,14 +313,18 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, order_is_kept_through_failures);
+    tcase_add_test(tcase, attempts_are_spread);
+    tcase_add_test(tcase, the_oldest_report_is_told);
     tcase_add_test(tcase, definite_refusal_is_dropped);
     tcase_add_test(tcase, attempts_are_bounded);
     tcase_add_test(tcase, reasons_are_cut);
     tcase_add_test(tcase, report_waits_for_the_disk);
     tcase_add_test(tcase, a_success_resets_the_pause);
     tcase_add_test(tcase, rejected_task_survives_a_crash);
+    tcase_add_test(tcase, rejected_tasks_of_two_lives_are_both_told);
     tcase_add_test(tcase, redundant_report_is_dropped);
     tcase_add_test(tcase, backlog_loses_only_outdated_running);
+    tcase_add_test(tcase, an_attempted_running_stays_in_a_backlog);
     tcase_add_test(tcase, many_short_tasks_leave_nothing);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
