@@ -346,6 +346,115 @@ START_TEST(calls_are_counted_with_their_durations)
 }
 END_TEST
 
+/* INTRO-122: each figure under its own name and labels. */
+START_TEST(every_figure_has_its_metric)
+{
+    static const char *const lines[] = {
+        "ecs_agent_session_connected{session=\"acs\"} 0\n",
+        "ecs_agent_session_connected{session=\"tcs\"} 1\n",
+        "ecs_agent_session_connects_total{session=\"acs\"} 101\n",
+        "ecs_agent_session_connects_total{session=\"tcs\"} 102\n",
+        "ecs_agent_session_frames_total{session=\"acs\"} 103\n",
+        "ecs_agent_session_frames_total{session=\"tcs\"} 104\n",
+        "ecs_agent_session_acks_total 105\n",
+        "ecs_agent_input_rejected_total{source=\"acs\"} 106\n",
+        "ecs_agent_input_rejected_total{source=\"tcs\"} 107\n",
+        "ecs_agent_input_rejected_total{source=\"docker\"} 108\n",
+        "ecs_agent_docker_reachable 1\n",
+        "ecs_agent_tasks{status=\"PENDING\"} 109\n",
+        "ecs_agent_tasks{status=\"RUNNING\"} 110\n",
+        "ecs_agent_tasks{status=\"STOPPED\"} 111\n",
+        "ecs_agent_containers{status=\"PENDING\"} 112\n",
+        "ecs_agent_containers{status=\"RUNNING\"} 113\n",
+        "ecs_agent_containers{status=\"STOPPED\"} 114\n",
+        "ecs_agent_containers_watched 115\n",
+        "ecs_agent_submissions_pending 116\n",
+        "ecs_agent_submission_queues 117\n",
+        "ecs_agent_submissions_total{outcome=\"accepted\"} 118\n",
+        "ecs_agent_submissions_total{outcome=\"retried\"} 119\n",
+        "ecs_agent_submissions_total{outcome=\"dropped\"} 120\n",
+        "ecs_agent_commits_total{outcome=\"ok\"} 121\n",
+        "ecs_agent_commits_total{outcome=\"failed\"} 122\n",
+        "ecs_agent_loop_lag_seconds 0.123\n",
+        "ecs_agent_loop_lag_max_seconds 0.124\n",
+        "ecs_agent_log_records_total{level=\"debug\"} 125\n",
+        "ecs_agent_log_records_total{level=\"critical\"} 129\n",
+        "ecs_agent_resident_memory_bytes 130\n",
+        "ecs_agent_open_descriptors 131\n",
+        "ecs_agent_threads 132\n",
+    };
+    const char *text;
+
+    health = (struct eca_view_health){
+        .acs = {.connects = 101, .frames = 103, .undecodable = 106},
+        .tcs = {.connected = true, .connects = 102, .frames = 104, .undecodable = 107},
+        .acks = 105,
+        .docker_bad_answers = 108,
+        .docker_reachable = true,
+        .tasks_pending = 109,
+        .tasks_running = 110,
+        .tasks_stopped = 111,
+        .containers_pending = 112,
+        .containers_running = 113,
+        .containers_stopped = 114,
+        .watched = 115,
+        .reports_pending = 116,
+        .report_queues = 117,
+        .reports_accepted = 118,
+        .reports_failed = 119,
+        .reports_dropped = 120,
+        .commits = 121,
+        .commit_failures = 122,
+        .lag_ns = 123000000,
+        .lag_max_ns = 124000000,
+        .log_counts = {125, 126, 127, 128, 129},
+        .rss_bytes = 130,
+        .descriptors = 131,
+        .threads = 132,
+    };
+    text = ask("/metrics", NULL);
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        ck_assert_msg(strstr(text, lines[i]) != NULL, "no %s in:\n%s", lines[i], text);
+    }
+}
+END_TEST
+
+/* INTRO-120: both sessions, Docker, the disk and what waits, each under its own name. */
+START_TEST(health_has_every_figure)
+{
+    static const char *const parts[] = {
+        "\"UptimeMs\":9999500",
+        "\"TCS\":{\"Enabled\":true,\"Connected\":false,\"Since\":\"1970-01-01T00:00:03Z\","
+        "\"LastFrameAgeMs\":9996000,\"Reconnects\":4,\"LastError\":\"cut off\"}",
+        "\"Docker\":{\"Reachable\":true,\"LastPingMs\":4,\"EventStreamSince\":"
+        "\"1970-01-01T00:00:06Z\"}",
+        "\"State\":{\"Durable\":true,\"LastCommitAgeMs\":9993000,\"Pending\":8}",
+        "\"Submissions\":{\"Pending\":9,\"OldestAgeMs\":9990000}",
+        "\"Tasks\":{\"PENDING\":11,\"RUNNING\":12,\"STOPPED\":13}",
+    };
+    const char *text;
+
+    health.tcs = (struct eca_view_session){.enabled = true,
+                                           .since_ms = 3000,
+                                           .last_frame_ms = 4000,
+                                           .connects = 5,
+                                           .last_error = "cut off"};
+    health.events_since_ms = 6000;
+    health.last_commit_ms = 7000;
+    health.commits_pending = 8;
+    health.reports_pending = 9;
+    health.oldest_report_ms = 10000;
+    health.tasks_pending = 11;
+    health.tasks_running = 12;
+    health.tasks_stopped = 13;
+    text = ask("/v1/health", NULL);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        ck_assert_msg(strstr(text, parts[i]) != NULL, "no %s in:\n%s", parts[i], text);
+    }
+    ck_assert_int_eq(response.status, 200); /* telemetry away is no reason for another */
+}
+END_TEST
+
 /* INTRO-122: every line of the text format is a comment or "name{labels} number". */
 START_TEST(metrics_have_the_text_format)
 {
@@ -397,6 +506,8 @@ int main(void)
     tcase_add_test(tcase, health_is_lost_with_acs_docker_or_store);
     tcase_add_test(tcase, a_task_says_what_it_waits_for);
     tcase_add_test(tcase, calls_are_counted_with_their_durations);
+    tcase_add_test(tcase, every_figure_has_its_metric);
+    tcase_add_test(tcase, health_has_every_figure);
     tcase_add_test(tcase, metrics_have_the_text_format);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
