@@ -388,8 +388,10 @@ const char *eca_engine_unmanaged(const struct eca_engine *engine, size_t index)
     void *value;
 
     while (eca_map_next(engine->unmanaged, &cursor, &key, &value)) {
-        if (index-- == 0) {
-            return ((struct unmanaged *)value)->name;
+        for (const struct unmanaged *it = value; it != NULL; it = it->other) {
+            if (index-- == 0) {
+                return it->name;
+            }
         }
     }
     return NULL;

@@ -76,6 +76,7 @@ struct entry { /* a task */
 
 struct unmanaged { /* a labelled container of a task that is not known (STATE-142) */
     char *id, *name;
+    struct unmanaged *other; /* of the same label pair, older than the first; owned */
 };
 
 struct survey_entry {

@@ -28,10 +28,13 @@ static void clear_listed(struct eca_engine *engine)
 
 static void unmanaged_free(struct unmanaged *unmanaged)
 {
-    if (unmanaged != NULL) {
+    while (unmanaged != NULL) {
+        struct unmanaged *other = unmanaged->other;
+
         eca_free(unmanaged->id);
         eca_free(unmanaged->name);
         eca_free(unmanaged);
+        unmanaged = other;
     }
 }
 
@@ -75,15 +78,17 @@ static void index_tasks(struct eca_engine *engine, struct match_index *index)
 static void remember_unmanaged(struct eca_engine *engine, const struct survey_entry *listed)
 {
     eca_auto_free char *pair = pair_key(listed->task_arn, listed->container);
-    struct unmanaged *unmanaged;
+    struct unmanaged *newest = eca_map_get(engine->unmanaged, pair);
+    struct unmanaged *unmanaged = eca_xalloc(sizeof(*unmanaged));
 
-    if (eca_map_get(engine->unmanaged, pair) != NULL) {
-        return; /* newest first in Docker's listing */
-    }
-    unmanaged = eca_xalloc(sizeof(*unmanaged));
     unmanaged->id = eca_xstrdup(listed->id);
     unmanaged->name = eca_xstrdup(listed->name);
-    (void)eca_map_put(engine->unmanaged, pair, unmanaged);
+    if (newest == NULL) { /* first in Docker's listing */
+        (void)eca_map_put(engine->unmanaged, pair, unmanaged);
+    } else {
+        unmanaged->other = newest->other;
+        newest->other = unmanaged;
+    }
 }
 
 static bool is_our_cluster(const struct eca_engine *engine, const char *cluster)
@@ -364,6 +369,9 @@ void engine_survey_adopt(struct entry *entry)
         event.id = unmanaged->id;
         event.name = unmanaged->name;
         (void)engine_step(entry, &event);
+        for (const struct unmanaged *it = unmanaged->other; it != NULL; it = it->other) {
+            engine_stray_remove(engine, it->id, it->name); /* STATE-141 */
+        }
         unmanaged_free(unmanaged);
     }
 }

@@ -122,6 +122,109 @@ START_TEST(second_container_is_removed)
 }
 END_TEST
 
+/* STATE-141: without a word of the state the newest stays, Docker lists it first; of the other one
+ * the log tells, and it is stopped before it is removed. */
+START_TEST(newest_of_two_unknown_to_the_state_stays)
+{
+    rig_start(&w);
+    script_runtime_hang(&w.docker, "pull", NULL);
+    rig_add(&w, ARN, "RUNNING", 0, ONE);
+    rig_run(&w, 100);
+    rig_crash(&w);
+    script_runtime_unrule(&w.docker);
+    script_runtime_put(&w.docker, "c2", "ecs-fam-1-web-77", ARN, "web")->state = SCRIPT_RUNNING;
+    script_runtime_put(&w.docker, "c1", "ecs-fam-1-web-00", ARN, "web")->state = SCRIPT_RUNNING;
+    rig_start(&w);
+    rig_run(&w, 1000);
+    ck_assert_str_eq(rig_container(&w, ARN, "web")->docker_id, "c2");
+    ck_assert_int_eq(w.docker.containers[0].state, SCRIPT_RUNNING);
+    ck_assert_int_eq(w.docker.containers[1].state, SCRIPT_REMOVED);
+    ck_assert_uint_eq(rig_asked(&w, "stop"), 1);
+    ck_assert_uint_eq(rig_asked(&w, "create"), 0);
+    ck_assert_uint_eq(rig_said(&w, "WARN", "A second container"), 1);
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
+}
+END_TEST
+
+/* STATE-141: the daemon refuses for a while. */
+START_TEST(second_container_is_removed_in_the_end)
+{
+    rig_one_running(&w);
+    rig_crash(&w);
+    script_runtime_put(&w.docker, "c2", "ecs-fam-1-web-77", ARN, "web")->state = SCRIPT_RUNNING;
+    (void)script_runtime_rule(&w.docker, "stop", NULL, ECA_OUTCOME_FAILED, 2);
+    (void)script_runtime_rule(&w.docker, "remove", NULL, ECA_OUTCOME_FAILED, 2);
+    rig_start(&w);
+    rig_run(&w, 3600 * 1000);
+    ck_assert_int_eq(w.docker.containers[0].state, SCRIPT_RUNNING);
+    ck_assert_int_eq(w.docker.containers[1].state, SCRIPT_REMOVED);
+}
+END_TEST
+
+/* STATE-141, STATE-142, FB-INV.2: both are left alone and told of; when ACS names the task the
+ * newest is taken, and the other one goes. */
+START_TEST(newest_of_two_unmanaged_is_adopted)
+{
+    script_runtime_put(&w.docker, "c3", "ecs-fam-1-web-99", ARN, "web")->state = SCRIPT_RUNNING;
+    script_runtime_put(&w.docker, "c2", "ecs-fam-1-web-77", ARN, "web")->state = SCRIPT_RUNNING;
+    script_runtime_put(&w.docker, "c1", "ecs-fam-1-web-00", ARN, "web")->state = SCRIPT_RUNNING;
+    rig_start(&w);
+    rig_run(&w, 1000);
+    ck_assert_uint_eq(script_runtime_alive(&w.docker), 3);
+    ck_assert_str_eq(eca_engine_unmanaged(w.engine, 0), "ecs-fam-1-web-99");
+    ck_assert_ptr_nonnull(eca_engine_unmanaged(w.engine, 2));
+    ck_assert_ptr_null(eca_engine_unmanaged(w.engine, 3));
+    rig_add(&w, ARN, "RUNNING", 0, ONE);
+    rig_run(&w, 1000);
+    ck_assert_str_eq(rig_container(&w, ARN, "web")->docker_id, "c3");
+    ck_assert_int_eq(w.docker.containers[0].state, SCRIPT_RUNNING);
+    ck_assert_int_eq(w.docker.containers[1].state, SCRIPT_REMOVED);
+    ck_assert_int_eq(w.docker.containers[2].state, SCRIPT_REMOVED);
+    ck_assert_ptr_null(eca_engine_unmanaged(w.engine, 0));
+    rig_reports_are(&w, "web RUNNING\ntask RUNNING\n");
+}
+END_TEST
+
+/* STATE-140: another cluster's agent has the same daemon, or had it. */
+START_TEST(containers_of_another_cluster_are_not_ours)
+{
+    struct script_container *other =
+        script_runtime_put(&w.docker, "c1", "ecs-fam-1-web-00", ARN, "web");
+
+    other->state = SCRIPT_RUNNING;
+    eca_free(other->cluster);
+    other->cluster = eca_xstrdup("other");
+    rig_start(&w);
+    rig_run(&w, 100);
+    ck_assert_ptr_null(eca_engine_unmanaged(w.engine, 0));
+    rig_add(&w, ARN, "RUNNING", 0, ONE);
+    rig_run(&w, 100);
+    ck_assert_uint_eq(rig_asked(&w, "create"), 1);
+    ck_assert_int_eq(w.docker.containers[0].state, SCRIPT_RUNNING);
+}
+END_TEST
+
+/* STATE-141: what the state knows by its id is that container, whatever its labels say. */
+START_TEST(known_containers_are_no_second_ones)
+{
+    rig_start(&w);
+    rig_run(&w, 10);
+    rig_add(
+        &w, ARN, "RUNNING", 0,
+        "\"containers\":[{\"name\":\"web\",\"image\":\"i\"},{\"name\":\"db\",\"image\":\"i\"}]");
+    rig_run(&w, 100);
+    rig_crash(&w);
+    for (size_t i = 0; i < 2; i++) { /* as a definition with labels of that name would have it */
+        eca_free(w.docker.containers[i].label);
+        w.docker.containers[i].label = eca_xstrdup("web");
+    }
+    rig_start(&w);
+    rig_run(&w, 1000);
+    ck_assert_uint_eq(script_runtime_alive(&w.docker), 2);
+    ck_assert_uint_eq(rig_asked(&w, "stop"), 0);
+}
+END_TEST
+
 /* ENG-731: until the listing succeeded, nothing is created. Labels missing in the listing are asked
  * for one by one. */
 START_TEST(nothing_is_created_before_the_listing)
@@ -235,6 +338,11 @@ int main(void)
     tcase_add_test(tcase, slow_docker_at_start_declares_nobody_dead);
     tcase_add_test(tcase, labelled_container_of_an_unknown_task_is_adopted);
     tcase_add_test(tcase, second_container_is_removed);
+    tcase_add_test(tcase, newest_of_two_unknown_to_the_state_stays);
+    tcase_add_test(tcase, second_container_is_removed_in_the_end);
+    tcase_add_test(tcase, newest_of_two_unmanaged_is_adopted);
+    tcase_add_test(tcase, containers_of_another_cluster_are_not_ours);
+    tcase_add_test(tcase, known_containers_are_no_second_ones);
     tcase_add_test(tcase, nothing_is_created_before_the_listing);
     tcase_add_test(tcase, gates_are_restored);
     tcase_add_test(tcase, stop_is_sent_again_after_a_restart);
