@@ -395,6 +395,16 @@ static bool is_untouched(sqlite3 *db)
     return query_text(db, "PRAGMA application_id", text, sizeof(text)) && strcmp(text, "0") == 0;
 }
 
+/* Not a byte of the database is left, while a copy tells that there was one. SQLite would take it
+ * for a new one. */
+static bool is_emptied(const struct store *store, const char *path)
+{
+    eca_auto_free char *backup = eca_xasprintf("%s/%s", store->dir, ECA_STORE_BACKUP);
+    struct stat info;
+
+    return stat(path, &info) == 0 && info.st_size == 0 && stat(backup, &info) == 0;
+}
+
 static int open_all(struct store *store, struct eca_store_notes *notes, struct eca_err *err)
 {
     eca_auto_free char *path = eca_xasprintf("%s/%s", store->dir, ECA_STORE_FILE);
@@ -405,7 +415,7 @@ static int open_all(struct store *store, struct eca_store_notes *notes, struct e
     }
     eca_store_files_sweep(store->dir);
     notes->older_than_file = eca_store_files_newer_legacy(store->dir);
-    rc = open_db(store, path, err);
+    rc = is_emptied(store, path) ? ECA_E_INVALID : open_db(store, path, err);
     if (rc == ECA_E_INVALID) {
         return recover(store, path, notes, err);
     }

@@ -227,6 +227,7 @@ START_TEST(a_first_run_lasts_until_something_is_committed)
     ck_assert_int_eq(reopen(&err), 0);
     ck_assert(notes.fresh);
     eca_store_close(eca_store_sqlite_opener(sqlite), store);
+    ck_assert_int_eq(unlink(file(ECA_STORE_BACKUP)), 0);
     write_file(file(ECA_STORE_FILE), ""); /* killed between two system calls */
     ck_assert_int_eq(eca_store_open(eca_store_sqlite_opener(sqlite), dir, &store, &notes, &err), 0);
     ck_assert(notes.fresh && !notes.set_aside);
@@ -571,6 +572,20 @@ START_TEST(a_damaged_database_is_set_aside_and_its_copy_used)
 }
 END_TEST
 
+/* STATE-123: nothing is left of it but its name. */
+START_TEST(an_emptied_database_is_a_damaged_one)
+{
+    struct eca_err err = {0};
+
+    keep("a", "1");
+    eca_store_close(eca_store_sqlite_opener(sqlite), store);
+    write_file(file(ECA_STORE_FILE), "");
+    ck_assert_int_eq(eca_store_open(eca_store_sqlite_opener(sqlite), dir, &store, &notes, &err), 0);
+    ck_assert(notes.set_aside && notes.restored_backup && !notes.fresh);
+    expect("a=1 ");
+}
+END_TEST
+
 /* STATE-123: nothing sound is left: a fresh start, the damaged one is kept for a look. */
 START_TEST(without_a_sound_copy_it_starts_afresh)
 {
@@ -700,6 +715,7 @@ int main(void)
     tcase_add_test(tcase, an_older_schema_is_copied_and_migrated);
     tcase_add_test(tcase, a_newer_schema_is_refused_with_both_numbers);
     tcase_add_test(tcase, a_damaged_database_is_set_aside_and_its_copy_used);
+    tcase_add_test(tcase, an_emptied_database_is_a_damaged_one);
     tcase_add_test(tcase, without_a_sound_copy_it_starts_afresh);
     tcase_add_test(tcase, a_close_with_a_commit_under_way_is_silent);
     tcase_add_test(tcase, a_locked_database_fails_the_commit);
