@@ -39,7 +39,7 @@ struct wire {
     struct eca_flight *flight; /* the agent and its recorder */
     struct eca_record_file *record_file;
     struct sim_doom doom;
-    bool agent_ended; /* it asked for its end: freed before the next turn */
+    bool agent_ended; /* it asked for its end: freed at the end of the turn */
 };
 
 /* ---- clock ---------------------------------------------------------------------------------- */
@@ -93,7 +93,8 @@ static void end_agent(struct wire *wire)
     eca_http_client_free(eca_take(wire->http));
 }
 
-/* An agent that asked for its end is freed between two rounds, never inside its own call. */
+/* An agent that asked for its end is freed between two rounds, never inside its own call, and
+ * before the scenario goes on: that finds the files of a process that has ended. */
 static void bury_agent(struct wire *wire)
 {
     if (wire->agent_ended) {
@@ -109,7 +110,6 @@ static int turn(void *impl, struct eca_err *err)
     bool busy;
 
     (void)err;
-    bury_agent(wire);
     busy = eca_loop_step(loop, false);
     busy = hns_shim_polled() > 0 || busy || eca_loop_holds_input(loop);
     if (busy) {
@@ -120,6 +120,7 @@ static int turn(void *impl, struct eca_err *err)
         wire->quiet_rounds = 0;
         move_time(wire);
     }
+    bury_agent(wire);
     return ECA_OK;
 }
 
