@@ -79,6 +79,10 @@ START_TEST(each_case_has_its_status_and_code)
          "CredentialsV1Request: No ID in the request"},
         {"GET", "/v2/credentials/other", NULL, 400, "InvalidIdInRequest",
          "CredentialsV2Request: ID not found"},
+        {"GET", "/v2/credentials/cred-1//", NULL, 400, "InvalidIdInRequest",
+         "CredentialsV2Request: ID not found"},
+        {"GET", "/v2/credentials//cred-1", NULL, 400, "InvalidIdInRequest",
+         "CredentialsV2Request: ID not found"},
         {"GET", "/v2/credentials/cred-1/x", NULL, 400, "InvalidIdInRequest",
          "CredentialsV2Request: ID not found"},
         {"GET", "/v1/credentials", "id=restored", 503, "CredentialsUninitialized",
@@ -106,6 +110,7 @@ START_TEST(each_case_has_its_status_and_code)
         }
         if (rows[i].status == 503) {
             ck_assert_str_eq(response.extra_headers[1][0], "Retry-After");
+            ck_assert_str_eq(response.extra_headers[1][1], "1");
         }
         ck_assert_str_eq(response.extra_headers[0][1], "no-store");
         eca_buf_clear(&response.body);
@@ -154,7 +159,10 @@ START_TEST(every_request_is_audited_without_its_id)
     }
     memset(longest, 'a', sizeof(longest) - 1);
     (void)ask("GET", "/v2/credentials/x", NULL, longest, &response);
-    ck_assert_uint_lt(strlen(audited), 400);
+    ck_assert_uint_eq(strspn(strstr(audited, "aaa"), "a"), 256);
+    eca_buf_clear(&response.body);
+    (void)ask("POST", "/v2/credentials/cred-1", NULL, "", &response);
+    ck_assert_ptr_nonnull(strstr(audited, " 405 172.17.0.2:4711 \"/v2/credentials\" \"\" - "));
     eca_buf_clear(&response.body);
     (void)ask("GET", "/other", NULL, "", &response);
     ck_assert_str_eq(audited, "");

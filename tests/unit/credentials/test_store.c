@@ -81,6 +81,10 @@ START_TEST(an_id_moves_with_its_newest_task)
     is("id", "2");
     eca_credentials_store_remove_task(store, "t");
     is("id", "2");
+    eca_credentials_store_expect(store, "v", "awaited");
+    set("u", "awaited", "3"); /* v has no id any more that could be delivered */
+    ck_assert(!eca_credentials_store_is_waiting(store));
+    is("id", "3");
 }
 END_TEST
 
