@@ -500,6 +500,45 @@ START_TEST(lanes_are_bounded)
 }
 END_TEST
 
+static void waits_for(const char *arn, const char *reason, const char *detail)
+{
+    struct eca_waiting waiting;
+
+    ck_assert_msg(eca_engine_waiting(w.engine, eca_engine_find(w.engine, arn), &waiting), "%s",
+                  arn);
+    ck_assert_str_eq(waiting.reason, reason);
+    ck_assert_str_eq(waiting.detail, detail);
+}
+
+/* INTRO-121: each reason by its name, with the container that waits and what for. */
+START_TEST(what_a_task_waits_for_is_told)
+{
+    rig_start(&w);
+    rig_run(&w, 10);
+    script_runtime_hang(&w.docker, "create", "creates");
+    script_runtime_hang(&w.docker, "start", "starts");
+    script_runtime_hang(&w.docker, "stop", "stops");
+    (void)script_runtime_rule(&w.docker, "create", "away", ECA_OUTCOME_UNREACHABLE, UINT32_MAX);
+    rig_add(&w, "arn:1", "RUNNING", 0, "\"containers\":[{\"name\":\"creates\",\"image\":\"i\"}]");
+    rig_add(&w, "arn:2", "RUNNING", 0, "\"containers\":[{\"name\":\"starts\",\"image\":\"i\"}]");
+    rig_add(&w, "arn:3", "RUNNING", 5, "\"containers\":[{\"name\":\"stops\",\"image\":\"i\"}]");
+    rig_add(&w, "arn:4", "RUNNING", 0, "\"containers\":[{\"name\":\"away\",\"image\":\"i\"}]");
+    rig_add(&w, "arn:5", "RUNNING", 0,
+            "\"containers\":[{\"name\":\"linked\",\"image\":\"i\",\"links\":[\"starts\"]},"
+            "{\"name\":\"starts\",\"image\":\"i\"}]");
+    rig_run(&w, 1000);
+    rig_add(&w, "arn:3", "STOPPED", 6, "\"containers\":[{\"name\":\"stops\",\"image\":\"i\"}]");
+    rig_add(&w, "arn:6", "RUNNING", 6, "\"containers\":[{\"name\":\"gated\",\"image\":\"i\"}]");
+    rig_run(&w, 1000);
+    waits_for("arn:1", "creating", "creates");
+    waits_for("arn:2", "starting", "starts");
+    waits_for("arn:3", "stopping", "stops");
+    waits_for("arn:4", "docker-unreachable", "away");
+    waits_for("arn:5", "dependency", "linked on starts");
+    waits_for("arn:6", "waiting-for-stop", "sequence 6");
+}
+END_TEST
+
 /* ENG-405: a create that fails; its sibling ends without a reason and was never RUNNING. */
 START_TEST(failed_create_stops_the_task)
 {
@@ -624,6 +663,7 @@ int main(void)
     tcase_add_test(tcase, exit_code_of_the_event_is_enough);
     tcase_add_test(tcase, impossible_dependency_has_a_reason);
     tcase_add_test(tcase, dead_link_target_ends_the_task);
+    tcase_add_test(tcase, what_a_task_waits_for_is_told);
     tcase_add_test(tcase, failed_create_stops_the_task);
     tcase_add_test(tcase, state_error_is_the_reason);
     tcase_add_test(tcase, check_finds_a_silent_exit);
