@@ -71,6 +71,8 @@ START_TEST(changes_of_a_turn_are_one_commit)
     ck_assert_int_eq(ran[0], 1);
     ck_assert_uint_eq(store.commits, 1);
     ck_assert_str_eq(memory_store_get(&store, ECA_RECORD_TASK, "b"), "1");
+    ck_assert_int_eq(eca_journal_status(journal).last_commit_ms,
+                     eca_sched_wall_ms(clock_.sched) - 9); /* INTRO-120: it took 1 ms of the 10 */
     value = NULL;
     eca_journal_mark(journal, ECA_RECORD_TASK, "b");
     manual_clock_advance_ms(&clock_, 10);
@@ -126,6 +128,24 @@ START_TEST(failed_commit_is_retried)
 }
 END_TEST
 
+/* STATE-122: for ever, each half minute in the end, and not to the second: other agents may share
+ * that disk. */
+START_TEST(a_disk_that_fails_for_an_hour_is_asked_in_moderation)
+{
+    entropy.state = 7;
+    store.fail = UINT32_MAX;
+    eca_journal_mark(journal, ECA_RECORD_TASK, "a");
+    manual_clock_advance_ms(&clock_, UINT64_C(3600) * 1000);
+    ck_assert_uint_ge(store.failures, 98);
+    ck_assert_uint_le(store.failures, 120); /* 125 of 30 s each, without the spread */
+    store.fail = 0;
+    after(0);
+    manual_clock_advance_ms(&clock_, 36 * 1000);
+    ck_assert_int_eq(ran[0], 1);
+    entropy.state = 0;
+}
+END_TEST
+
 /* A cancelled waiter does not run, wherever it stands; never inside the call. */
 START_TEST(waiters_can_be_cancelled)
 {
@@ -170,6 +190,7 @@ int main(void)
     tcase_add_test(tcase, changes_of_a_turn_are_one_commit);
     tcase_add_test(tcase, waiter_of_a_later_change_waits_for_its_own_commit);
     tcase_add_test(tcase, failed_commit_is_retried);
+    tcase_add_test(tcase, a_disk_that_fails_for_an_hour_is_asked_in_moderation);
     tcase_add_test(tcase, waiters_can_be_cancelled);
     tcase_add_test(tcase, without_a_store_everything_is_durable);
     suite_add_tcase(suite, tcase);

@@ -15,6 +15,7 @@
 #include "agent/sys/clock.h"
 #include "agent/sys/endpoint_mhd.h"
 #include "agent/sys/healthcheck.h"
+#include "tests/unit/support/manual_clock.h"
 
 /* The local HTTP servers on real sockets: what a container's SDK, an operator, or a nuisance sends.
  */
@@ -357,6 +358,71 @@ START_TEST(a_busy_port_is_tried_again)
 }
 END_TEST
 
+static size_t lines_said(const char *text)
+{
+    size_t said = 0;
+
+    for (const char *at = eca_buf_str(&lines); (at = strstr(at, text)) != NULL; at++) {
+        said++;
+    }
+    return said;
+}
+
+/* INTRO-101: for an hour: a line at first, then one a minute at most, and a try each minute. */
+START_TEST(a_port_that_stays_busy_is_no_flood)
+{
+    struct manual_clock clock;
+    struct eca_clock port_of_clock;
+    struct eca_err err = {0};
+    int holder = bind_loopback(&port);
+
+    ck_assert_int_eq(listen(holder, 1), 0);
+    eca_endpoint_mhd_free(mhd);
+    eca_loop_free(loop);
+    manual_clock_init(&clock);
+    port_of_clock = manual_clock_port(&clock);
+    loop = eca_loop_new(&(struct eca_loop_opts){.clock = &port_of_clock}, &err);
+    mhd = eca_endpoint_mhd_new(loop, &test_log);
+    start(&(struct eca_endpoint_opts){.bind = "127.0.0.1"});
+    for (int s = 0; s < 3600; s++) {
+        clock.mono_ns += UINT64_C(1000000000);
+        (void)eca_loop_step(loop, false);
+        if (s == 58) {
+            ck_assert_uint_eq(lines_said("Cannot listen"), 1);
+        }
+    }
+    ck_assert_uint_ge(lines_said("Cannot listen"), 30);
+    ck_assert_uint_le(lines_said("Cannot listen"), 60);
+    (void)close(holder);
+    for (int s = 0; s < 73; s++) { /* a minute, and a fifth of it */
+        clock.mono_ns += UINT64_C(1000000000);
+        (void)eca_loop_step(loop, false);
+    }
+    (void)close(dial());
+    eca_endpoint_mhd_free(mhd);
+    eca_loop_free(loop);
+    manual_clock_clear(&clock);
+    loop = eca_loop_new(&(struct eca_loop_opts){0}, &err);
+    mhd = eca_endpoint_mhd_new(loop, &test_log);
+}
+END_TEST
+
+/* INTRO-101: connections that linger behind the last process do not hold its port. */
+START_TEST(the_next_process_has_the_port_at_once)
+{
+    eca_auto_buf struct eca_buf answer = {0};
+
+    start(&(struct eca_endpoint_opts){0});
+    ask("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", &answer);
+    eca_endpoint_mhd_free(mhd);
+    mhd = eca_endpoint_mhd_new(loop, &test_log);
+    start(&(struct eca_endpoint_opts){0});
+    ck_assert_str_eq(eca_buf_str(&lines), "");
+    ask("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", &answer);
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&answer), " 200 "));
+}
+END_TEST
+
 /* INTRO-131: bound to one address it is not reachable through another. */
 START_TEST(the_bind_address_is_kept_to)
 {
@@ -496,6 +562,8 @@ int main(void)
     tcase_add_test(tcase, a_slow_client_is_dropped_and_nobody_waits);
     tcase_add_test(tcase, a_trickle_is_no_progress);
     tcase_add_test(tcase, a_busy_port_is_tried_again);
+    tcase_add_test(tcase, a_port_that_stays_busy_is_no_flood);
+    tcase_add_test(tcase, the_next_process_has_the_port_at_once);
     tcase_add_test(tcase, the_bind_address_is_kept_to);
     tcase_add_test(tcase, remote_addresses_have_their_form);
     tcase_add_test(tcase, the_health_check_tells_200_from_the_rest);
