@@ -38,7 +38,11 @@ static const char file[] =
     "\"EC2InstanceID\":\"i-1\",\"TaskEngine\":{\"Tasks\":[{\"Arn\":\"arn:task\",\"Family\":\"web\","
     "\"Version\":\"3\",\"DesiredStatus\":\"RUNNING\",\"KnownStatus\":\"RUNNING\",\"Containers\":[{"
     "\"Name\":\"app\",\"Image\":\"busybox\",\"desiredStatus\":\"RUNNING\",\"KnownStatus\":"
-    "\"RUNNING\"}]}],\"IdToContainer\":{},\"IdToTask\":{},\"ImageStates\":null}}}";
+    "\"RUNNING\",\"SentStatus\":\"RUNNING\"},{\"Name\":\"side\",\"Image\":\"busybox\","
+    "\"desiredStatus\":\"RUNNING\",\"KnownStatus\":\"STOPPED\",\"SentStatus\":\"RUNNING\"},{"
+    "\"Name\":\"next\",\"Image\":\"busybox\",\"desiredStatus\":\"RUNNING\",\"KnownStatus\":"
+    "\"CREATED\"},{\"Name\":\"~internal~ecs~v\",\"Image\":\"i\",\"IsInternal\":true,"
+    "\"KnownStatus\":\"STOPPED\"}]}],\"IdToContainer\":{},\"IdToTask\":{},\"ImageStates\":null}}}";
 
 static void show(struct eca_buf *text, size_t *damaged)
 {
@@ -60,7 +64,8 @@ START_TEST(everything_stored_has_its_line)
     eca_auto_buf struct eca_buf text = {0};
     struct eca_import_notes notes = {0};
     struct eca_err err = {0};
-    struct eca_record pending = {ECA_RECORD_REPORT, "00017", eca_view_str("{}")};
+    struct eca_record pending = {ECA_RECORD_REPORT, "00017",
+                                 eca_view_str("{\"task\":\"arn:bad\",\"reason\":\"no image\"}")};
     size_t damaged = 9;
 
     ck_assert_msg(eca_state_import(eca_view_str(file), keep, &store, &notes, &err) == ECA_OK, "%s",
@@ -69,9 +74,11 @@ START_TEST(everything_stored_has_its_line)
     show(&text, &damaged);
     expect(&text, "identity cluster=blue containerInstanceArn=arn:ci ec2InstanceId=i-1\n");
     expect(&text, "task arn:task web:3 known=RUNNING desired=RUNNING");
-    expect(&text, "\n  container app known=RUNNING desired=RUNNING id=-");
-    expect(&text, "pending 00017\n");
-    expect(&text, "\n1 tasks, 1 containers, 0 images, 1 pending, 0 damaged\n");
+    expect(&text, "\n  container app known=RUNNING desired=RUNNING sent=RUNNING id=-");
+    expect(&text, "\n  container side known=STOPPED desired=RUNNING sent=RUNNING id=-");
+    expect(&text, "\n  pending container side STOPPED\n  pending task RUNNING\n");
+    expect(&text, "\npending task arn:bad STOPPED: no image\n");
+    expect(&text, "\n1 tasks, 4 containers, 0 images, 3 pending, 0 damaged\n");
     ck_assert_uint_eq(damaged, 0);
 }
 END_TEST
