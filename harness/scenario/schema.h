@@ -3,7 +3,7 @@
 
 #include "agent/base/buf.h"
 
-/* The scenario language as the tables of grammar.c have it. */
+/* The scenario language as the tables of grammar.h have it. */
 void hns_reference_print(struct eca_buf *out); /* Markdown, the last part of docs/SCENARIOS.md */
 void hns_schema_print(struct eca_buf *out);    /* JSON Schema, for editors */
 
