@@ -9,6 +9,7 @@
 #define HNS_FRAMES_MAX 16
 #define HNS_CURSORS_MAX 256
 #define HNS_PATTERNS_MAX 64
+#define HNS_WITHIN_DEFAULT_NS (UINT64_C(10) * 1000000000) /* of steps that wait for something */
 
 /* Where agents listen (INTRO-101, CREDEP-101). */
 #define HNS_PORT_INTROSPECTION 51678
@@ -231,6 +232,7 @@ struct hns_verb_entry {
 };
 extern const struct hns_verb_entry hns_verbs_acs[], hns_verbs_tcs[], hns_verbs_docker[],
     hns_verbs_other[], hns_verbs_agent[], hns_verbs_resources[], hns_verbs_expect[],
-    hns_verbs_run[], hns_verbs_invariants[];
+    hns_verbs_log[], hns_verbs_http[], hns_verbs_file[], hns_verbs_check[], hns_verbs_run[],
+    hns_verbs_invariants[];
 
 #endif

@@ -7,7 +7,6 @@
 
 /* The verb `resources`: what the agent holds, at marks and between them. */
 #define LOOK_NS (UINT64_C(100) * 1000000)
-#define WITHIN_DEFAULT_NS (UINT64_C(10) * 1000000000)
 #define MORE_DEFAULT 5
 #define MORE_MEMORY_KIB_DEFAULT 2048
 
@@ -230,7 +229,7 @@ static int verb_resources(struct hns_run *run, struct hns_cursor *cursor,
     wait = eca_xalloc(sizeof *wait);
     *wait = (struct resources_wait){.cpu_ms = now.cpu_ms, .since_ns = hns_now_ns(run)};
     hns_wait_poll(run, cursor, poll_resources, wait,
-                  compares ? hns_arg_ns(args, "within", WITHIN_DEFAULT_NS)
+                  compares ? hns_arg_ns(args, "within", HNS_WITHIN_DEFAULT_NS)
                            : hns_arg_ns(args, "for", 0));
     return ECA_OK;
 }

@@ -1,0 +1,110 @@
+#include "harness/scenario/inside.h"
+
+#include "agent/base/mem.h"
+
+#include <string.h>
+
+/* Verbs that look at the agent's log: log, log.none. */
+
+static bool line_fits(const struct hns_log_line *line, const char *text, const char *level)
+{
+    size_t len = strlen(text);
+
+    if (level != NULL && strncasecmp(eca_log_level_name(line->level), level, 4) != 0) {
+        return false;
+    }
+    if (len > 2 && text[0] == '/' && text[len - 1] == '/') {
+        return hns_text_fits(text, line->text);
+    }
+    return strstr(line->text, text) != NULL;
+}
+
+static const struct hns_log_line *nearest_line(const struct hns_run *run, const char *text)
+{
+    size_t best_len = 0;
+    const struct hns_log_line *best = NULL;
+
+    /* The line that holds the longest beginning of the text. */
+    for (size_t i = 0; i < run->line_count; i++) {
+        size_t len = strlen(text);
+
+        for (; len > best_len && len > 3; len--) {
+            eca_auto_free char *head = eca_xstrndup(text, len);
+
+            if (strstr(run->lines[i].text, head) != NULL) {
+                best = &run->lines[i];
+                best_len = len;
+            }
+        }
+    }
+    return best;
+}
+
+struct log_wait {
+    const char *text, *level;
+    uint64_t count, seen;
+    size_t scanned;
+};
+
+static int poll_log(struct hns_run *run, struct hns_cursor *cursor, bool last)
+{
+    struct log_wait *wait = cursor->poll_state;
+
+    for (; wait->scanned < run->line_count && wait->seen < wait->count; wait->scanned++) {
+        struct hns_log_line *line = &run->lines[wait->scanned];
+
+        if (!line->used && line_fits(line, wait->text, wait->level)) {
+            line->used = true;
+            wait->seen++;
+        }
+    }
+    if (wait->seen == wait->count) {
+        return 1;
+    }
+    if (last) {
+        const struct hns_log_line *near = nearest_line(run, wait->text);
+
+        hns_fail(run, cursor->step,
+                 "expected %llu log lines%s%s with \"%s\", seen %llu among %zu lines%s%s",
+                 (unsigned long long)wait->count, wait->level == NULL ? "" : " of level ",
+                 wait->level == NULL ? "" : wait->level, wait->text, (unsigned long long)wait->seen,
+                 run->line_count,
+                 near == NULL ? "" : "\n    nearest: ", near == NULL ? "" : near->text);
+    }
+    return 0;
+}
+
+static int verb_log(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
+{
+    struct log_wait *wait = eca_xalloc(sizeof *wait);
+
+    wait->text = hns_arg_text(args, "text", "");
+    wait->level = hns_arg_text(args, "level", NULL);
+    wait->count = hns_arg_int(args, "count", 1);
+    hns_wait_poll(run, cursor, poll_log, wait, hns_arg_ns(args, "within", HNS_WITHIN_DEFAULT_NS));
+    return ECA_OK;
+}
+
+static int verb_log_none(struct hns_run *run, struct hns_cursor *cursor,
+                         const struct hns_args *args)
+{
+    const char *text = hns_arg_text(args, "text", "");
+    const char *level = hns_arg_text(args, "level", NULL);
+    uint64_t fine = hns_arg_int(args, "more_than", 0), seen = 0;
+
+    for (size_t i = 0; i < run->line_count; i++) {
+        if (line_fits(&run->lines[i], text, level) && ++seen > fine) {
+            hns_fail(run, cursor->step, "the agent logged %s%s line with \"%s\":\n    %s",
+                     fine == 0 ? "a" : "one more", fine == 0 ? "" : " such", text,
+                     run->lines[i].text);
+            return ECA_E_INVALID;
+        }
+    }
+    return ECA_OK;
+}
+
+const struct hns_verb_entry hns_verbs_log[] = {
+    {"log", verb_log},
+    {"log.none", verb_log_none},
+    {0},
+};
