@@ -60,7 +60,8 @@ void hns_failure_kind(const char *text, char ret_kind[HNS_KIND_BYTES])
     ret_kind[len] = '\0';
 }
 
-/* Patience would not help, or it might: the words are those of director.c and settled.c. */
+/* Patience would not help, or it might: the words are those of director.c, watch.c,
+ * lives.c and settled.c. */
 static enum hns_verdict judge(const char *kind)
 {
     static const char *const wrong[] = {" is broken", "without a cause", "FB-INV.",

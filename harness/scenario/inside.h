@@ -4,7 +4,8 @@
 #include "harness/scenario/match.h"
 #include "harness/scenario/run.h"
 
-/* The inside of a run, shared by director.c, cast.c, payload.c, vars.c, failure.c and verbs_*.c. */
+/* The inside of a run, shared by the files that play one: director.c, cursor.c, watch.c, lives.c,
+ * cast.c, payload.c, vars.c, failure.c, verbs_*.c and what checks it on the way. */
 #define HNS_LOG_LINES_MAX 500000
 #define HNS_FRAMES_MAX 16
 #define HNS_CURSORS_MAX 256
@@ -203,24 +204,50 @@ void hns_settled_differs(struct hns_run *run, struct eca_buf *why);
 
 /* director.c */
 uint64_t hns_now_ns(const struct hns_run *run); /* since the start of the run */
-/*
- * Something came that a step may wait for: the stage must not sleep before the steps have looked.
- * Live only: in virtual time nothing sleeps.
- */
-void hns_wake(struct hns_run *run);
+
+/* cursor.c */
+/* A timer that only ends the stage's sleep: whoever waits looks at the time. */
+void hns_alarm_init(struct hns_run *run, struct eca_timer *timer);
+struct hns_cursor *hns_cursor_new(struct hns_run *run, struct hns_cursor *parent,
+                                  const struct hns_node *steps);
+void hns_cursor_end_wait(struct hns_cursor *cursor);
+void hns_cursor_free(struct hns_cursor *cursor);
+/* Each cursor whose wait is over goes one step on; stuck: nothing is left to happen, time is up for
+ * all. False: none moved. */
+bool hns_cursors_poll(struct hns_run *run, bool stuck);
 void hns_wait_time(struct hns_run *run, struct hns_cursor *cursor, uint64_t ns);
 void hns_wait_poll(struct hns_run *run, struct hns_cursor *cursor, hns_poll_fn *poll, void *state,
                    uint64_t within_ns);
 int hns_push_steps(struct hns_run *run, struct hns_cursor *cursor, const struct hns_node *steps,
                    uint64_t times, const char *as);
-int hns_agent_start(struct hns_run *run);
-void hns_agent_kill(struct hns_run *run);
-bool hns_is_allowed(const struct hns_run *run, const char *rule); /* to be broken, in this run */
-void hns_use_exit(struct hns_run *run); /* the latest exit of the agent was expected */
-void hns_agent_terminate(struct hns_run *run);
 int hns_push_branches(struct hns_run *run, struct hns_cursor *cursor,
                       const struct hns_node *branches);
-void hns_points_to_now(struct hns_run *run, enum fake_lane lane); /* FAKE_LANES: all */
+bool hns_step_is_for_mode(const struct hns_run *run, const struct hns_node *step);
+/* Expectations look from here on; FAKE_LANES: of all lanes. */
+void hns_points_to_now(struct hns_run *run, enum fake_lane lane);
+void hns_event_use(struct hns_run *run, size_t index); /* no other expectation may match it */
+bool hns_event_is_used(const struct hns_run *run, size_t index);
+
+/* watch.c */
+void hns_watch_read(struct hns_run *run);                         /* the scenario's `never` */
+void hns_watch_event(void *arg, const struct fake_event *event);  /* arg: the run */
+bool hns_is_allowed(const struct hns_run *run, const char *rule); /* to be broken, in this run */
+/*
+ * Something came that a step may wait for: the stage must not sleep before the steps have looked.
+ * Live only: in virtual time nothing sleeps.
+ */
+void hns_wake(struct hns_run *run);
+
+/* lives.c */
+int hns_agent_start(struct hns_run *run);
+void hns_agent_kill(struct hns_run *run);
+/* Killed and started in one go, if it runs. Expectations go on where they are: what they wait for
+ * may have come already. */
+void hns_agent_die_and_rise(struct hns_run *run);
+void hns_agent_terminate(struct hns_run *run);
+void hns_use_exit(struct hns_run *run); /* the latest exit of the agent was expected */
+/* An end of the agent that nobody asked for and no step expected fails the run. */
+void hns_check_exits(struct hns_run *run);
 
 /* verbs: 0 = over or waiting (cursor->wait), negative = failed, the failure is set */
 typedef int hns_verb_fn(struct hns_run *run, struct hns_cursor *cursor,
