@@ -24,7 +24,9 @@ static void on_submitted(void *arg, const char *text, const struct eca_aws_failu
     (void)text;
     if (failure != NULL) {
         eca_aws_failure_text(failure, &why);
-        class = eca_aws_failure_is_temporary(failure) ? ECA_REPORT_RETRY : ECA_REPORT_DEFINITE;
+        class = eca_aws_failure_is_temporary(failure) || eca_aws_failure_is_about_caller(failure)
+                    ? ECA_REPORT_RETRY
+                    : ECA_REPORT_DEFINITE;
     }
     op->on_done(op->arg, class, eca_buf_str(&why));
     eca_free(op);

@@ -87,6 +87,28 @@ static bool is_about_the_clock(const char *code)
     return is_one_of(code, codes);
 }
 
+bool eca_aws_failure_is_about_caller(const struct eca_aws_failure *failure)
+{
+    static const char *const codes[] = {"AccessDenied",
+                                        "AccessDeniedException",
+                                        "IncompleteSignature",
+                                        "IncompleteSignatureException",
+                                        "InvalidAccessKeyId",
+                                        "InvalidClientTokenId",
+                                        "MissingAuthenticationToken",
+                                        "MissingAuthenticationTokenException",
+                                        "NotAuthorized",
+                                        "OptInRequired",
+                                        "SignatureDoesNotMatch",
+                                        "UnauthorizedOperation",
+                                        "UnrecognizedClientException",
+                                        NULL};
+
+    return failure->http_status == 401 || failure->http_status == 403 ||
+           failure->http_status == 407 || failure->class == ECA_AWS_EXPIRED ||
+           is_about_the_clock(failure->code) || is_one_of(failure->code, codes);
+}
+
 enum eca_aws_class eca_aws_classify(int http_status, const char *code)
 {
     static const char *const throttled[] = {"Throttling",

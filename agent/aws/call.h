@@ -31,6 +31,9 @@ struct eca_aws_failure {
 void eca_aws_failure_text(const struct eca_aws_failure *failure, struct eca_buf *out);
 /* Worth another try later: transport, server, throttled, expired, unsigned. */
 bool eca_aws_failure_is_temporary(const struct eca_aws_failure *failure);
+/* Refused for who asked, not for what: keys, signature, clock or rights. A request whose loss would
+ * be felt is worth another try when somebody has mended that (SEND-106). */
+bool eca_aws_failure_is_about_caller(const struct eca_aws_failure *failure);
 /* Class of a complete answer with a status other than 2xx (API-406). */
 enum eca_aws_class eca_aws_classify(int http_status, const char *code);
 

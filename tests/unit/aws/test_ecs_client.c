@@ -518,6 +518,37 @@ START_TEST(a_signature_complaint_is_forgiven_once)
 }
 END_TEST
 
+/* SEND-106: who is refused may be let in later; what is refused will be refused again. */
+START_TEST(refusals_of_the_caller_are_told_from_those_of_the_request)
+{
+    static const struct {
+        int status;
+        const char *code;
+        bool about_caller;
+    } rows[] = {
+        {400, "InvalidSignatureException", true},
+        {400, "RequestTimeTooSkewed", true},
+        {400, "AccessDeniedException", true},
+        {400, "UnrecognizedClientException", true},
+        {403, "", true},
+        {401, "SerializationError", true},
+        {407, "", true},
+        {400, "InvalidParameterException", false},
+        {400, "ClientException", false},
+        {400, "ResourceNotFoundException", false},
+        {400, "", false},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct eca_aws_failure failure = {.class = ECA_AWS_DEFINITE, .http_status = rows[i].status};
+
+        (void)snprintf(failure.code, sizeof(failure.code), "%s", rows[i].code);
+        ck_assert_msg(eca_aws_failure_is_about_caller(&failure) == rows[i].about_caller, "%d %s",
+                      rows[i].status, rows[i].code);
+    }
+}
+END_TEST
+
 /* EC2-310, API-503: nothing is sent without credentials */
 START_TEST(an_unsigned_request_is_never_sent)
 {
@@ -772,6 +803,7 @@ int main(void)
     tcase_add_test(tcase, a_failure_prints_as_one_line);
     tcase_add_test(tcase, expired_credentials_are_replaced_between_attempts);
     tcase_add_test(tcase, a_signature_complaint_is_forgiven_once);
+    tcase_add_test(tcase, refusals_of_the_caller_are_told_from_those_of_the_request);
     tcase_add_test(tcase, an_unsigned_request_is_never_sent);
     tcase_add_test(tcase, a_submission_is_one_attempt);
     tcase_add_test(tcase, other_statuses_are_not_sent);
