@@ -19,6 +19,19 @@ bool eca_view_eq(struct eca_view a, struct eca_view b)
     return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
+bool eca_view_eq_guarded(struct eca_view a, struct eca_view b)
+{
+    volatile unsigned char differ = 0; /* so that no compiler leaves the loop early */
+
+    if (a.len != b.len) {
+        return false;
+    }
+    for (size_t i = 0; i < a.len; i++) {
+        differ = differ | (unsigned char)(a.at[i] ^ b.at[i]);
+    }
+    return differ == 0;
+}
+
 bool eca_view_eq_str(struct eca_view a, const char *text)
 {
     return eca_view_eq(a, eca_view_str(text));

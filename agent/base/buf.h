@@ -19,6 +19,8 @@ static inline struct eca_view eca_view_of(const char *at, size_t len)
 }
 struct eca_view eca_view_str(const char *text); /* NULL gives an empty view */
 bool eca_view_eq(struct eca_view a, struct eca_view b);
+/* The same for what somebody may guess at: the time tells the length and nothing else. */
+bool eca_view_eq_guarded(struct eca_view a, struct eca_view b);
 bool eca_view_eq_str(struct eca_view a, const char *text);
 bool eca_view_eq_nocase(struct eca_view a, const char *text); /* ASCII */
 static inline char eca_ascii_lower(char c)

@@ -59,7 +59,8 @@ static int ask(const char *method, const char *path, const char *query, const ch
     return response->status;
 }
 
-/* CREDEP-102, CREDEP-104, CREDEP-105, CREDEP-107, CRED-105, FB-31.1: every case of the table. */
+/* CREDEP-102, CREDEP-104, CREDEP-105, CREDEP-107, CREDEP-131, CRED-105, FB-31.1: every case of the
+ * table. */
 START_TEST(each_case_has_its_status_and_code)
 {
     static const struct {

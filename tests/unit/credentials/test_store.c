@@ -73,6 +73,23 @@ START_TEST(old_ids_lead_to_the_newest_values)
 }
 END_TEST
 
+/* CREDEP-131: the whole id counts, wherever it stands among the others. */
+START_TEST(only_the_whole_id_is_one)
+{
+    static const char *const others[] = {"", "i", "id-12", "id-1234", "id-12X", "Xd-123", "ID-123"};
+
+    set("a", "id-122", "1");
+    set("b", "id-123", "2");
+    set("c", "id-124", "3");
+    is("id-122", "1");
+    is("id-123", "2");
+    is("id-124", "3");
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        is_not(others[i], ECA_CREDENTIALS_UNKNOWN);
+    }
+}
+END_TEST
+
 /* An id that another task gets belongs to that task. */
 START_TEST(an_id_moves_with_its_newest_task)
 {
@@ -130,6 +147,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, empty_names_are_refused);
     tcase_add_test(tcase, old_ids_lead_to_the_newest_values);
+    tcase_add_test(tcase, only_the_whole_id_is_one);
     tcase_add_test(tcase, an_id_moves_with_its_newest_task);
     tcase_add_test(tcase, restored_ids_are_awaited);
     tcase_add_test(tcase, ids_are_bounded);

@@ -282,7 +282,7 @@ START_TEST(connections_have_limits)
 }
 END_TEST
 
-/* INTRO-130, CREDEP-131: a client that does not finish its request loses its connection, and nobody
+/* INTRO-130, CREDEP-130: a client that does not finish its request loses its connection, and nobody
  * waits for it. */
 START_TEST(a_slow_client_is_dropped_and_nobody_waits)
 {
