@@ -13,6 +13,7 @@
 
 #include "agent/base/mem.h"
 #include "agent/sys/clock.h"
+#include "agent/sys/endpoint_clients.h"
 #include "agent/sys/endpoint_mhd.h"
 #include "agent/sys/healthcheck.h"
 #include "tests/unit/support/manual_clock.h"
@@ -279,6 +280,78 @@ START_TEST(connections_have_limits)
     }
     ask("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", &answer); /* room again */
     ck_assert_ptr_nonnull(strstr(eca_buf_str(&answer), " 200 "));
+}
+END_TEST
+
+static const struct sockaddr *address(const char *text)
+{
+    static struct sockaddr_storage storage;
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+
+    if (inet_pton(AF_INET, text, &v4.sin_addr) == 1) {
+        memcpy(&storage, &v4, sizeof(v4));
+    } else {
+        ck_assert_int_eq(inet_pton(AF_INET6, text, &v6.sin6_addr), 1);
+        memcpy(&storage, &v6, sizeof(v6));
+    }
+    return (const struct sockaddr *)&storage;
+}
+
+/* INTRO-130, CREDEP-130: connections for one address, in either form of it, and for loopback. */
+START_TEST(an_address_has_its_share_of_connections)
+{
+    struct eca_clients clients;
+    struct eca_client *held[5];
+
+    eca_clients_init(&clients, eca_loop_sched(loop), 2, 3);
+    held[0] = eca_clients_add(&clients, address("10.0.0.1"), -1);
+    ck_assert(eca_clients_has_room(&clients, address("::ffff:10.0.0.1")));
+    held[1] = eca_clients_add(&clients, address("::ffff:10.0.0.1"), -1);
+    ck_assert(!eca_clients_has_room(&clients, address("10.0.0.1")));
+    ck_assert(eca_clients_has_room(&clients, address("10.0.0.2")));
+    held[2] = eca_clients_add(&clients, address("127.0.0.1"), -1);
+    held[3] = eca_clients_add(&clients, address("127.0.0.1"), -1);
+    ck_assert(eca_clients_has_room(&clients, address("127.0.0.1")));
+    held[4] = eca_clients_add(&clients, address("127.0.0.1"), -1);
+    ck_assert(!eca_clients_has_room(&clients, address("127.0.0.1")));
+    for (size_t i = 0; i < 5; i++) {
+        eca_clients_remove(held[i]);
+    }
+    ck_assert(eca_clients_has_room(&clients, address("10.0.0.1")));
+}
+END_TEST
+
+/* INTRO-130: answers that nobody takes: 2 MiB for one address, 16 MiB for all. */
+START_TEST(answers_not_taken_have_limits)
+{
+    static const char *const others[] = {"10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5",
+                                         "10.0.0.6", "10.0.0.7", "10.0.0.8"};
+    struct eca_clients clients;
+    struct eca_client *first, *second, *held[7];
+
+    eca_clients_init(&clients, eca_loop_sched(loop), 8, 8);
+    first = eca_clients_add(&clients, address("10.0.0.1"), -1);
+    second = eca_clients_add(&clients, address("10.0.0.1"), -1);
+    first->answer_bytes = ((size_t)2 << 20) - 1;
+    ck_assert(eca_client_may_ask(second));
+    first->answer_bytes++;
+    ck_assert(!eca_client_may_ask(second));
+    for (size_t i = 0; i < 7; i++) {
+        held[i] = eca_clients_add(&clients, address(others[i]), -1);
+        ck_assert(eca_client_may_ask(held[i]));
+        held[i]->answer_bytes = (size_t)2 << 20;
+    }
+    eca_clients_remove(second);
+    second = eca_clients_add(&clients, address("10.0.0.9"), -1);
+    ck_assert(!eca_client_may_ask(second));
+    first->answer_bytes = 0;
+    ck_assert(eca_client_may_ask(second));
+    for (size_t i = 0; i < 7; i++) {
+        eca_clients_remove(held[i]);
+    }
+    eca_clients_remove(first);
+    eca_clients_remove(second);
 }
 END_TEST
 
@@ -559,6 +632,8 @@ int main(void)
     tcase_add_test(tcase, a_head_has_no_body_and_connections_are_kept);
     tcase_add_test(tcase, what_is_too_large_or_no_request_is_refused);
     tcase_add_test(tcase, connections_have_limits);
+    tcase_add_test(tcase, an_address_has_its_share_of_connections);
+    tcase_add_test(tcase, answers_not_taken_have_limits);
     tcase_add_test(tcase, a_slow_client_is_dropped_and_nobody_waits);
     tcase_add_test(tcase, a_trickle_is_no_progress);
     tcase_add_test(tcase, a_busy_port_is_tried_again);
