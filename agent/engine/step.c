@@ -140,6 +140,18 @@ void step_look_pause(struct step *step, struct eca_container *container, enum ec
               container->run.looks > 0 ? container->run.looks - 1 : 0);
 }
 
+void step_start_is_late(struct step *step, struct eca_container *container)
+{
+    container->run.start_late = true;
+    container->run.late_since_ms = step->event->now_ms;
+}
+
+bool step_watches_start(const struct step *step, const struct eca_container *container)
+{
+    return container->run.start_late &&
+           step->event->now_ms - container->run.late_since_ms < step->policy.late_start_ms;
+}
+
 /* ---- derived statuses (section 3) ----------------------------------------------------------- */
 
 static bool raise_known(struct step *step, enum eca_status status)
@@ -302,7 +314,7 @@ static void begin(struct step *step)
         struct eca_container *container = &task->containers[i];
 
         if (container->known == ECA_STATUS_CREATED && container->applied == ECA_STATUS_RUNNING) {
-            container->run.start_late = true; /* sent by an earlier life: no answer will come */
+            step_start_is_late(step, container); /* of an earlier life: no answer will come */
         }
         report_container(step, container);
     }
@@ -441,7 +453,7 @@ static struct eca_step_policy filled(const struct eca_step_policy *given)
     policy.retry_max_ms = or_default(policy.retry_max_ms, 30000);
     policy.pull_retry_ms = or_default(policy.pull_retry_ms, 1100);
     policy.pull_retry_max_ms = or_default(policy.pull_retry_max_ms, 5000);
-    policy.late_start_looks = (uint32_t)or_default(policy.late_start_looks, 6);
+    policy.late_start_ms = or_default(policy.late_start_ms, UINT64_C(60000));
     return policy;
 }
 

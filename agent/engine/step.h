@@ -86,7 +86,7 @@ struct eca_step_policy {
     uint64_t retry_max_ms;      /* [30000] */
     uint64_t pull_retry_ms;     /* [1100] FB-30.1 */
     uint64_t pull_retry_max_ms; /* [5000] */
-    uint32_t late_start_looks;  /* [6] a timed-out start is watched so many inspects (FB-07) */
+    uint64_t late_start_ms;     /* [60000] a start that may still happen is watched (FB-07) */
 };
 
 void eca_step(struct eca_task *task, const struct eca_step_policy *policy,

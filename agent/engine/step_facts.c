@@ -207,14 +207,14 @@ static void facts_created(struct step *step, struct eca_container *container)
         if (run->call == ECA_CALL_START || container->applied != ECA_STATUS_RUNNING) {
             break;
         }
-        if (run->start_late && container->desired == ECA_STATUS_STOPPED &&
-            ++run->looks < step->policy.late_start_looks) {
+        if (container->desired == ECA_STATUS_STOPPED && step_watches_start(step, container)) {
+            run->looks++;
             step_look_pause(step, container, ECA_LOOK_PROOF); /* it may still start (FB-07) */
             break;
         }
         run->looks = 0;
         if (container->desired < ECA_STATUS_STOPPED && ++run->tries > START_TRIES_MAX) {
-            run->start_late = true; /* accepted, so it may still happen */
+            step_start_is_late(step, container); /* accepted, so it may still happen */
             step_fail(step, container,
                       &(struct eca_named_error){.name = "CannotStartContainerError",
                                                 .text = "Container does not start"});

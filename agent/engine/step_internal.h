@@ -43,6 +43,9 @@ void step_cancel_look(struct step *step, struct eca_container *container);
 void step_pause(struct step *step, struct eca_container *container, enum eca_call call,
                 uint64_t min_ms, uint64_t max_ms);
 void step_look_pause(struct step *step, struct eca_container *container, enum eca_look look);
+/* Its start may still come through: watched from now on, for late_start_ms (FB-07). */
+void step_start_is_late(struct step *step, struct eca_container *container);
+bool step_watches_start(const struct step *step, const struct eca_container *container);
 
 void step_result(struct step *step, struct eca_container *container,
                  const struct eca_runtime_result *result);

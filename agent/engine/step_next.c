@@ -50,7 +50,7 @@ static bool prove_not_running(struct step *step, struct eca_container *container
     if (container->run.looks == 0) {
         return false; /* the first answer is awaited */
     }
-    if (container->run.start_late && container->run.looks < step->policy.late_start_looks) {
+    if (step_watches_start(step, container)) {
         return false; /* not running so far; watched */
     }
     container->run.unclaimed = true; /* no answer: stop until proven */

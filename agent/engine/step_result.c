@@ -183,18 +183,18 @@ static void start_answered(struct step *step, struct eca_container *container,
         return;
     case ECA_OUTCOME_AMBIGUOUS:
     case ECA_OUTCOME_BAD_ANSWER: /* ENG-745 */
-        run->start_late = true;
+        step_start_is_late(step, container);
         step_look(step, container, ECA_LOOK_PROOF);
         return;
     case ECA_OUTCOME_TIMEOUT:
-        run->start_late = true;
+        step_start_is_late(step, container);
         break;
     case ECA_OUTCOME_NOT_FOUND:
-    case ECA_OUTCOME_CONFLICT:
     case ECA_OUTCOME_REFUSED:
         run->start_late = false;
         run->start_failed = true;
         break;
+    case ECA_OUTCOME_CONFLICT: /* these say nothing of an earlier start that was not answered */
     case ECA_OUTCOME_FAILED:
         run->start_failed = true;
         break;
@@ -243,7 +243,8 @@ static void stop_answered(struct step *step, struct eca_container *container,
     if (result->info != NULL && result->info->never_started && run->start_late) {
         run->certain = true; /* not stopped: not started yet (FB-07) */
         run->unclaimed = false;
-        if (++run->looks < step->policy.late_start_looks) {
+        if (step_watches_start(step, container)) {
+            run->looks++;
             step_look_pause(step, container, ECA_LOOK_PROOF);
         } else { /* watched long enough: the start did not happen */
             run->looks = 0;

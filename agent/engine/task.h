@@ -59,6 +59,7 @@ struct eca_container_run {
     bool unclaimed;          /* Docker runs it, or may, but it must end (TASKM-125, TASKM-161) */
     bool start_failed;       /* its start was refused: the exit code means nothing (ENG-408) */
     bool start_late;         /* its start may still happen (FB-07) */
+    uint64_t late_since_ms;  /* monotonic: since when it is watched for that */
     bool die_during_start;   /* the start call's result comes first (TASKM-159) */
     bool start_after_die;    /* while the details of its end were looked up (DKR-808) */
     bool came_back_stopped;  /* the one stop of TASKM-161 was spent */

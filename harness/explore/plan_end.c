@@ -95,7 +95,10 @@ static void try_sessions(struct hns_plan *plan)
 static void try_task(struct hns_plan *plan)
 {
     hns_plan_step(plan, "acs.send: probe");
-    hns_plan_step(plan, "expect: {ecs: task RUNNING, task: probe, within: 30s}");
+    /* An image's removal that hangs holds up pulls for as long as it may take (IMG-203, IMG-209).
+     */
+    hns_plan_step(plan, "expect: {ecs: task RUNNING, task: probe, within: %s}",
+                  plan->weight[HNS_FAM_IMAGES] > 0 ? "4m" : "30s");
     hns_plan_step(plan, "credentials.check: {served: true}");
     hns_plan_step(plan, "docker.events: %s", hns_plan_chance(plan, 50) ? "end" : "reset");
     hns_plan_step(plan, "docker.exit: {container: probe/c1, code: 7}");

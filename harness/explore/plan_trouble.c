@@ -300,8 +300,9 @@ static void operators(struct hns_plan *plan)
 {
     static const char *const verbs[] = {"kill", "stop", "remove", "exit", "oom", "restart"};
     unsigned task = some_task(plan);
-    /* Nobody stops what an operator starts again unseen. */
-    unsigned count = plan->weight[HNS_FAM_EVENTS] > 0 || plan->docker_is_down ? 5 : 6;
+    /* Nobody stops what an operator starts again unseen: while the events are away, or the daemon
+     * was. */
+    unsigned count = plan->weight[HNS_FAM_EVENTS] > 0 || plan->weight[HNS_FAM_DAEMON] > 0 ? 5 : 6;
     const char *verb = verbs[hns_plan_below(plan, count)];
     unsigned container = (unsigned)hns_plan_below(plan, plan->containers[task]);
 

@@ -16,6 +16,7 @@ void sr_make(enum eca_status known, enum eca_status desired)
 {
     eca_task_free(sr.task);
     sr.task = rig_task(ARN, "RUNNING", ONE);
+    sr.now_ms = 1000;
     sr.web = &sr.task->containers[0];
     sr.task->desired = sr.web->desired = desired;
     sr.web->known = known;
@@ -46,7 +47,7 @@ const char *sr_go(struct eca_step_event event)
     struct eca_commands commands = {0};
 
     event.container = sr.web;
-    event.now_ms = event.now_ms > 0 ? event.now_ms : 1000;
+    event.now_ms = event.now_ms > 0 ? event.now_ms : sr.now_ms;
     event.wall_ms = 1478000000000;
     eca_step(sr.task, &policy, &event, &commands);
     eca_buf_reset(&sr.text);
@@ -54,6 +55,7 @@ const char *sr_go(struct eca_step_event event)
     for (size_t i = 0; i < commands.count; i++) {
         const struct eca_command *command = &commands.at[i];
 
+        sr.now_ms += command->delay_ms;
         if (command->kind == ECA_CMD_LOG) {
             eca_buf_addf(&sr.log, "%s %s\n", eca_log_level_name(command->level), command->text);
         } else {

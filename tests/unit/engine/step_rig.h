@@ -17,6 +17,7 @@
 extern struct step_rig {
     struct eca_task *task;
     struct eca_container *web;
+    uint64_t now_ms;     /* of the next event: a pause that was asked for is over then */
     struct eca_buf text; /* commands of the last event */
     struct eca_buf log;  /* "WARN text\n": its log lines */
 } sr;

@@ -238,7 +238,7 @@ START_TEST(only_stops_are_repeated_after_a_timeout)
     sr_make(CREATED, RUNNING);
     (void)go();
     ck_assert_str_eq(sr_answer(ECA_OUTCOME_TIMEOUT, NULL), "inspect web (proof)");
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 6; i++) {
         ck_assert_ptr_nonnull(
             strstr(sr_look(ECA_LOOK_PROOF, ECA_OUTCOME_DONE, &is_created), "pause inspect web"));
     }
@@ -339,7 +339,7 @@ START_TEST(stop_of_what_never_started_is_a_look)
     sr_make(CREATED, RUNNING);
     (void)go();
     (void)sr_answer(ECA_OUTCOME_TIMEOUT, NULL);
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 6; i++) {
         (void)sr_look(ECA_LOOK_PROOF, ECA_OUTCOME_DONE, &is_created);
     }
     ck_assert_str_eq(sr_look(ECA_LOOK_PROOF, ECA_OUTCOME_TIMEOUT, NULL),

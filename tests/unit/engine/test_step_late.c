@@ -1,12 +1,13 @@
 #include <check.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/base/mem.h"
 #include "tests/unit/engine/step_rig.h"
 
 /* A start that was sent and never answered may come through at any time: no STOPPED before it is
  * known what became of it. */
-#define LOOKS 6 /* of a start that is watched */
+#define LOOKS 7 /* of a start that is watched: for a minute */
 
 static const struct eca_step_event begin = {.kind = ECA_STEP_BEGIN};
 static const struct eca_step_event stop = {.kind = ECA_STEP_DESIRED, .desired = STOPPED};
@@ -22,8 +23,8 @@ static void restored(void)
 static void watched_to_the_end(const char *stopped)
 {
     static const char *const pauses[LOOKS - 1] = {
-        "pause inspect web 1000ms", "pause inspect web 2000ms", "pause inspect web 4000ms",
-        "pause inspect web 8000ms", "pause inspect web 16000ms"};
+        "pause inspect web 1000ms", "pause inspect web 2000ms",  "pause inspect web 4000ms",
+        "pause inspect web 8000ms", "pause inspect web 16000ms", "pause inspect web 30000ms"};
 
     for (size_t i = 0; i < LOOKS - 1; i++) {
         ck_assert_str_eq(sr_look(ECA_LOOK_PROOF, ECA_OUTCOME_DONE, &is_created), pauses[i]);
@@ -31,8 +32,8 @@ static void watched_to_the_end(const char *stopped)
     ck_assert_str_eq(sr_look(ECA_LOOK_PROOF, ECA_OUTCOME_DONE, &is_created), stopped);
 }
 
-/* FB-07.1, FB-07.4: an error without a trace in the container is not the end of the first start;
- * one that Docker wrote down is, and so is a refusal. */
+/* FB-07.1, FB-07.4: an error without a trace in the container is not the end of the first start,
+ * nor is a conflict (paused: it runs); one that Docker wrote down is, and so is a refusal. */
 START_TEST(second_start_that_fails)
 {
     static const struct {
@@ -44,6 +45,7 @@ START_TEST(second_start_that_fails)
         {ECA_OUTCOME_FAILED, NULL, "inspect web (proof)"},
         {ECA_OUTCOME_FAILED, &is_broken, STOPPED_E},
         {ECA_OUTCOME_FAILED, &is_ended, STOPPED_E},
+        {ECA_OUTCOME_CONFLICT, &is_created, "inspect web (proof)"},
         {ECA_OUTCOME_REFUSED, &is_created, STOPPED_E},
         {ECA_OUTCOME_NOT_FOUND, NULL, STOPPED_E},
     };
@@ -63,6 +65,24 @@ START_TEST(unclear_start_is_watched)
     watched_to_the_end(STOPPED_E);
     restored();
     (void)sr_answer(ECA_OUTCOME_FAILED, &is_created);
+    ck_assert_str_eq(sr_look(ECA_LOOK_PROOF, ECA_OUTCOME_DONE, &is_running), "stop web");
+}
+END_TEST
+
+/* FB-07.1: looks that other things cause, an event stream that comes back, do not shorten it. */
+START_TEST(watched_for_a_time_not_for_so_many_looks)
+{
+    static const struct eca_step_event connected = {.kind = ECA_STEP_CONNECTED};
+
+    restored();
+    (void)sr_answer(ECA_OUTCOME_FAILED, &is_created);
+    for (size_t i = 0; i < 20; i++) {
+        sr.now_ms = 1000 + 500 * i;
+        ck_assert_ptr_nonnull(
+            strstr(sr_look(ECA_LOOK_PROOF, ECA_OUTCOME_DONE, &is_created), "pause inspect web"));
+        sr.now_ms = 1000 + 500 * i;
+        ck_assert_str_eq(sr_go(connected), "cancel inspect web, inspect web (proof)");
+    }
     ck_assert_str_eq(sr_look(ECA_LOOK_PROOF, ECA_OUTCOME_DONE, &is_running), "stop web");
 }
 END_TEST
@@ -122,6 +142,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, sr_setup, sr_teardown);
     tcase_add_test(tcase, second_start_that_fails);
     tcase_add_test(tcase, unclear_start_is_watched);
+    tcase_add_test(tcase, watched_for_a_time_not_for_so_many_looks);
     tcase_add_test(tcase, second_start_that_was_not_sent);
     tcase_add_test(tcase, start_that_is_not_repeated);
     tcase_add_loop_test(tcase, lost_answer_then_an_error, 0, 2);
