@@ -60,6 +60,25 @@ void hns_failure_kind(const char *text, char ret_kind[HNS_KIND_BYTES])
     ret_kind[len] = '\0';
 }
 
+/* Ids and times stand in texts; a number is a value. */
+static void copy_missed(const char *missed, char ret_missed[HNS_KIND_BYTES])
+{
+    bool quoted = false;
+    size_t len = 0;
+
+    for (; *missed != '\0' && len + 1 < HNS_KIND_BYTES; missed++) {
+        bool digit = *missed >= '0' && *missed <= '9';
+
+        quoted = *missed == '"' ? !quoted : quoted;
+        if (!quoted || !digit) {
+            ret_missed[len++] = *missed;
+        } else if (ret_missed[len - 1] != '#') {
+            ret_missed[len++] = '#';
+        }
+    }
+    ret_missed[len] = '\0';
+}
+
 /* Patience would not help, or it might: the words are those of director.c, watch.c,
  * lives.c and settled.c. */
 static enum hns_verdict judge(const char *kind)
@@ -101,6 +120,8 @@ static void play_scenario(const struct hns_scenario *scenario, uint64_t seed,
     if (result.outcome == HNS_FAILED) {
         hns_failure_kind(eca_buf_str(&result.text), ret_played->kind);
         ret_played->verdict = judge(ret_played->kind);
+        copy_missed(result.missed, ret_played->missed);
+        ret_played->line = result.line;
     }
     if (ret_text != NULL) {
         eca_buf_add_str(ret_text, eca_buf_str(&result.text));

@@ -24,6 +24,10 @@ struct hns_played {
     /* The first sentence of the failure without place, with '#' for each number: equal for failures
      * of the same kind. "" when fine. */
     char kind[HNS_KIND_BYTES];
+    /* Of a failed expectation, why the nearest event does not fit, with '#' for each number inside
+     * of a text: "exitCode is 6, not 7". */
+    char missed[HNS_KIND_BYTES];
+    uint32_t line;  /* of the timeline's step that was under way; 0 = none */
     uint64_t trace; /* the beginning of the trace's hash */
     uint64_t events;
     struct hns_reached reached; /* rare situations */

@@ -244,6 +244,7 @@ static void close_run(struct hns_run *run)
     }
     eca_free(run->used);
     eca_buf_clear(&run->failure);
+    eca_buf_clear(&run->missed);
     eca_free(run);
 }
 
@@ -254,6 +255,15 @@ static void note_failure(struct hns_run *run)
     eca_auto_free char *line = eca_xstrndup(text, strcspn(text, "\n"));
 
     (void)fake_trace_addv(run->stage.base.trace, FAKE_LANE_SCENARIO, "failed", "text", line, NULL);
+}
+
+static uint32_t line_reached(const struct hns_run *run)
+{
+    const struct hns_frame *frame = run->cursor_count == 0 ? NULL : &run->cursors[0]->frames[0];
+    const struct hns_node *step =
+        frame == NULL || frame->index == 0 ? NULL : frame->steps->items[frame->index - 1];
+
+    return step == NULL || strcmp(step->file, run->scenario->file) != 0 ? 0 : step->line;
 }
 
 static void finish(struct hns_run *run, struct hns_result *result)
@@ -274,6 +284,8 @@ static void finish(struct hns_run *run, struct hns_result *result)
     if (run->failed) {
         hns_fail_surroundings(run);
         eca_buf_add_str(&result->text, eca_buf_str(&run->failure));
+        (void)snprintf(result->missed, sizeof result->missed, "%s", eca_buf_str(&run->missed));
+        result->line = line_reached(run);
     }
     if (run->failed && run->stage_open) {
         note_failure(run);

@@ -73,26 +73,30 @@ static void find_nearest(struct hns_run *run, const struct hns_expected *expecte
 static void explain_nearest(struct hns_run *run, const struct hns_expected *expected)
 {
     struct nearest nearest;
-    struct eca_buf *out = &run->failure;
+    struct eca_buf *out = &run->failure, *missed = &run->missed;
 
     find_nearest(run, expected, &nearest);
     if (nearest.event == NULL) {
         eca_buf_addf(out, "    came instead: no %s %s at all\n",
                      fake_lane_name(expected->match.lane), expected->match.name);
+        eca_buf_add_str(missed, "no such event");
         return;
     }
     eca_buf_add_str(out, "    nearest: ");
     hns_event_line(nearest.event, out);
     eca_buf_add_str(out, "\n             ");
     if (nearest.fits && nearest.used) {
-        eca_buf_add_str(out, "it fits, but another expectation has matched it already");
+        eca_buf_add_str(missed, "it fits, but another expectation has matched it already");
+        eca_buf_add_view(out, eca_buf_view(missed));
     } else if (nearest.fits && nearest.before) {
+        eca_buf_add_str(missed, "it fits, but came before");
         eca_buf_addf(out,
-                     "it fits, but came before #%llu, which this expectation follows: reorder the "
-                     "steps, use expect.any_order, or since: start",
-                     (unsigned long long)expected->from);
+                     "%s #%llu, which this expectation follows: reorder the steps, use "
+                     "expect.any_order, or since: start",
+                     eca_buf_str(missed), (unsigned long long)expected->from);
     } else {
-        hns_match_difference(&expected->match, nearest.event, out);
+        hns_match_difference(&expected->match, nearest.event, missed);
+        eca_buf_add_view(out, eca_buf_view(missed));
     }
     eca_buf_add_char(out, '\n');
 }

@@ -128,7 +128,7 @@ struct hns_run {
     char *secrets[HNS_SECRET_COUNT_MAX];
     size_t secret_count;
     bool failed;
-    struct eca_buf failure;
+    struct eca_buf failure, missed;
 };
 
 /* The members of a step's value, by name, with variables replaced. */

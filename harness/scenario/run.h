@@ -158,6 +158,9 @@ struct hns_result {
     uint64_t turns; /* of the stage: moments at which the agent can die */
     uint64_t calls; /* of the agent's ports: more such moments; simulation only */
     char hash[65];
+    /* Of a failed expectation: why the nearest event does not fit. "" when it was another thing. */
+    char missed[160];
+    uint32_t line; /* of the timeline's step that was under way at the end; 0 = not in this file */
 };
 void hns_result_clear(struct hns_result *result);
 

@@ -1,4 +1,5 @@
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,12 +163,153 @@ static void needs_time(void *arg, struct eca_view text, struct hns_played *ret_p
     }
 }
 
+/* Fails when at least half an hour passes. */
+static void lasts(void *arg, struct eca_view text, struct hns_played *ret_played)
+{
+    (void)arg;
+    set_kind(ret_played, HNS_FINE, "");
+    if (has(text, "h\n") || has(text, "5400s\n") || has(text, "90m\n") || has(text, "h30m\n")) {
+        set_kind(ret_played, HNS_NO_PROGRESS, "late");
+    }
+}
+
 START_TEST(times_become_round_and_short)
 {
     ck_assert_str_eq(shrink(needs_time, "timeline:\n  - advance: 48213ms\n", 2),
                      "timeline:\n  - advance: 10s\n");
     ck_assert_str_eq(shrink(needs_time, "timeline:\n  - advance: 3213ms\n", 2),
                      "timeline:\n  - advance: 3213ms\n");
+}
+END_TEST
+
+START_TEST(times_are_read_in_any_unit)
+{
+    static const char *const times[] = {"40h", "5400s", "90m", "1h30m"};
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(times); i++) {
+        eca_auto_free char *text = eca_xasprintf("timeline:\n  - advance: %s\n", times[i]);
+
+        ck_assert_str_eq(shrink(lasts, text, 2), "timeline:\n  - advance: 1h\n");
+    }
+}
+END_TEST
+
+/* An expectation for a value: of a task that was sent and ended with another one, or of none. */
+static void misses_a_value(void *arg, struct eca_view text, struct hns_played *ret_played)
+{
+    (void)arg;
+    set_kind(ret_played, HNS_FINE, "");
+    if (has(text, "- expect: {task: t7, code: 1}")) {
+        set_kind(ret_played, HNS_WRONG, "expected");
+        (void)strcpy(ret_played->missed,
+                     has(text, "- send: {task: t7}") && has(text, "- exit: t7/a")
+                         ? "code is 0, not 1"
+                         : "no such event");
+    }
+}
+
+START_TEST(expectation_is_missed_for_the_same_reason)
+{
+    static const char text[] = "timeline:\n"
+                               "  - send: {task: t1}\n"
+                               "  - send: {task: t7}\n"
+                               "  - exit: t7/a\n"
+                               "  - expect: {task: t7, code: 1}\n";
+
+    ck_assert_str_eq(shrink(misses_a_value, text, 2), "timeline:\n"
+                                                      "  - send: {task: t7}\n"
+                                                      "  - exit: t7/a\n"
+                                                      "  - expect: {task: t7, code: 1}\n");
+}
+END_TEST
+
+/* Line 5 is the step at which the run ends, whatever comes behind it; nothing else can go. */
+static void ends_at_line_5(void *arg, struct eca_view text, struct hns_played *ret_played)
+{
+    (void)arg;
+    set_kind(ret_played, HNS_FINE, "");
+    if (eca_view_starts(text, "timeline:\n  - a: 1\n  # why\n  - b:\n      c: 2\n")) {
+        set_kind(ret_played, HNS_WRONG, "b");
+        ret_played->line = 5;
+    }
+}
+
+static unsigned shorter_count;
+
+static void on_shorter(void *arg, const struct eca_buf *text)
+{
+    if (shorter_count++ == 0) {
+        eca_buf_add_view(arg, eca_buf_view(text));
+    }
+}
+
+START_TEST(what_comes_behind_the_failure_goes_first)
+{
+    static const char begin[] = "timeline:\n  - a: 1\n  # why\n  - b:\n      c: 2\n";
+    static const char behind[] = "  - d: 1\n\n  # what\n  - say: everything is mended\n"
+                                 "  - d:\n      e: 4\n  - check: {x: y}\n";
+    static const char never[] = "never:\n  - {docker: stop}\n";
+    eca_auto_buf struct eca_buf text = {0}, first = {0};
+    eca_auto_free char *want = eca_xasprintf("%s%s", begin, never);
+    struct hns_shrink_opts opts = {
+        .try_it = ends_at_line_5, .on_shorter = on_shorter, .arg = &first, .workers = 2};
+    struct hns_played played;
+    unsigned long runs;
+
+    shorter_count = 0;
+    eca_buf_addf(&text, "%s%s%s", begin, behind, never);
+    ck_assert(hns_shrink(&text, &opts, &played, &runs));
+    ck_assert_str_eq(eca_buf_str(&first), want);
+    ck_assert_str_eq(eca_buf_str(&text), want);
+    ck_assert_uint_eq(shorter_count, 1);
+}
+END_TEST
+
+/* No task can be waited for that was not sent: all that is said of one has to go at once. */
+static void depends(void *arg, struct eca_view text, struct hns_played *ret_played)
+{
+    (void)arg;
+    set_kind(ret_played, HNS_WRONG, "the failure");
+    for (unsigned i = 0; i < 120; i++) {
+        char sent[64], waited[64];
+
+        (void)snprintf(sent, sizeof sent, "- acs.send: {task: t%u,", i);
+        (void)snprintf(waited, sizeof waited, "task: t%u}", i);
+        if (has(text, waited) && !has(text, sent)) {
+            set_kind(ret_played, HNS_WRONG, "another failure");
+        }
+    }
+    if (!has(text, "task: t77}")) {
+        set_kind(ret_played, HNS_FINE, "");
+    }
+}
+
+START_TEST(all_that_is_said_of_a_task_goes_at_once)
+{
+    eca_auto_buf struct eca_buf text = {0};
+    struct hns_shrink_opts opts = {.try_it = depends, .workers = 2};
+    struct hns_played played;
+    unsigned long runs;
+
+    eca_buf_add_str(&text, "world:\n  tasks:\n    t5:\n      containers: 1\ntimeline:\n");
+    for (unsigned i = 0; i < 120; i++) {
+        eca_buf_addf(&text,
+                     "  - acs.send: {task: t%u, containers: [{name: a}]}\n"
+                     "  - docker.exit:\n"
+                     "      container: t%u/a\n"
+                     "      code: 3\n"
+                     "  - expect.any_order:\n"
+                     "      - {ecs: task RUNNING, task: t%u}\n"
+                     "      - {docker: stop, container: t%u/a}\n",
+                     i, i, i, i);
+    }
+    eca_buf_add_str(&text, "never:\n  - {ecs: task STOPPED, task: t4}\n");
+    ck_assert(hns_shrink(&text, &opts, &played, &runs));
+    ck_assert_ptr_null(strstr(eca_buf_str(&text), "task: t76"));
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&text), "task: t77,"));
+    ck_assert_ptr_nonnull(strstr(eca_buf_str(&text), "task: t4}"));
+    ck_assert_uint_lt(text.len, 250);
+    ck_assert_uint_lt(runs, 400); /* one by one they would be thousands */
 }
 END_TEST
 
@@ -249,6 +391,10 @@ int main(void)
     tcase_add_test(tcase, steps_that_mend_everything_stay);
     tcase_add_test(tcase, expectations_stay_as_strong_as_they_are);
     tcase_add_test(tcase, times_become_round_and_short);
+    tcase_add_test(tcase, times_are_read_in_any_unit);
+    tcase_add_test(tcase, expectation_is_missed_for_the_same_reason);
+    tcase_add_test(tcase, what_comes_behind_the_failure_goes_first);
+    tcase_add_test(tcase, all_that_is_said_of_a_task_goes_at_once);
     tcase_add_test(tcase, every_number_is_played_once_and_a_crash_is_a_verdict);
     tcase_add_test(tcase, what_lies_below_the_lowest_end_is_played);
     suite_add_tcase(suite, tcase);
