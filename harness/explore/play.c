@@ -79,21 +79,6 @@ static void copy_missed(const char *missed, char ret_missed[HNS_KIND_BYTES])
     ret_missed[len] = '\0';
 }
 
-/* Patience would not help, or it might: the words are those of director.c, watch.c,
- * lives.c and settled.c. */
-static enum hns_verdict judge(const char *kind)
-{
-    static const char *const wrong[] = {" is broken", "without a cause", "FB-INV.",
-                                        "this must never happen", "the agent ended"};
-
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        if (strstr(kind, wrong[i]) != NULL) {
-            return HNS_WRONG;
-        }
-    }
-    return HNS_NO_PROGRESS;
-}
-
 /* ---- playing --------------------------------------------------------------------------------- */
 
 static void play_scenario(const struct hns_scenario *scenario, uint64_t seed,
@@ -119,7 +104,7 @@ static void play_scenario(const struct hns_scenario *scenario, uint64_t seed,
     ret_played->trace = strtoull(result.hash, NULL, 16);
     if (result.outcome == HNS_FAILED) {
         hns_failure_kind(eca_buf_str(&result.text), ret_played->kind);
-        ret_played->verdict = judge(ret_played->kind);
+        ret_played->verdict = result.wrong ? HNS_WRONG : HNS_NO_PROGRESS;
         copy_missed(result.missed, ret_played->missed);
         ret_played->line = result.line;
     }

@@ -193,7 +193,7 @@ static void fail_quiet(struct hns_run *run, struct hns_cursor *cursor)
     hns_format_s(cursor->wait_since_ns, &text);
     eca_buf_add_str(&text, " to ");
     hns_format_s(cursor->wait_until_ns, &text);
-    hns_fail(run, expected->node, "%s", eca_buf_str(&text));
+    hns_fail_wrong(run, expected->node, "%s", eca_buf_str(&text));
 }
 
 /* False when an event came that should not. */

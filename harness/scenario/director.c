@@ -40,8 +40,8 @@ static void check_limits(struct hns_run *run)
 
         hns_match_print(&run->never_hit->match, &never);
         hns_event_line(fake_trace_at(run->stage.base.trace, (size_t)run->never_seq - 1), &event);
-        hns_fail(run, run->never_hit->node, "this must never happen, and did: %s\n    %s",
-                 eca_buf_str(&never), eca_buf_str(&event));
+        hns_fail_wrong(run, run->never_hit->node, "this must never happen, and did: %s\n    %s",
+                       eca_buf_str(&never), eca_buf_str(&event));
     }
     if (hns_now_ns(run) > run->scenario->time_ns_max) {
         hns_fail(run, NULL, "limits.time is over");
@@ -286,6 +286,7 @@ static void finish(struct hns_run *run, struct hns_result *result)
         eca_buf_add_str(&result->text, eca_buf_str(&run->failure));
         (void)snprintf(result->missed, sizeof result->missed, "%s", eca_buf_str(&run->missed));
         result->line = line_reached(run);
+        result->wrong = run->wrong;
     }
     if (run->failed && run->stage_open) {
         note_failure(run);

@@ -23,24 +23,40 @@ void hns_event_line(const struct fake_event *event, struct eca_buf *out)
     }
 }
 
-void hns_fail(struct hns_run *run, const struct hns_node *at, const char *fmt, ...)
+static void fail(struct hns_run *run, const struct hns_node *at, bool wrong, const char *fmt,
+                 va_list args)
 {
-    va_list args;
-
     if (run->failed) {
         return; /* the first failure explains the rest */
     }
     run->failed = true;
+    run->wrong = wrong;
     if (at != NULL) {
         eca_buf_addf(&run->failure, "%s:%u:%u: ", at->file, (unsigned)at->line,
                      (unsigned)at->column);
     } else {
         eca_buf_addf(&run->failure, "%s: ", run->scenario->file);
     }
-    va_start(args, fmt);
     eca_buf_vaddf(&run->failure, fmt, args);
-    va_end(args);
     eca_buf_add_char(&run->failure, '\n');
+}
+
+void hns_fail(struct hns_run *run, const struct hns_node *at, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    fail(run, at, false, fmt, args);
+    va_end(args);
+}
+
+void hns_fail_wrong(struct hns_run *run, const struct hns_node *at, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    fail(run, at, true, fmt, args);
+    va_end(args);
 }
 
 struct nearest {
@@ -68,6 +84,46 @@ static void find_nearest(struct hns_run *run, const struct hns_expected *expecte
         *ret_nearest = (struct nearest){event, fitting, fits, i < expected->from,
                                         i < run->used_cap && run->used[i] != 0};
     }
+}
+
+/* What an event is about; the other fields tell how that went. */
+static bool is_subject(const char *key)
+{
+    static const char *const keys[] = {"task",          "container", "status", "image",
+                                       "path",          "mark",      "type",   "messageId",
+                                       "credentialsId", "session",   "life",   "verb"};
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(keys); i++) {
+        if (strcmp(keys[i], key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The very event came, and another value in it: waiting longer would not change that. */
+static bool came_otherwise(struct hns_run *run, const struct hns_expected *expected)
+{
+    size_t count = fake_trace_count(run->stage.base.trace);
+    struct hns_match subject = {.lane = expected->match.lane, .name = expected->match.name};
+
+    for (size_t i = 0; i < expected->match.field_count; i++) {
+        if (is_subject(expected->match.fields[i].key)) {
+            subject.fields[subject.field_count++] = expected->match.fields[i];
+        }
+    }
+    if (subject.field_count == 0 || subject.field_count == expected->match.field_count) {
+        return false;
+    }
+    for (size_t i = (size_t)expected->from; i < count; i++) {
+        const struct fake_event *event = fake_trace_at(run->stage.base.trace, i);
+
+        if (!hns_event_is_used(run, i) && hns_match_event(&subject, event, NULL) &&
+            !hns_match_event(&expected->match, event, NULL)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void explain_nearest(struct hns_run *run, const struct hns_expected *expected)
@@ -134,6 +190,7 @@ void hns_fail_expected(struct hns_run *run, struct hns_cursor *cursor, bool stuc
     eca_buf_addf(out, ", looking after event #%llu%s\n", (unsigned long long)missing->from,
                  stuck ? "; nothing is left that could happen" : "");
     explain_nearest(run, missing);
+    run->wrong = came_otherwise(run, missing);
 }
 
 static void last_events(struct hns_run *run, enum fake_lane lane)

@@ -127,7 +127,7 @@ struct hns_run {
     size_t connects;
     char *secrets[HNS_SECRET_COUNT_MAX];
     size_t secret_count;
-    bool failed;
+    bool failed, wrong;
     struct eca_buf failure, missed;
 };
 
@@ -169,6 +169,9 @@ void hns_match_make(struct hns_run *run, const struct hns_node *node, struct hns
 /* failure.c */
 void hns_fail(struct hns_run *run, const struct hns_node *at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same when no patience would help (hns_result.wrong). */
+void hns_fail_wrong(struct hns_run *run, const struct hns_node *at, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 void hns_fail_expected(struct hns_run *run, struct hns_cursor *cursor, bool stuck);
 /* The last events of each party before the end of the trace, and how to run it again. */
 void hns_fail_surroundings(struct hns_run *run);
@@ -199,8 +202,9 @@ void hns_invariants_event(struct hns_run *run, const struct fake_event *event);
 /* settled.c: what may have ended tasks. */
 struct hns_causes *hns_causes_new(void);
 void hns_causes_free(struct hns_causes *causes); /* NULL ok */
-/* settled.c: what keeps the tasks from being where they belong; nothing when they are. */
-void hns_settled_differs(struct hns_run *run, struct eca_buf *why);
+/* settled.c: what keeps the tasks from being where they belong; nothing when they are. True: one
+ * of it is no matter of patience. */
+bool hns_settled_differs(struct hns_run *run, struct eca_buf *why);
 
 /* director.c */
 uint64_t hns_now_ns(const struct hns_run *run); /* since the start of the run */

@@ -68,8 +68,8 @@ static void count_attempt(struct hns_run *run, struct rate *rate, const struct f
         *rate = (struct rate){.since_ns = event->at_ns};
     }
     if (++rate->count > max && !is_allowed(run, "FB-INV.8")) {
-        hns_fail(run, NULL, "FB-INV.8: more than %llu attempts (%s) within an hour",
-                 (unsigned long long)max, event->name);
+        hns_fail_wrong(run, NULL, "FB-INV.8: more than %llu attempts (%s) within an hour",
+                       (unsigned long long)max, event->name);
     }
 }
 
@@ -85,7 +85,8 @@ static void exited(struct hns_invariants *invariants, eca_json fields)
     eca_free(eca_map_put(invariants->exits, container, eca_buf_take(&codes)));
 }
 
-/* TASKM-157: the exit code of a container is one that it had. */
+/* TASKM-157, ENG-418: the exit code of a container is one that it had; it is there when it had one.
+ */
 static void check_exit_code(struct hns_run *run, eca_json fields)
 {
     eca_auto_free char *ref =
@@ -93,15 +94,26 @@ static void check_exit_code(struct hns_run *run, eca_json fields)
     const char *codes = eca_map_get(run->invariants->exits, ref);
     eca_auto_buf struct eca_buf code = {0};
 
-    if (eca_json_get(fields, "exitCode") == NULL || codes == NULL) { /* it ended before this run */
+    if (codes == NULL) { /* it ended before this run, or never ran */
+        return;
+    }
+    if (eca_json_get(fields, "exitCode") == NULL) {
+        /* Nothing went wrong, and Docker still knows the one end that there was. */
+        if (text_of(fields, "reason")[0] == '\0' && strchr(codes + 1, ' ')[1] == '\0' &&
+            fake_docker_state(run->cast.docker, ref) == FAKE_DOCKER_EXITED) {
+            hns_fail_wrong(run, NULL,
+                           "ENG-418 is broken: %s is reported without exit code and ended with%s",
+                           ref, codes);
+        }
         return;
     }
     eca_buf_add_char(&code, ' ');
     eca_json_print(eca_json_get(fields, "exitCode"), &code);
     eca_buf_add_char(&code, ' ');
     if (strstr(codes, eca_buf_str(&code)) == NULL) {
-        hns_fail(run, NULL, "TASKM-157 is broken: %s is reported with exit code%s and ended with%s",
-                 ref, eca_buf_str(&code), codes);
+        hns_fail_wrong(run, NULL,
+                       "TASKM-157 is broken: %s is reported with exit code%s and ended with%s", ref,
+                       eca_buf_str(&code), codes);
     }
 }
 
@@ -123,8 +135,8 @@ static void check_order(struct hns_run *run, const char *task)
             fake_ecs_container_status(run->cast.ecs, hns_task_arn(run, task), name);
 
         if (status != NULL && strcmp(status, "RUNNING") == 0) {
-            hns_fail(run, NULL, "ENG-605 is broken: %s is STOPPED before its container %s", task,
-                     name);
+            hns_fail_wrong(run, NULL, "ENG-605 is broken: %s is STOPPED before its container %s",
+                           task, name);
         }
     }
 }
@@ -167,8 +179,8 @@ static void check_image(struct hns_run *run, const char *image)
 
             if (own != NULL && strcmp(own->text, image) == 0 &&
                 fake_docker_state(run->cast.docker, ref) != FAKE_DOCKER_NONE) {
-                hns_fail(run, NULL, "IMG-202 is broken: %s is to be removed, %s uses it", image,
-                         ref);
+                hns_fail_wrong(run, NULL, "IMG-202 is broken: %s is to be removed, %s uses it",
+                               image, ref);
             }
         }
     }
@@ -238,8 +250,8 @@ static void on_credentials(void *arg, int status, struct eca_view body, const ch
                           "status", status == 200 ? "served" : "none", NULL);
     if (status != 200) {
         if (ask->served && runs(run, ask->task)) {
-            hns_fail(run, ask->step, "%s runs and has no credentials: status %d %s", ask->task,
-                     status, error == NULL ? "" : error);
+            hns_fail_wrong(run, ask->step, "%s runs and has no credentials: status %d %s",
+                           ask->task, status, error == NULL ? "" : error);
         }
         return;
     }
@@ -247,12 +259,12 @@ static void on_credentials(void *arg, int status, struct eca_view body, const ch
         have = text_of(eca_json_root(doc), "AccessKeyId");
     }
     if (strcmp(have, key) != 0) {
-        hns_fail(run, ask->step, "CRED-101 is broken: the id of %s leads to the keys %s", ask->task,
-                 have);
+        hns_fail_wrong(run, ask->step, "CRED-101 is broken: the id of %s leads to the keys %s",
+                       ask->task, have);
     } else if (stopped_ns != 0 &&
                eca_sched_now_ns(run->stage.base.sched) - stopped_ns > ENDS_WITHIN_NS) {
-        hns_fail(run, ask->step, "CRED-111 is broken: %s is STOPPED and its keys are handed out",
-                 ask->task);
+        hns_fail_wrong(run, ask->step,
+                       "CRED-111 is broken: %s is STOPPED and its keys are handed out", ask->task);
     }
 }
 

@@ -110,8 +110,8 @@ void hns_check_exits(struct hns_run *run)
             eca_auto_buf struct eca_buf line = {0};
 
             hns_event_line(event, &line);
-            hns_fail(run, NULL, "the agent ended, and no step expects it:\n    %s",
-                     eca_buf_str(&line));
+            hns_fail_wrong(run, NULL, "the agent ended, and no step expects it:\n    %s",
+                           eca_buf_str(&line));
         }
     }
 }

@@ -158,6 +158,8 @@ struct hns_result {
     uint64_t turns; /* of the stage: moments at which the agent can die */
     uint64_t calls; /* of the agent's ports: more such moments; simulation only */
     char hash[65];
+    bool
+        wrong; /* failed, and no patience would help: a rule is broken, or a value is another one */
     /* Of a failed expectation: why the nearest event does not fit. "" when it was another thing. */
     char missed[160];
     uint32_t line; /* of the timeline's step that was under way at the end; 0 = not in this file */

@@ -6,8 +6,7 @@
 
 /*
  * Are the tasks where they belong? Looked at when nothing is broken any more: whatever happened
- * before, an agent has to get there. "A task stopped without a cause" is no matter of patience; the
- * sentence says so, for those who tell wrong results from missing progress.
+ * before, an agent has to get there. A task stopped without a cause is no matter of patience.
  */
 struct task_view {
     const char *name;
@@ -140,13 +139,16 @@ static bool has_cause(struct hns_run *run, const struct task_view *task)
 /* ---- where the tasks are ----------------------------------------------------------------------
  */
 
-static void stopped_differs(struct hns_run *run, const struct task_view *task, struct eca_buf *why)
+/* True: wrong. */
+static bool stopped_differs(struct hns_run *run, const struct task_view *task, struct eca_buf *why)
 {
     if (fake_docker_running(run->cast.docker, task->name) > 0) {
         add(why, "is STOPPED at ECS and", task->name, "runs at Docker");
     } else if (!has_cause(run, task)) {
         add(why, "is STOPPED", task->name, "without a cause");
+        return true;
     }
+    return false;
 }
 
 static void container_differs(struct hns_run *run, const struct task_view *task,
@@ -168,9 +170,10 @@ static void container_differs(struct hns_run *run, const struct task_view *task,
     }
 }
 
-void hns_settled_differs(struct hns_run *run, struct eca_buf *why)
+bool hns_settled_differs(struct hns_run *run, struct eca_buf *why)
 {
     size_t cursor = 0;
+    bool wrong = false;
     const char *name;
     void *value;
 
@@ -187,7 +190,7 @@ void hns_settled_differs(struct hns_run *run, struct eca_buf *why)
             continue; /* from a file or as JSON: nothing is known of it here */
         }
         if (strcmp(task.status, "STOPPED") == 0) {
-            stopped_differs(run, &task, why);
+            wrong = stopped_differs(run, &task, why) || wrong;
             continue;
         }
         if (eca_map_get(run->stops, name) != NULL) {
@@ -199,4 +202,5 @@ void hns_settled_differs(struct hns_run *run, struct eca_buf *why)
             container_differs(run, &task, task.containers->items[i], why);
         }
     }
+    return wrong;
 }

@@ -139,7 +139,7 @@ static int poll_terminated(struct hns_run *run, struct hns_cursor *cursor, bool 
     }
     hns_use_exit(run);
     if (hns_arg_int(&args, "code", (uint64_t)run->exit_code) != (uint64_t)run->exit_code) {
-        hns_fail(run, cursor->step, "the agent ended with code %d", run->exit_code);
+        hns_fail_wrong(run, cursor->step, "the agent ended with code %d", run->exit_code);
     }
     return 1;
 }

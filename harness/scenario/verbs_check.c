@@ -158,7 +158,7 @@ static int poll_check(struct hns_run *run, struct hns_cursor *cursor, bool last)
     struct hns_args args = {run, hns_step_verb(NULL, cursor->step, &value), NULL};
     eca_auto_buf struct eca_buf why = {0};
     bool connected = fake_acs_connected(run->cast.acs);
-    bool running = run->stage.ops->agent_running(run->stage.impl);
+    bool running = run->stage.ops->agent_running(run->stage.impl), wrong = false;
 
     args.node = value;
     if (hns_arg_bool(&args, "settled", false)) { /* a look at everything: only when things change */
@@ -173,7 +173,7 @@ static int poll_check(struct hns_run *run, struct hns_cursor *cursor, bool last)
     check_docker(run, &args, &why);
     check_telemetry(run, &args, &why);
     if (hns_arg_bool(&args, "settled", false)) {
-        hns_settled_differs(run, &why);
+        wrong = hns_settled_differs(run, &why);
     }
     differ(&why, "connected", connected ? "true" : "false",
            hns_arg_text(&args, "connected", connected ? "true" : "false"));
@@ -188,7 +188,9 @@ static int poll_check(struct hns_run *run, struct hns_cursor *cursor, bool last)
     if (why.len == 0) {
         return 1;
     }
-    if (last) {
+    if (last && wrong) {
+        hns_fail_wrong(run, cursor->step, "%s", eca_buf_str(&why));
+    } else if (last) {
         hns_fail(run, cursor->step, "%s", eca_buf_str(&why));
     }
     return 0;

@@ -94,9 +94,9 @@ static int verb_log_none(struct hns_run *run, struct hns_cursor *cursor,
 
     for (size_t i = 0; i < run->line_count; i++) {
         if (line_fits(&run->lines[i], text, level) && ++seen > fine) {
-            hns_fail(run, cursor->step, "the agent logged %s%s line with \"%s\":\n    %s",
-                     fine == 0 ? "a" : "one more", fine == 0 ? "" : " such", text,
-                     run->lines[i].text);
+            hns_fail_wrong(run, cursor->step, "the agent logged %s%s line with \"%s\":\n    %s",
+                           fine == 0 ? "a" : "one more", fine == 0 ? "" : " such", text,
+                           run->lines[i].text);
             return ECA_E_INVALID;
         }
     }

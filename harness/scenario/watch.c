@@ -74,8 +74,9 @@ static void watch_connects(struct hns_run *run, const struct fake_event *event)
     if (run->connects > CONNECTS_PER_S_MAX &&
         event->at_ns - run->connect_ns[slot] < UINT64_C(1000000000) &&
         !hns_is_allowed(run, "FB-INV.8")) {
-        hns_fail(run, NULL, "FB-INV.8: more than %d connection attempts to ACS within a second",
-                 CONNECTS_PER_S_MAX);
+        hns_fail_wrong(run, NULL,
+                       "FB-INV.8: more than %d connection attempts to ACS within a second",
+                       CONNECTS_PER_S_MAX);
     }
     run->connect_ns[slot] = event->at_ns;
 }
@@ -92,8 +93,8 @@ static void watch_violation(struct hns_run *run, const struct fake_event *event)
     (void)eca_json_read_str(eca_json_root(doc), "", "rule", &rule, NULL);
     (void)eca_json_read_str(eca_json_root(doc), "", "detail", &detail, NULL);
     if (!hns_is_allowed(run, rule)) {
-        hns_fail(run, NULL, "%s is broken, noticed by %s in event #%llu: %s", rule,
-                 fake_lane_name(event->lane), (unsigned long long)event->seq, detail);
+        hns_fail_wrong(run, NULL, "%s is broken, noticed by %s in event #%llu: %s", rule,
+                       fake_lane_name(event->lane), (unsigned long long)event->seq, detail);
     }
 }
 
