@@ -2,6 +2,7 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "harness/scenario/match.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -288,6 +289,20 @@ static void check_status(struct hns_problems *problems, const struct hns_node *n
     }
 }
 
+/* The regular expressions in what is compared; one with variables is compiled when it is used. */
+static void check_patterns(struct hns_problems *problems, const struct hns_node *node)
+{
+    char why[100];
+
+    for (size_t i = 0; i < node->count; i++) {
+        check_patterns(problems, node->items[i]);
+    }
+    if (node->kind == HNS_SCALAR && !is_variable(node) &&
+        !hns_text_is_usable(node->text, why, sizeof why)) {
+        hns_problem(problems, node, "\"%.80s\" is no regular expression: %s", node->text, why);
+    }
+}
+
 static void check_event(struct hns_problems *problems, const struct hns_node *node,
                         const char *name)
 {
@@ -323,7 +338,10 @@ static void check_event(struct hns_problems *problems, const struct hns_node *no
         }
         if (member != NULL) {
             check_value(problems, node->items[i], member);
-        } else if (def != NULL && !has_word(def->fields, key->text)) {
+            continue;
+        }
+        check_patterns(problems, node->items[i]);
+        if (def != NULL && !has_word(def->fields, key->text)) {
             unknown_field(problems, key, def);
         }
     }
@@ -362,6 +380,13 @@ static void check_value(struct hns_problems *problems, const struct hns_node *no
     case HNS_T_BOOL:
     case HNS_T_DURATION:
         check_scalar(problems, node, member);
+        break;
+    case HNS_T_PATTERN:
+        check_scalar(problems, node, member);
+        check_patterns(problems, node);
+        break;
+    case HNS_T_FIT:
+        check_patterns(problems, node);
         break;
     case HNS_T_TEXTS:
     case HNS_T_WORDS:

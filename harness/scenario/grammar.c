@@ -15,6 +15,8 @@ const char *hns_type_name(enum hns_type type)
         [HNS_T_WORDS] = "a word or a list of words",
         [HNS_T_PAIRS] = "a map of names to texts",
         [HNS_T_ANY] = "anything",
+        [HNS_T_PATTERN] = "text, or a /regular expression/",
+        [HNS_T_FIT] = "anything: a value to fit",
         [HNS_T_OBJECT] = "a map",
         [HNS_T_OBJECTS] = "a list of maps",
         [HNS_T_NAMED] = "a list of names, or a map of names to maps",

@@ -22,6 +22,8 @@ enum hns_type {
     HNS_T_WORDS,    /* a word or a list of words */
     HNS_T_PAIRS,    /* map of names to scalars */
     HNS_T_ANY,      /* anything; becomes JSON */
+    HNS_T_PATTERN,  /* text, or "/regular expression/" */
+    HNS_T_FIT,      /* anything; what is compared with it has to fit, see match.h */
     HNS_T_OBJECT,   /* map with `members` */
     HNS_T_OBJECTS,  /* list of such maps */
     HNS_T_NAMED,    /* map of names to such maps; a list of names is allowed as well */

@@ -280,7 +280,7 @@ static const struct hns_member http_members[] = {
     {"port", HNS_T_TEXT, "introspection (default), credentials, or a number", false, NULL, NULL},
     {"method", HNS_T_TEXT, "default GET", false, NULL, NULL},
     {"status", HNS_T_INT, "expected; default 200", false, NULL, NULL},
-    {"body", HNS_T_ANY, "expected: a map or list is compared as JSON, text by pattern", false, NULL,
+    {"body", HNS_T_FIT, "expected: a map or list is compared as JSON, text by pattern", false, NULL,
      NULL},
     {"lacks", HNS_T_TEXTS, "texts that are not in the answer", false, NULL, NULL},
     {"within", HNS_T_DURATION, "asked again until it fits; default 0s: once", false, NULL, NULL},
@@ -292,14 +292,14 @@ static const struct hns_member credentials_check_members[] = {
     {0},
 };
 static const struct hns_member log_members[] = {
-    {"text", HNS_T_TEXT, "part of the line, or /regular expression/", true, NULL, NULL},
+    {"text", HNS_T_PATTERN, "part of the line", true, NULL, NULL},
     {"level", HNS_T_WORD, "of this level", false, NULL, level_words},
     {"within", HNS_T_DURATION, "default 10s", false, NULL, NULL},
     {"count", HNS_T_INT, "default 1", false, NULL, NULL},
     {0},
 };
 static const struct hns_member no_log_members[] = {
-    {"text", HNS_T_TEXT, "part of the line, or /regular expression/", true, NULL, NULL},
+    {"text", HNS_T_PATTERN, "part of the line", true, NULL, NULL},
     {"level", HNS_T_WORD, "of this level", false, NULL, level_words},
     {"more_than", HNS_T_INT, "so many are fine; default 0", false, NULL, NULL},
     {0},
@@ -321,7 +321,7 @@ static const struct hns_member run_members[] = {
     {"command", HNS_T_TEXTS, "a line for the shell, or a list: a program and its arguments", true,
      NULL, NULL},
     {"code", HNS_T_INT, "expected exit code; default 0", false, NULL, NULL},
-    {"output", HNS_T_TEXT, "expected output, without blanks around it", false, NULL, NULL},
+    {"output", HNS_T_PATTERN, "expected output, without blanks around it", false, NULL, NULL},
     {"within", HNS_T_DURATION, "run again until it fits; default 0s: once", false, NULL, NULL},
     {"takes", HNS_T_DURATION, "the longest that one run may take; default 20s", false, NULL, NULL},
     {"capture", HNS_T_TEXT, "variable that gets the output, without blanks around it", false, NULL,
@@ -346,7 +346,7 @@ static const struct hns_member check_members[] = {
     {"acks", HNS_T_INT, "how often it was acknowledged, refusals counted in", false, NULL, NULL},
     {"instances", HNS_T_INT, "registered instances", false, NULL, NULL},
     {"telemetry", HNS_T_BOOL, "a TCS session stands", false, NULL, NULL},
-    {"metrics", HNS_T_ANY,
+    {"metrics", HNS_T_FIT,
      "with `task`: its latest metrics, a list of {cpu: {min, max, sum, sampleCount}, memory}; "
      "null: "
      "none came",
@@ -359,8 +359,8 @@ static const struct hns_member check_members[] = {
      false, NULL, NULL},
     {"agent", HNS_T_WORD, "the agent process", false, NULL,
      (const char *const[]){"running", "ended", NULL}},
-    {"body", HNS_T_ANY, "with `container`: part of its create body", false, NULL, NULL},
-    {"registration", HNS_T_ANY, "part of the latest registration", false, NULL, NULL},
+    {"body", HNS_T_FIT, "with `container`: part of its create body", false, NULL, NULL},
+    {"registration", HNS_T_FIT, "part of the latest registration", false, NULL, NULL},
     {"within", HNS_T_DURATION, "default 0s: now", false, NULL, NULL},
     {0},
 };

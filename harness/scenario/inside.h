@@ -164,6 +164,10 @@ void hns_name_task(struct hns_run *run, const char *task, const char *arn);
 void hns_secret(struct hns_run *run, const char *value);
 
 /* verbs_expect.c: a pattern with its variables replaced */
+/* What a text or a value is compared with, its variables replaced: fails the run if it has a
+ * regular expression that is none. */
+void hns_need_usable(struct hns_run *run, const struct hns_node *at, eca_json want);
+void hns_need_usable_text(struct hns_run *run, const struct hns_node *at, const char *want);
 void hns_match_make(struct hns_run *run, const struct hns_node *node, struct hns_match *ret_match);
 
 /* failure.c */

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <regex.h>
+#include <stdio.h>
 #include <string.h>
 
 void hns_match_clear(struct hns_match *match)
@@ -33,20 +34,67 @@ bool hns_match_add(struct hns_match *match, const char *key, const char *want_js
     return true;
 }
 
-bool hns_text_fits(const char *want, const char *have)
+/* What stands between the slashes of "/.../" (owned), or NULL. */
+static char *expression_of(const char *want)
 {
     size_t len = strlen(want);
+
+    return len > 2 && want[0] == '/' && want[len - 1] == '/' ? eca_xstrndup(want + 1, len - 2)
+                                                             : NULL;
+}
+
+bool hns_text_is_usable(const char *want, char *ret_why, size_t why_size)
+{
+    eca_auto_free char *expression = expression_of(want);
+    regex_t regex;
+    int code;
+
+    if (expression == NULL) {
+        return true;
+    }
+    code = regcomp(&regex, expression, REG_EXTENDED | REG_NOSUB);
+    if (code == 0) {
+        regfree(&regex);
+        return true;
+    }
+    (void)regerror(code, &regex, ret_why, why_size);
+    return false;
+}
+
+bool hns_value_is_usable(eca_json want, char *ret_why, size_t why_size)
+{
+    enum eca_json_type type = eca_json_type(want);
+    char why[100];
+
+    if (type == ECA_JSON_STRING && !hns_text_is_usable(eca_json_str(want), why, sizeof why)) {
+        (void)snprintf(ret_why, why_size, "\"%.80s\" is no regular expression: %s",
+                       eca_json_str(want), why);
+        return false;
+    }
+    if (type == ECA_JSON_OBJECT || type == ECA_JSON_ARRAY) {
+        for (eca_json a = eca_json_first(want); a != NULL; a = eca_json_next(a)) {
+            if (!hns_value_is_usable(a, ret_why, why_size)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+bool hns_text_fits(const char *want, const char *have)
+{
+    eca_auto_free char *expression = NULL;
 
     if (strcmp(want, have) == 0) {
         return true;
     }
-    if (len > 2 && want[0] == '/' && want[len - 1] == '/') {
-        eca_auto_free char *pattern = eca_xstrndup(want + 1, len - 2);
+    expression = expression_of(want);
+    if (expression != NULL) {
         regex_t regex;
         bool fits;
 
-        if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0) {
-            return false;
+        if (regcomp(&regex, expression, REG_EXTENDED | REG_NOSUB) != 0) {
+            return false; /* the step has failed already */
         }
         fits = regexec(&regex, have, 0, NULL, 0) == 0;
         regfree(&regex);

@@ -34,6 +34,10 @@ void hns_match_difference(const struct hns_match *match, const struct fake_event
 /* "ecs SubmitTaskStateChange {task: web, status: STOPPED}" */
 void hns_match_print(const struct hns_match *match, struct eca_buf *out);
 bool hns_value_fits(eca_json want, eca_json have);
+/* A text "/.../" that is no regular expression, which nothing could ever fit: false, and why. */
+bool hns_text_is_usable(const char *want, char *ret_why, size_t why_size);
+/* The same of every text in a value; ret_why begins with the text. */
+bool hns_value_is_usable(eca_json want, char *ret_why, size_t why_size);
 bool hns_text_fits(const char *want, const char *have);
 
 #endif

@@ -168,6 +168,8 @@ static void value_schema(struct eca_json_writer *w, enum hns_type type, const ch
     case HNS_T_TEXTS:
     case HNS_T_WORDS:
     case HNS_T_ANY:
+    case HNS_T_PATTERN:
+    case HNS_T_FIT:
     case HNS_T_NAMED:
     case HNS_T_BRANCHES:
     case HNS_TYPES:

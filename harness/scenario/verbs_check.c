@@ -60,7 +60,10 @@ static void check_json(struct hns_run *run, const struct hns_args *args, const c
         return;
     }
     hns_node_json(run, node, &json);
-    if (have_text == NULL || eca_json_parse(eca_buf_view(&json), &want, NULL) < 0 ||
+    if (eca_json_parse(eca_buf_view(&json), &want, NULL) == ECA_OK) {
+        hns_need_usable(run, node, eca_json_root(want));
+    }
+    if (have_text == NULL || want == NULL ||
         eca_json_parse(eca_view_str(have_text), &have, NULL) < 0 ||
         !hns_value_fits(eca_json_root(want), eca_json_root(have))) {
         eca_buf_addf(why, "%s%s is %.1500s, not %s", why->len == 0 ? "" : "; ", name,

@@ -17,6 +17,24 @@ static bool is_modifier(const char *key)
     return false;
 }
 
+void hns_need_usable(struct hns_run *run, const struct hns_node *at, eca_json want)
+{
+    char why[240];
+
+    if (!hns_value_is_usable(want, why, sizeof why)) {
+        hns_fail(run, at, "%s", why);
+    }
+}
+
+void hns_need_usable_text(struct hns_run *run, const struct hns_node *at, const char *want)
+{
+    char why[100];
+
+    if (!hns_text_is_usable(want, why, sizeof why)) {
+        hns_fail(run, at, "\"%.80s\" is no regular expression: %s", want, why);
+    }
+}
+
 static void add_field(struct hns_run *run, struct hns_match *match, const struct hns_node *at,
                       const char *key, const struct hns_node *value)
 {
@@ -25,7 +43,9 @@ static void add_field(struct hns_run *run, struct hns_match *match, const struct
     hns_node_json(run, value, &json);
     if (!hns_match_add(match, key, eca_buf_str(&json))) {
         hns_fail(run, at, "more than %d fields", HNS_FIELDS_MAX);
+        return;
     }
+    hns_need_usable(run, value, eca_json_root(match->fields[match->field_count - 1].want));
 }
 
 void hns_match_make(struct hns_run *run, const struct hns_node *node, struct hns_match *ret_match)

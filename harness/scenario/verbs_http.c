@@ -87,6 +87,7 @@ static bool http_differs(struct hns_run *run, const struct hns_args *args,
         eca_buf_add_str(why, "the expected body is not usable");
         return true;
     }
+    hns_need_usable(run, body, eca_json_root(want));
     if (body->kind == HNS_SCALAR) {
         const char *text = eca_json_type(eca_json_root(want)) == ECA_JSON_STRING
                                ? eca_json_str(eca_json_root(want))

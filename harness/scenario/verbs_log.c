@@ -79,6 +79,7 @@ static int verb_log(struct hns_run *run, struct hns_cursor *cursor, const struct
     struct log_wait *wait = eca_xalloc(sizeof *wait);
 
     wait->text = hns_arg_text(args, "text", "");
+    hns_need_usable_text(run, hns_arg_node(args, "text"), wait->text);
     wait->level = hns_arg_text(args, "level", NULL);
     wait->count = hns_arg_int(args, "count", 1);
     hns_wait_poll(run, cursor, poll_log, wait, hns_arg_ns(args, "within", HNS_WITHIN_DEFAULT_NS));
@@ -92,6 +93,7 @@ static int verb_log_none(struct hns_run *run, struct hns_cursor *cursor,
     const char *level = hns_arg_text(args, "level", NULL);
     uint64_t fine = hns_arg_int(args, "more_than", 0), seen = 0;
 
+    hns_need_usable_text(run, hns_arg_node(args, "text"), text);
     for (size_t i = 0; i < run->line_count; i++) {
         if (line_fits(&run->lines[i], text, level) && ++seen > fine) {
             hns_fail_wrong(run, cursor->step, "the agent logged %s%s line with \"%s\":\n    %s",

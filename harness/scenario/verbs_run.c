@@ -105,6 +105,7 @@ static int verb_run(struct hns_run *run, struct hns_cursor *cursor, const struct
     struct program *program;
     uint64_t within = hns_arg_ns(args, "within", 0);
 
+    hns_need_usable_text(run, hns_arg_node(args, "output"), hns_arg_text(args, "output", ""));
     if (run->stage.ops->run_program == NULL) {
         hns_fail(run, cursor->step, "\"run\" works live only: give the step `modes: [live]`");
         return ECA_E_INVALID;

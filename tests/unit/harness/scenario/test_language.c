@@ -40,6 +40,15 @@ static const struct {
     {HEAD "  - repeat: {times: many, steps: []}\n", "t.yaml:3:21: "},
     {HEAD "  - include: _nowhere.yaml\n", "t.yaml:3:14: "},
     {"name: x\n", "t.yaml:1:1: "}, /* no timeline */
+    /* a pattern that nothing can fit would pass every `never` */
+    {HEAD "  - quiet: {docker: stop, container: \"/web/([ap/\"}\n",
+     "t.yaml:3:38: \"/web/([ap/\" is no regular expression: Unmatched"},
+    {"name: x\ntimeline: []\nnever:\n  - {docker: stop, container: \"/(a/\"}\n",
+     "t.yaml:4:31: \"/(a/\" is no regular expression: Unmatched"},
+    {HEAD "  - log.none: \"/[Ss(tarting/\"\n",
+     "t.yaml:3:15: \"/[Ss(tarting/\" is no regular expression: Unmatched"},
+    {HEAD "  - check: {registration: {a: [{b: \"/*(/\"}]}}\n", "t.yaml:3:36: \"/*(/\" is no"},
+    {HEAD "  - log: \"/${part}(/\"\n", NULL}, /* known when it is used */
     {"name: x\ncovers: [ENG-301, FB-01.2, FB-INV.6, L-13, API-F01, EC2-F01]\ntimeline: []\n", NULL},
     {"name: x\ncovers: ENG-301\ntimeline: []\n", NULL},
     {"name: x\ncovers: [ENG-301, eng-302]\ntimeline: []\n",
@@ -172,6 +181,11 @@ START_TEST(what_is_found_only_while_playing_has_its_place)
         {"  - say: \"${arn.clustr}\"\n",
          "t.yaml:4:10: unknown variable \"${arn.clustr}\", did you mean \"${arn.cluster}\"?"},
         {"  - say: \"${container.web/main.port.80}\"\n", "t.yaml:4:10: unknown variable"},
+        {"  - quiet: {docker: stop, container: \"/(${mode}/\"}\n",
+         "t.yaml:4:38: \"/(sim/\" is no regular expression: Unmatched"},
+        {"  - log.none: \"/(${mode}/\"\n", "t.yaml:4:15: \"/(sim/\" is no regular expression"},
+        {"  - http: {path: /v1/tasks, body: \"/(${mode}/\"}\n",
+         "t.yaml:4:35: \"/(sim/\" is no regular expression"},
     };
 
     for (size_t i = 0; i < ECA_ARRAY_LEN(rows); i++) {
