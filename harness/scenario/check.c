@@ -34,8 +34,8 @@ static const char *plural(const char *near)
     return near == NULL ? "" : "\"?";
 }
 
-static void unknown(struct hns_problems *problems, const struct hns_node *at, const char *what,
-                    const char *const *names, size_t count)
+void hns_unknown(struct hns_problems *problems, const struct hns_node *at, const char *what,
+                 const char *const *names, size_t count)
 {
     const char *near = hns_nearest(at->text, names, count);
 
@@ -71,7 +71,7 @@ static void check_word(struct hns_problems *problems, const struct hns_node *nod
     }
     (void)strncat(what, name, sizeof what - strlen(what) - 1);
     if (hns_nearest(node->text, words, count) != NULL) {
-        unknown(problems, node, what, words, count);
+        hns_unknown(problems, node, what, words, count);
     } else {
         eca_auto_buf struct eca_buf list = {0};
 
@@ -156,7 +156,11 @@ static void check_map(struct hns_problems *problems, const struct hns_node *node
         return;
     }
     for (size_t i = 0; i < node->count; i++) {
-        if (node->items[i]->kind != inside || (inside == HNS_LIST && node->items[i]->count == 0)) {
+        if (inside == HNS_LIST && node->items[i]->kind == HNS_LIST && node->items[i]->count == 0) {
+            hns_problem(problems, node->items[i],
+                        "\"%.80s\": want a list with values, have an empty list",
+                        node->keys[i]->text);
+        } else if (node->items[i]->kind != inside) {
             hns_problem(problems, node->items[i], "\"%.80s\": want %s, have %s",
                         node->keys[i]->text, inside == HNS_LIST ? "a list with values" : "text",
                         hns_kind_name(node->items[i]));
@@ -198,7 +202,7 @@ static void unknown_event(struct hns_problems *problems, const struct hns_node *
     }
     (void)strcpy(what, "event of lane ");
     (void)strncat(what, fake_lane_name(lane), 20);
-    unknown(problems, node, what, names, count);
+    hns_unknown(problems, node, what, names, count);
 }
 
 int hns_pattern_read(const struct hns_node *node, struct hns_pattern *ret_pattern)
@@ -235,6 +239,24 @@ static const struct hns_member *find_member(const struct hns_member *members, co
     return NULL;
 }
 
+/* A key that is neither a lane nor a field of any event, and near to a lane's name. */
+static bool mistyped_lane(struct hns_problems *problems, const struct hns_node *node)
+{
+    const char *names[FAKE_LANES];
+
+    for (int lane = 0; lane < FAKE_LANES; lane++) {
+        names[lane] = fake_lane_name((enum fake_lane)lane);
+    }
+    for (size_t i = 0; i < node->count; i++) {
+        if (find_member(hns_expect_members, node->keys[i]->text) == NULL &&
+            hns_nearest(node->keys[i]->text, names, FAKE_LANES) != NULL) {
+            hns_unknown(problems, node->keys[i], "lane", names, FAKE_LANES);
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool has_word(const char *words, const char *word)
 {
     size_t len = strlen(word);
@@ -266,7 +288,7 @@ static void unknown_field(struct hns_problems *problems, const struct hns_node *
                     def->fields[0] == '\0' ? "no fields" : def->fields);
         return;
     }
-    unknown(problems, key, "field", names, count);
+    hns_unknown(problems, key, "field", names, count);
 }
 
 /* "task RUNNING": the second word. */
@@ -312,6 +334,9 @@ static void check_event(struct hns_problems *problems, const struct hns_node *no
 
     if (node->kind != HNS_MAP) {
         want(problems, node, name, HNS_T_EVENT);
+        return;
+    }
+    if (code < 0 && mistyped_lane(problems, node)) {
         return;
     }
     if (code < 0) {
@@ -428,7 +453,7 @@ static void unknown_key(struct hns_problems *problems, const struct hns_node *ke
     for (; members->name != NULL && count < NAMES_MAX; members++) {
         names[count++] = members->name;
     }
-    unknown(problems, key, "key", names, count);
+    hns_unknown(problems, key, "key", names, count);
 }
 
 void hns_check_object(struct hns_problems *problems, const struct hns_node *node,
@@ -481,8 +506,8 @@ const struct hns_verb *hns_step_verb(struct hns_problems *problems, const struct
                 names[count++] = one->name;
             }
             if (problems != NULL) {
-                unknown(problems, key, found == NULL ? "verb" : "key beside the verb", names,
-                        count);
+                hns_unknown(problems, key, found == NULL ? "verb" : "key beside the verb", names,
+                            count);
             }
             return NULL;
         }

@@ -13,6 +13,9 @@ struct hns_problems {
 void hns_problems_clear(struct hns_problems *problems);
 void hns_problem(struct hns_problems *problems, const struct hns_node *at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* "unknown WHAT "text of at"", with the nearest of the names. */
+void hns_unknown(struct hns_problems *problems, const struct hns_node *at, const char *what,
+                 const char *const *names, size_t count);
 
 /* The members of a map against a table, and everything below. */
 void hns_check_object(struct hns_problems *problems, const struct hns_node *node,

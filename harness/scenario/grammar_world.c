@@ -121,6 +121,8 @@ const struct hns_member hns_file_members[] = {
      NULL},
     {"limits", HNS_T_OBJECT, "ends a run that does not end", false, limit_members, NULL},
     {"matrix", HNS_T_LISTS, "run once per combination, as ${name}", false, NULL, NULL},
+    {"given", HNS_T_PAIRS, "variables that the command line gives (--set): name: what it is", false,
+     NULL, NULL},
     {"include", HNS_T_TEXTS, "files whose world is the base of this one", false, NULL, NULL},
     {"world", HNS_T_OBJECT, "the parties at the start", false, world_members, NULL},
     {"timeline", HNS_T_STEPS, "what happens, in order", true, NULL, NULL},

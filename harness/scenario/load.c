@@ -2,6 +2,7 @@
 
 #include "agent/base/mem.h"
 #include "agent/base/str.h"
+#include "harness/scenario/names.h"
 
 #include <string.h>
 
@@ -257,12 +258,16 @@ static void read_file(struct hns_scenario *scenario, struct hns_problems *proble
     scenario->allow = hns_node_get(root, "allow");
     scenario->matrix = hns_node_get(root, "matrix");
     scenario->covers = covers;
+    scenario->given = hns_node_get(root, "given");
     check_covers(covers, problems);
     read_modes(scenario, root);
     read_limits(scenario, hns_node_get(root, "limits"));
     count_combinations(scenario, problems);
     read_world(scenario, root, problems);
     load_includes(scenario, scenario->timeline, problems);
+    if (problems->count == 0) {
+        hns_check_names(scenario, problems);
+    }
 }
 
 static int finish(struct hns_scenario *scenario, struct hns_scenario **ret_scenario,

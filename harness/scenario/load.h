@@ -30,6 +30,7 @@ struct hns_scenario {
     const struct hns_node *allow;  /* or NULL */
     const struct hns_node *matrix; /* or NULL */
     const struct hns_node *covers; /* or NULL */
+    const struct hns_node *given;  /* or NULL */
     size_t combinations;           /* 1 without matrix */
     /* inside */
     struct hns_doc *docs[HNS_INCLUDES_MAX];

@@ -1,6 +1,7 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/base/mem.h"
 #include "harness/scenario/schema.h"
@@ -22,7 +23,7 @@ static const struct {
     {HEAD "  - expect: {ecs: task RUNING, task: a}\n",
      "t.yaml:3:19: unknown status \"RUNING\", did you mean \"RUNNING\"?"},
     {HEAD "  - expect: {ecs: task \"${s}\", task: a}\n", "t.yaml:3"}, /* no such quoting in YAML */
-    {HEAD "  - expect: {ecs: \"task ${s}\", task: a}\n", NULL},
+    {HEAD "  - set: {s: RUNNING}\n  - expect: {ecs: \"task ${s}\"}\n", NULL},
     {HEAD "  - acs.send: {task: a, containers: [{nam: main}]}\n",
      "t.yaml:3:39: unknown key \"nam\", did you mean \"name\"?"},
     {HEAD "  - acs.send: {task: a, containers: [{image: b}]}\n",
@@ -48,7 +49,7 @@ static const struct {
     {HEAD "  - log.none: \"/[Ss(tarting/\"\n",
      "t.yaml:3:15: \"/[Ss(tarting/\" is no regular expression: Unmatched"},
     {HEAD "  - check: {registration: {a: [{b: \"/*(/\"}]}}\n", "t.yaml:3:36: \"/*(/\" is no"},
-    {HEAD "  - log: \"/${part}(/\"\n", NULL}, /* known when it is used */
+    {HEAD "  - log: \"/${mode}(/\"\n", NULL}, /* known when it is used */
     {"name: x\ncovers: [ENG-301, FB-01.2, FB-INV.6, L-13, API-F01, EC2-F01]\ntimeline: []\n", NULL},
     {"name: x\ncovers: ENG-301\ntimeline: []\n", NULL},
     {"name: x\ncovers: [ENG-301, eng-302]\ntimeline: []\n",
@@ -59,25 +60,124 @@ static const struct {
     {"name: [x\n", "t.yaml:2:1: did not find expected ',' or ']' while parsing a flow sequence "
                    "that begins at 1:7"},
     {"", "t.yaml:1:1: the file is empty"},
+    {HEAD "  - expect: {dokcer: stop}\n",
+     "t.yaml:3:14: unknown lane \"dokcer\", did you mean \"docker\"?"},
+    {HEAD "  - expect: {container: web/main}\n",
+     "t.yaml:3:13: \"expect\": no lane: want one of acs"},
+    {"name: x\nmatrix: {a: []}\ntimeline: []\n",
+     "t.yaml:2:13: \"a\": want a list with values, have an empty list"},
+    {"name: x\nmatrix: {a: 1}\ntimeline: []\n",
+     "t.yaml:2:13: \"a\": want a list with values, have a number"},
 };
+
+#define WEB "  - acs.send: {task: web, containers: [{name: app}]}\n"
+
+/* What only the whole of a scenario tells. */
+static const struct {
+    const char *text, *problem; /* NULL: none */
+} named[] = {
+    {HEAD "  - say: \"${nothing}\"\n", "t.yaml:3:10: unknown variable \"${nothing}\""},
+    {HEAD "  - say: \"${arn.clustr}\"\n",
+     "t.yaml:3:10: unknown variable \"${arn.clustr}\", did you mean \"${arn.cluster}\"?"},
+    {HEAD "  - say: \"$${nothing}\"\n", NULL},
+    {HEAD "  - set: {a: b}\n  - say: \"${a} ${mode} ${arn.instance}\"\n", NULL},
+    {HEAD "  - expect: {acs: sent, capture: {id: messageId}}\n  - say: \"${id}\"\n", NULL},
+    {HEAD "  - repeat: {times: 2, steps: [{say: \"${i}\"}]}\n", NULL},
+    {HEAD "  - repeat: {times: 2, as: n, steps: [{say: \"${i}\"}]}\n",
+     "t.yaml:3:45: unknown variable \"${i}\""},
+    {"name: x\nmatrix: {k: [1]}\ntimeline:\n  - say: \"${k}\"\n", NULL},
+    {"name: x\ngiven: {k: a path}\ntimeline:\n  - say: \"${k}\"\n", NULL},
+    {"name: x\nworld: {agent: {A: \"${k}\"}}\ntimeline: []\n",
+     "t.yaml:2:20: unknown variable \"${k}\""},
+    {HEAD WEB "  - say: \"${arn.task.wbe}\"\n",
+     "t.yaml:4:10: unknown task \"${arn.task.wbe}\", did you mean \"${arn.task.web}\"?"},
+    {HEAD WEB "  - say: \"${container.web/ap.id}\"\n",
+     "t.yaml:4:10: unknown container \"${container.web/ap.id}\", did you mean "
+     "\"${container.web/app.id}\"?"},
+    {HEAD WEB "  - say: \"${container.web/app.port.80} ${arn.task.web}\"\n", NULL},
+    {"name: x\nworld: {updates: {a.tar: {}}}\ntimeline:\n  - say: \"${updates.b.tar.url}\"\n",
+     "t.yaml:4:10: unknown file \"${updates.b.tar.url}\", did you mean \"${updates.a.tar.url}\"?"},
+    {HEAD "  - acs.send: web\n",
+     "t.yaml:3:15: no task \"web\" in world.tasks, and no containers here"},
+    {HEAD WEB "  - docker.exit: {container: wbe/app}\n",
+     "t.yaml:4:30: unknown container \"wbe/app\", did you mean \"web/app\"?"},
+    {HEAD WEB "  - docker.kill: web/ap\n", "t.yaml:4:18: unknown container \"web/ap\", did you"},
+    {HEAD WEB "  - docker.exit: {container: web/app}\n", NULL},
+    {HEAD WEB "  - docker.exit: {container: some-docker-name}\n", NULL},
+    {HEAD WEB "  - acs.stop_task: wbe\n",
+     "t.yaml:4:20: unknown task \"wbe\", did you mean \"web\"?"},
+    {HEAD WEB "  - acs.credentials: {task: nope}\n", "t.yaml:4:29: unknown task \"nope\""},
+    {HEAD WEB "  - check: {task: wbe, status: RUNNING}\n", "t.yaml:4:19: unknown task \"wbe\""},
+    {HEAD WEB "  - expect: {ecs: task RUNNING, task: wbe}\n", "t.yaml:4:39: unknown task \"wbe\""},
+    {HEAD WEB
+     "never:\n  - {docker: stop, container: web/ap, after: {ecs: task RUNNING, task: wbe}}\n",
+     "t.yaml:5:31: unknown container \"web/ap\", did you mean \"web/app\"?\n"
+     "t.yaml:5:72: unknown task \"wbe\""},
+    {HEAD WEB "  - quiet: {docker: stop, container: \"*/ap\"}\n", NULL},
+    {HEAD "  - acs.send: {task: \"t${seed}\", containers: [{name: app}]}\n"
+          "  - expect: {docker: start, container: t7/app}\n",
+     NULL},
+    {HEAD "  - acs.send: {task: t, copies: 2, containers: [{name: app}]}\n"
+          "  - acs.stop_task: t-2\n  - acs.stop_task: t\n",
+     "t.yaml:5:20: unknown task \"t\""},
+    {HEAD "  - acs.send: {payload: []}\n  - acs.stop_task: any\n", NULL}, /* its own JSON */
+    {HEAD "  - fault: {kind: reset, as: net}\n  - fault.clear: nte\n",
+     "t.yaml:4:18: unknown fault \"nte\", did you mean \"net\"?"},
+    {HEAD "  - fault: {kind: reset, as: net}\n  - fault.clear: net\n  - fault.clear:\n", NULL},
+    {"name: x\nallow: {FB-INV.77: why}\ntimeline: []\n", "t.yaml:2:9: unknown rule \"FB-INV.77\""},
+    {"name: x\nallow: {TCS-701: why}\ntimeline: []\n", NULL},
+};
+
+static void check_text(const char *file, const char *text, const char *problem, size_t number)
+{
+    struct hns_problems problems = {0};
+    struct hns_scenario *scenario = NULL;
+    int rc = hns_scenario_parse(eca_view_str(text), file, &scenario, &problems);
+    const char *said = eca_buf_str(&problems.text);
+
+    if (problem == NULL) {
+        ck_assert_msg(rc == 0, "case %zu: %s", number, said);
+    } else {
+        ck_assert_msg(rc < 0 && strncmp(said, problem, strlen(problem)) == 0, "case %zu: %s",
+                      number, said);
+    }
+    hns_problems_clear(&problems);
+    hns_scenario_free(scenario);
+}
 
 START_TEST(mistakes_have_line_column_and_the_nearest_word)
 {
     for (size_t i = 0; i < ECA_ARRAY_LEN(cases); i++) {
-        struct hns_problems problems = {0};
-        struct hns_scenario *scenario = NULL;
-        int rc = hns_scenario_parse(eca_view_str(cases[i].text), "t.yaml", &scenario, &problems);
-        const char *text = eca_buf_str(&problems.text);
-
-        if (cases[i].problem == NULL) {
-            ck_assert_msg(rc == 0, "case %zu: %s", i, text);
-        } else {
-            ck_assert_msg(rc < 0 && strncmp(text, cases[i].problem, strlen(cases[i].problem)) == 0,
-                          "case %zu: %s", i, text);
-        }
-        hns_problems_clear(&problems);
-        hns_scenario_free(scenario);
+        check_text("t.yaml", cases[i].text, cases[i].problem, i);
     }
+}
+END_TEST
+
+START_TEST(names_of_nothing_are_mistakes)
+{
+    for (size_t i = 0; i < ECA_ARRAY_LEN(named); i++) {
+        check_text("t.yaml", named[i].text, named[i].problem, i);
+    }
+}
+END_TEST
+
+START_TEST(a_file_of_steps_must_not_include_itself)
+{
+    char folder[] = "/tmp/language-test-XXXXXX", part[60], file[60], problem[160];
+    FILE *out;
+
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    (void)snprintf(part, sizeof part, "%s/_part.yaml", folder);
+    (void)snprintf(file, sizeof file, "%s/t.yaml", folder);
+    (void)snprintf(problem, sizeof problem, "%s:3:14: include: \"_part.yaml\" includes itself\n",
+                   part);
+    out = fopen(part, "w");
+    ck_assert_ptr_nonnull(out);
+    ck_assert_int_ge(fputs("steps:\n  - say: x\n  - include: _part.yaml\n", out), 0);
+    ck_assert_int_eq(fclose(out), 0);
+    check_text(file, HEAD "  - include: _part.yaml\n  - include: _part.yaml\n", problem, 0);
+    ck_assert_int_eq(unlink(part), 0);
+    ck_assert_int_eq(rmdir(folder), 0);
 }
 END_TEST
 
@@ -177,10 +277,10 @@ START_TEST(what_is_found_only_while_playing_has_its_place)
          "t.yaml:4:37: definition nowhere.json: "},
         {"  - acs.send: {task: x, definition: tests/golden/sigv4-vectors.jsonl}\n",
          "t.yaml:4:37: definition tests/golden/sigv4-vectors.jsonl: "},
-        {"  - say: \"${arn.instanc}\"\n", "t.yaml:4:10: unknown variable \"${arn.instanc}\""},
-        {"  - say: \"${arn.clustr}\"\n",
-         "t.yaml:4:10: unknown variable \"${arn.clustr}\", did you mean \"${arn.cluster}\"?"},
-        {"  - say: \"${container.web/main.port.80}\"\n", "t.yaml:4:10: unknown variable"},
+        {"  - say: \"${late}\"\n  - set: {late: x}\n", "t.yaml:4:10: unknown variable \"${late}\""},
+        {"  - acs.send: {task: web, containers: [{name: main}]}\n"
+         "  - say: \"${container.web/main.port.80}\"\n",
+         "t.yaml:5:10: unknown variable"},
         {"  - quiet: {docker: stop, container: \"/(${mode}/\"}\n",
          "t.yaml:4:38: \"/(sim/\" is no regular expression: Unmatched"},
         {"  - log.none: \"/(${mode}/\"\n", "t.yaml:4:15: \"/(sim/\" is no regular expression"},
@@ -223,6 +323,8 @@ int main(void)
     int failed;
 
     tcase_add_test(tcase, mistakes_have_line_column_and_the_nearest_word);
+    tcase_add_test(tcase, names_of_nothing_are_mistakes);
+    tcase_add_test(tcase, a_file_of_steps_must_not_include_itself);
     tcase_add_test(tcase, a_failed_expectation_tells_all_that_is_needed);
     tcase_add_test(tcase, what_never_may_happen_is_named_with_its_event);
     tcase_add_test(tcase, variables_are_replaced_and_dollars_can_be_kept);

@@ -1,5 +1,6 @@
 #include <check.h>
 #include <ftw.h>
+#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "agent/base/str.h"
 #include "harness/scenario/grammar.h"
 #include "harness/scenario/load.h"
+#include "harness/scenario/names.h"
 
 /*
  * What the language offers is shown by a scenario: each verb, and each word that a verb or one of
@@ -161,6 +163,57 @@ START_TEST(each_verb_and_each_word_has_a_scenario)
 }
 END_TEST
 
+/* ---- rules -----------------------------------------------------------------------------------*/
+
+static regex_t rule_form;
+
+static int read_source(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+    eca_auto_buf struct eca_buf text = {0};
+    regmatch_t at[2];
+    size_t len = strlen(path);
+
+    (void)info;
+    (void)where;
+    if (kind != FTW_F || strcmp(path + len - 2, ".c") != 0 || strstr(path, "/names.c") != NULL) {
+        return 0;
+    }
+    ck_assert_int_eq(hns_file_read(path, &text, NULL), ECA_OK);
+    for (const char *rest = eca_buf_str(&text); regexec(&rule_form, rest, 2, at, 0) == 0;
+         rest += at[0].rm_eo) {
+        eca_auto_free char *rule =
+            eca_xstrndup(rest + at[1].rm_so, (size_t)(at[1].rm_eo - at[1].rm_so));
+
+        (void)eca_map_put(shown, rule, shown);
+    }
+    return 0;
+}
+
+/* `allow` knows the rules that the fakes and the runs watch, and no others. */
+START_TEST(each_rule_that_is_watched_can_be_allowed)
+{
+    size_t cursor = 0;
+    const char *rule;
+    void *value;
+
+    shown = eca_map_new();
+    ck_assert_int_eq(
+        regcomp(&rule_form, "\"(FB-INV\\.[0-9]+|[A-Z][A-Z0-9]*-[A-Z]?[0-9]+)\"", REG_EXTENDED), 0);
+    ck_assert_int_eq(nftw("fakes", read_source, 16, FTW_PHYS), 0);
+    ck_assert_int_eq(nftw("harness/scenario", read_source, 16, FTW_PHYS), 0);
+    (void)eca_map_remove(shown, "P-256"); /* a curve */
+    for (size_t i = 0; hns_rules[i] != NULL; i++) {
+        ck_assert_msg(eca_map_remove(shown, hns_rules[i]) != NULL, "nobody watches %s",
+                      hns_rules[i]);
+    }
+    while (eca_map_next(shown, &cursor, &rule, &value)) {
+        ck_abort_msg("hns_rules lacks %s", rule);
+    }
+    eca_map_free(shown);
+    regfree(&rule_form);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("shown");
@@ -169,6 +222,7 @@ int main(void)
     int failed;
 
     tcase_add_test(tcase, each_verb_and_each_word_has_a_scenario);
+    tcase_add_test(tcase, each_rule_that_is_watched_can_be_allowed);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
