@@ -57,8 +57,11 @@ const struct hns_member hns_step_members[] = {
 const struct hns_member hns_expect_members[] = {
     {"within", HNS_T_DURATION, "default 10s", false, NULL, NULL},
     {"count", HNS_T_INT, "so many such events; default 1", false, NULL, NULL},
-    {"since", HNS_T_WORD, "where to look from: `match` (default), `now`, `start`", false, NULL,
-     (const char *const[]){"match", "now", "start", NULL}},
+    {"since", HNS_T_WORD,
+     "where to look from: `match` (default): behind the last match of this lane; `last`: behind "
+     "the "
+     "last match of any lane, so in order across parties; `now`; `start` of the run",
+     false, NULL, (const char *const[]){"match", "last", "now", "start", NULL}},
     {"capture", HNS_T_PAIRS, "variable: field of the event", false, NULL, NULL},
     {"after", HNS_T_EVENT, "never: only after such an event", false, NULL, NULL},
     {"until", HNS_T_EVENT, "never: only until such an event", false, NULL, NULL},

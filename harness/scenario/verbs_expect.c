@@ -90,6 +90,10 @@ static void add_expected(struct hns_run *run, struct hns_cursor *cursor,
     hns_match_make(run, node, &expected->match);
     if (strcmp(since, "match") == 0) {
         expected->from = run->point[expected->match.lane];
+    } else if (strcmp(since, "last") == 0) {
+        for (size_t lane = 0; lane < FAKE_LANES; lane++) {
+            expected->from = run->point[lane] > expected->from ? run->point[lane] : expected->from;
+        }
     } else if (strcmp(since, "now") == 0) {
         expected->from = fake_trace_count(run->stage.base.trace);
     }

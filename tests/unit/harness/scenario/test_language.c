@@ -229,6 +229,44 @@ START_TEST(a_failed_expectation_tells_all_that_is_needed)
 }
 END_TEST
 
+/* The stop came long before the task's STOPPED: in order for each lane, but not across them. */
+START_TEST(order_across_parties_is_demanded_by_since_last)
+{
+    static const struct {
+        const char *order, *said; /* NULL: it holds */
+    } rows[] = {
+        {"  - expect: {ecs: task STOPPED, task: web}\n"
+         "  - expect: {docker: stop, container: web/main, within: 1s}\n",
+         NULL},
+        {"  - expect: {ecs: task STOPPED, task: web}\n"
+         "  - expect: {docker: stop, container: web/main, since: last, within: 1s}\n",
+         "it fits, but came before #"},
+        {"  - expect: {docker: stop, container: web/main}\n"
+         "  - expect: {docker: exited, container: web/main, since: last}\n"
+         "  - expect: {ecs: task STOPPED, task: web, since: last}\n",
+         NULL},
+    };
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(rows); i++) {
+        eca_auto_buf struct eca_buf text = {0};
+        struct hns_result result = {0};
+
+        eca_buf_addf(&text,
+                     HEAD "  - acs.send: {task: web, containers: [{name: main}]}\n"
+                          "  - expect: {ecs: task RUNNING, task: web}\n"
+                          "  - acs.stop_task: web\n%s",
+                     rows[i].order);
+        play(eca_buf_str(&text), &result);
+        ck_assert_msg(result.outcome == (rows[i].said == NULL ? HNS_PASSED : HNS_FAILED),
+                      "row %zu: %s", i, eca_buf_str(&result.text));
+        ck_assert_msg(rows[i].said == NULL ||
+                          strstr(eca_buf_str(&result.text), rows[i].said) != NULL,
+                      "row %zu: %s", i, eca_buf_str(&result.text));
+        hns_result_clear(&result);
+    }
+}
+END_TEST
+
 START_TEST(what_never_may_happen_is_named_with_its_event)
 {
     static const char said[] =
@@ -326,6 +364,7 @@ int main(void)
     tcase_add_test(tcase, names_of_nothing_are_mistakes);
     tcase_add_test(tcase, a_file_of_steps_must_not_include_itself);
     tcase_add_test(tcase, a_failed_expectation_tells_all_that_is_needed);
+    tcase_add_test(tcase, order_across_parties_is_demanded_by_since_last);
     tcase_add_test(tcase, what_never_may_happen_is_named_with_its_event);
     tcase_add_test(tcase, variables_are_replaced_and_dollars_can_be_kept);
     tcase_add_test(tcase, what_is_found_only_while_playing_has_its_place);
