@@ -155,21 +155,21 @@ static const char *reason_to_skip(struct hns_run *run)
     return NULL;
 }
 
-static void name_result(const struct hns_run *run, struct hns_result *result)
+void hns_result_name(const struct hns_scenario *scenario, size_t combination,
+                     char ret_name[HNS_NAME_BYTES])
 {
     eca_auto_buf struct eca_buf text = {0};
     const char *name;
     const struct hns_node *value;
 
-    eca_buf_add_str(&text, run->scenario->name);
-    for (size_t i = 0; hns_scenario_choice(run->scenario, run->opts->combination, i, &name, &value);
-         i++) {
+    eca_buf_add_str(&text, scenario->name);
+    for (size_t i = 0; hns_scenario_choice(scenario, combination, i, &name, &value); i++) {
         eca_buf_addf(&text, "%s%s=%s", i == 0 ? " [" : ", ", name,
                      value->kind == HNS_SCALAR ? value->text : "...");
     }
-    eca_buf_add_str(&text, run->scenario->matrix != NULL ? "]" : "");
-    result->name[0] = '\0';
-    (void)strncat(result->name, eca_buf_str(&text), sizeof result->name - 1);
+    eca_buf_add_str(&text, scenario->matrix != NULL ? "]" : "");
+    ret_name[0] = '\0';
+    (void)strncat(ret_name, eca_buf_str(&text), HNS_NAME_BYTES - 1);
 }
 
 static void set_variables(struct hns_run *run)
@@ -355,7 +355,7 @@ void hns_run_scenario(const struct hns_run_opts *opts, struct hns_result *result
     run->stops = eca_map_new();
     run->causes = hns_causes_new();
     run->invariants = hns_invariants_new();
-    name_result(run, result);
+    hns_result_name(run->scenario, opts->combination, result->name);
     result->reference = run->scenario->reference;
     skip = reason_to_skip(run);
     if (skip != NULL) {

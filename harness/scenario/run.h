@@ -148,11 +148,13 @@ enum hns_outcome {
     HNS_SKIPPED,
 };
 
+#define HNS_NAME_BYTES 256
+
 struct hns_result {
     enum hns_outcome outcome;
-    struct eca_buf text;   /* why failed or skipped, several lines */
-    char name[256];        /* with the combination */
-    const char *reference; /* why v1.13.1 fails here, or NULL; the scenario's */
+    struct eca_buf text;       /* why failed or skipped, several lines */
+    char name[HNS_NAME_BYTES]; /* with the combination */
+    const char *reference;     /* why v1.13.1 fails here, or NULL; the scenario's */
     uint64_t virtual_ns, real_ns;
     size_t events;
     uint64_t turns; /* of the stage: moments at which the agent can die */
@@ -164,6 +166,9 @@ struct hns_result {
     char missed[160];
     uint32_t line; /* of the timeline's step that was under way at the end; 0 = not in this file */
 };
+/* The scenario's, with the combination. */
+void hns_result_name(const struct hns_scenario *scenario, size_t combination,
+                     char ret_name[HNS_NAME_BYTES]);
 void hns_result_clear(struct hns_result *result);
 
 typedef void hns_watch_fn(void *arg, const struct fake_event *event);

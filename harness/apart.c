@@ -1,0 +1,143 @@
+#include "harness/apart.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/base/mem.h"
+#include "harness/explore/play.h"
+
+/* Goes through the pipe; the texts of a result follow it. */
+struct told {
+    enum { BEGINS, OVER, ALL_OVER } what;
+    struct hns_place at;
+    struct hns_result result;
+    size_t text_len, reference_len;
+};
+
+/* ---- in the child ---------------------------------------------------------------------------- */
+
+static void tell(FILE *to, const struct told *told, const char *text, const char *reference)
+{
+    (void)fwrite(told, sizeof *told, 1, to);
+    (void)fwrite(text, 1, told->text_len, to);
+    (void)fwrite(reference, 1, told->reference_len, to);
+    if (fflush(to) != 0) {
+        exit(EXIT_FAILURE); /* nobody listens any more */
+    }
+}
+
+void hns_apart_begins(FILE *to, const struct hns_place *at)
+{
+    const struct told told = {.what = BEGINS, .at = *at};
+
+    tell(to, &told, "", "");
+}
+
+void hns_apart_over(FILE *to, const struct hns_place *at, const struct hns_result *result)
+{
+    const char *text = eca_buf_str(&result->text);
+    const char *reference = result->reference == NULL ? "" : result->reference;
+    const struct told told = {.what = OVER,
+                              .at = *at,
+                              .result = *result,
+                              .text_len = strlen(text),
+                              .reference_len = strlen(reference)};
+
+    tell(to, &told, text, reference);
+}
+
+/* ---- here ------------------------------------------------------------------------------------ */
+
+static FILE *start(const struct hns_apart_opts *opts, const struct hns_place *from,
+                   pid_t *ret_child)
+{
+    int ends[2];
+
+    (void)fflush(NULL);
+    if (pipe(ends) < 0 || (*ret_child = fork()) < 0) {
+        perror("harness: a child cannot be made");
+        exit(EXIT_FAILURE);
+    }
+    if (*ret_child == 0) {
+        const struct told all_over = {.what = ALL_OVER};
+        FILE *to = fdopen(ends[1], "w");
+
+        (void)close(ends[0]);
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        opts->play(opts->arg, from, to);
+        tell(to, &all_over, "", "");
+        (void)fclose(to);
+        exit(EXIT_SUCCESS); /* as the end of the program: leaks are looked for */
+    }
+    (void)close(ends[1]);
+    return fdopen(ends[0], "r");
+}
+
+static char *hear_text(FILE *from, size_t len)
+{
+    char *text = eca_xalloc(len + 1);
+
+    text[fread(text, 1, len, from)] = '\0';
+    return text;
+}
+
+/* False: nothing more comes. */
+static bool hear(const struct hns_apart_opts *opts, FILE *from, struct told *told)
+{
+    if (fread(told, sizeof *told, 1, from) != 1) {
+        return false;
+    }
+    if (told->what == OVER) {
+        eca_auto_free char *text = hear_text(from, told->text_len);
+        eca_auto_free char *reference = hear_text(from, told->reference_len);
+
+        told->result.text = (struct eca_buf){0};
+        eca_buf_add_str(&told->result.text, text);
+        told->result.reference = told->reference_len == 0 ? NULL : reference;
+        opts->on_result(opts->arg, &told->at, &told->result);
+        hns_result_clear(&told->result);
+    }
+    return true;
+}
+
+/* What comes after a death there; a file that cannot even be read is left. */
+static struct hns_place next_place(const struct hns_place *at)
+{
+    return at->name[0] == '\0'
+               ? (struct hns_place){.file = at->file + 1}
+               : (struct hns_place){.file = at->file, .combination = at->combination + 1};
+}
+
+bool hns_apart(const struct hns_apart_opts *opts)
+{
+    struct hns_place place = {0};
+
+    for (;;) {
+        struct told told = {.what = ALL_OVER};
+        struct hns_played played;
+        pid_t child;
+        FILE *from = start(opts, &place, &child);
+        int status = 0;
+
+        while (hear(opts, from, &told)) {
+        }
+        (void)fclose(from);
+        while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+        }
+        if (told.what == ALL_OVER && status == 0) {
+            return true;
+        }
+        if (told.what == ALL_OVER) {
+            hns_played_by_status(status, &played);
+            (void)fprintf(stderr, "harness: outside of any run: %s\n", played.kind);
+            return false;
+        }
+        opts->on_death(opts->arg, &told.at, status);
+        place = next_place(&told.at);
+    }
+}

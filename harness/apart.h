@@ -1,0 +1,33 @@
+#ifndef HARNESS_APART_H
+#define HARNESS_APART_H
+
+#include "harness/scenario/run.h"
+
+/*
+ * Runs in a child, all in the same one, so that it costs nothing; a crash of the agent's core ends
+ * the run that it happens in, and those behind it are played in a new child.
+ */
+struct hns_place {
+    size_t file;
+    size_t combination;
+    char name[HNS_NAME_BYTES]; /* hns_result_name; "" while the file is read */
+};
+
+struct hns_apart_opts {
+    /* In the child: plays all from this place on, and tells `to` of each run (below). */
+    void (*play)(void *arg, const struct hns_place *from, FILE *to);
+    /* Here, in order. */
+    void (*on_result)(void *arg, const struct hns_place *at, const struct hns_result *result);
+    /* Here: the child ended in the middle; status is that of waitpid. */
+    void (*on_death)(void *arg, const struct hns_place *at, int status);
+    void *arg;
+};
+
+/* False: a child ended badly outside of any run (with a leak, say); stderr says how. */
+bool hns_apart(const struct hns_apart_opts *opts);
+
+/* For `play`: a run begins, a run is over. */
+void hns_apart_begins(FILE *to, const struct hns_place *at);
+void hns_apart_over(FILE *to, const struct hns_place *at, const struct hns_result *result);
+
+#endif

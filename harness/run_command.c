@@ -1,0 +1,377 @@
+#include "harness/run_command.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/json.h"
+#include "agent/base/mem.h"
+#include "harness/apart.h"
+#include "harness/explore/play.h"
+#include "harness/live/live.h"
+#include "harness/report/html.h"
+#include "harness/sim/sim.h"
+#include "harness/wire/wire.h"
+
+struct totals {
+    size_t passed, failed, skipped;
+    uint64_t virtual_ns, real_ns;
+    struct eca_buf junit, json;
+};
+
+static const char *const outcome_names[] = {
+    [HNS_PASSED] = "passed", [HNS_FAILED] = "failed", [HNS_SKIPPED] = "skipped"};
+
+/* ---- results -------------------------------------------------------------------------------- */
+
+static void add_xml(struct eca_buf *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        switch (*text) {
+        case '<':
+            eca_buf_add_str(out, "&lt;");
+            break;
+        case '&':
+            eca_buf_add_str(out, "&amp;");
+            break;
+        case '"':
+            eca_buf_add_str(out, "&quot;");
+            break;
+        default:
+            eca_buf_add_char(out, (unsigned char)*text < 0x20 && *text != '\n' ? ' ' : *text);
+            break;
+        }
+    }
+}
+
+static void add_result(struct totals *totals, const char *file, const struct hns_result *result)
+{
+    struct eca_json_writer w = eca_json_writer_to(&totals->json);
+
+    eca_buf_add_str(&totals->junit, "  <testcase classname=\"");
+    add_xml(&totals->junit, file);
+    eca_buf_add_str(&totals->junit, "\" name=\"");
+    add_xml(&totals->junit, result->name);
+    eca_buf_addf(&totals->junit, "\" time=\"%.3f\">", (double)result->real_ns / 1e9);
+    if (result->outcome == HNS_FAILED) {
+        eca_buf_add_str(&totals->junit, "<failure>");
+        add_xml(&totals->junit, eca_buf_str(&result->text));
+        eca_buf_add_str(&totals->junit, "</failure>");
+    } else if (result->outcome == HNS_SKIPPED) {
+        eca_buf_add_str(&totals->junit, "<skipped/>");
+    }
+    eca_buf_add_str(&totals->junit, "</testcase>\n");
+    if (totals->json.len > 0) {
+        eca_buf_add_str(&totals->json, ",\n");
+    }
+    eca_jw_object(&w, NULL);
+    eca_jw_str(&w, "file", file);
+    eca_jw_str(&w, "name", result->name);
+    eca_jw_str(&w, "outcome", outcome_names[result->outcome]);
+    eca_jw_u64(&w, "events", result->events);
+    eca_jw_u64(&w, "virtualNs", result->virtual_ns);
+    eca_jw_u64(&w, "realNs", result->real_ns);
+    eca_jw_str(&w, "hash", result->hash);
+    eca_jw_str(&w, "text", eca_buf_str(&result->text));
+    if (result->reference != NULL) {
+        eca_jw_str(&w, "reference", result->reference);
+    }
+    eca_jw_end_object(&w);
+}
+
+static bool write_file(const char *path, const char *before, const struct eca_buf *text,
+                       const char *after)
+{
+    FILE *file = fopen(path, "w");
+
+    if (file == NULL) {
+        (void)fprintf(stderr, "%s: cannot be written\n", path);
+        return false;
+    }
+    (void)fprintf(file, "%s%s%s", before, eca_buf_str(text), after);
+    return fclose(file) == 0;
+}
+
+/* ---- run ------------------------------------------------------------------------------------ */
+
+static void on_event(void *arg, const struct fake_event *event)
+{
+    struct hns_outputs *outputs = arg;
+
+    if (outputs->verbose) {
+        report_timeline_event(&outputs->timeline, event);
+    }
+    report_files_event(&outputs->files, event);
+}
+
+/* FOLDER/NAME-OF-THE-FILE.COMBINATION.rec; NULL when nothing is recorded. */
+static char *record_path(const struct hns_options *options, const struct hns_scenario *scenario,
+                         size_t combination)
+{
+    const char *slash = strrchr(scenario->file, '/');
+
+    return options->record == NULL
+               ? NULL
+               : eca_xasprintf("%s/%s.%zu.rec", options->record,
+                               slash == NULL ? scenario->file : slash + 1, combination);
+}
+
+static void play(const struct hns_options *options, struct hns_outputs *outputs,
+                 const struct hns_scenario *scenario, size_t combination, struct hns_result *result)
+{
+    static hns_stage_open_fn *const stages[] = {
+        [HNS_SIM] = hns_sim_open, [HNS_WIRE] = hns_wire_open, [HNS_LIVE] = hns_live_open};
+    eca_auto_buf struct eca_buf command = {0};
+    eca_auto_free char *record = NULL;
+    struct hns_run_opts opts = {
+        .scenario = scenario,
+        .combination = combination,
+        .mode = options->mode,
+        .open_stage = stages[options->mode],
+        .seed = options->seed,
+        .agent_path = options->agent_path,
+        .real_docker = options->real_docker,
+        .allow = options->allow,
+        .sets = options->sets,
+        .set_count = options->set_count,
+        .keep_files = options->keep,
+        .log_file = outputs->log,
+        .watch = on_event,
+        .watch_arg = outputs,
+    };
+
+    hns_options_command(options, &command);
+    opts.command = eca_buf_str(&command);
+    report_timeline_init(&outputs->timeline, stdout);
+    report_files_run(&outputs->files, scenario->name);
+    record = record_path(options, scenario, combination);
+    opts.record = record;
+    opts.record_bytes = options->record_kib << 10;
+    hns_run_scenario(&opts, result);
+    report_files_result(&outputs->files, outcome_names[result->outcome],
+                        eca_buf_str(&result->text));
+}
+
+static void print_result(const struct hns_options *options, const char *file,
+                         const struct hns_result *result)
+{
+    static const char *const words[] = {"ok", "FAILED", "skipped"};
+
+    (void)printf("%-8s %s: %s", words[result->outcome], file, result->name);
+    if (result->outcome == HNS_SKIPPED) {
+        (void)printf(" (%s)", eca_buf_str(&result->text));
+    }
+    (void)printf("\n");
+    if (result->outcome == HNS_FAILED) {
+        (void)printf("%s\n", eca_buf_str(&result->text));
+    }
+    if (options->verbose && result->outcome != HNS_SKIPPED) {
+        (void)printf("         %zu events, %.3f s virtual in %.3f s, trace %.16s\n", result->events,
+                     (double)result->virtual_ns / 1e9, (double)result->real_ns / 1e9, result->hash);
+    }
+    (void)fflush(stdout);
+}
+
+/* All runs of a command. */
+struct session {
+    const struct hns_options *options;
+    struct hns_outputs *outputs;
+    struct totals totals;
+};
+
+static void count(void *arg, const struct hns_place *at, const struct hns_result *result)
+{
+    struct session *session = arg;
+    struct totals *totals = &session->totals;
+
+    totals->passed += result->outcome == HNS_PASSED;
+    totals->failed += result->outcome == HNS_FAILED;
+    totals->skipped += result->outcome == HNS_SKIPPED;
+    totals->virtual_ns += result->virtual_ns;
+    totals->real_ns += result->real_ns;
+    add_result(totals, session->options->files[at->file], result);
+}
+
+/* to NULL: the runs are counted in this process. */
+static void over(struct session *session, FILE *to, const struct hns_place *at,
+                 const struct hns_result *result)
+{
+    print_result(session->options, session->options->files[at->file], result);
+    if (to != NULL) {
+        hns_apart_over(to, at, result);
+    } else {
+        count(session, at, result);
+    }
+}
+
+static void begins(FILE *to, const struct hns_place *at)
+{
+    if (to != NULL) {
+        hns_apart_begins(to, at);
+    }
+}
+
+static void run_combination(struct session *session, FILE *to, const struct hns_place *at,
+                            const struct hns_scenario *scenario)
+{
+    struct hns_result first = {0}, second = {0};
+
+    play(session->options, session->outputs, scenario, at->combination, &first);
+    if (session->options->twice && first.outcome == HNS_PASSED) {
+        play(session->options, session->outputs, scenario, at->combination, &second);
+        if (strcmp(first.hash, second.hash) != 0) {
+            first.outcome = HNS_FAILED;
+            eca_buf_addf(&first.text, "the same seed gave two traces: %.16s and %.16s", first.hash,
+                         second.hash);
+        }
+        hns_result_clear(&second);
+    }
+    over(session, to, at, &first);
+    hns_result_clear(&first);
+}
+
+static void run_file(struct session *session, FILE *to, struct hns_place *at)
+{
+    struct hns_problems problems = {0};
+    struct hns_scenario *scenario = NULL;
+
+    at->name[0] = '\0';
+    begins(to, at);
+    if (hns_scenario_load(session->options->files[at->file], &scenario, &problems) < 0) {
+        struct hns_result broken = {.outcome = HNS_FAILED};
+
+        (void)snprintf(broken.name, sizeof(broken.name), "is not a scenario");
+        eca_buf_add_str(&broken.text, eca_buf_str(&problems.text));
+        over(session, to, at, &broken);
+        hns_result_clear(&broken);
+    } else {
+        for (; at->combination < scenario->combinations; at->combination++) {
+            hns_result_name(scenario, at->combination, at->name);
+            begins(to, at);
+            run_combination(session, to, at, scenario);
+        }
+    }
+    hns_problems_clear(&problems);
+    hns_scenario_free(scenario);
+}
+
+static void play_from(void *arg, const struct hns_place *from, FILE *to)
+{
+    struct session *session = arg;
+    struct hns_place at = *from;
+
+    for (; at.file < session->options->file_count; at.file++, at.combination = 0) {
+        run_file(session, to, &at);
+    }
+}
+
+static void on_death(void *arg, const struct hns_place *at, int status)
+{
+    struct session *session = arg;
+    const char *file = session->options->files[at->file];
+    struct hns_result result = {.outcome = HNS_FAILED};
+    struct hns_played played;
+    eca_auto_buf struct eca_buf command = {0};
+
+    hns_played_by_status(status, &played);
+    hns_options_command(session->options, &command);
+    (void)snprintf(result.name, sizeof result.name, "%s",
+                   at->name[0] == '\0' ? "cannot be read" : at->name);
+    eca_buf_addf(&result.text, "%s: %s: %s\n    reproduce: %s --seed %llu %s\n", file,
+                 hns_verdict_name(played.verdict), played.kind, eca_buf_str(&command),
+                 (unsigned long long)session->options->seed, file);
+    if (at->name[0] != '\0') {
+        report_files_result(&session->outputs->files, outcome_names[HNS_FAILED],
+                            eca_buf_str(&result.text));
+    }
+    print_result(session->options, file, &result);
+    count(session, at, &result);
+    hns_result_clear(&result);
+}
+
+/* Line by line: what was written before a crash is what one wants to see. */
+static void write_by_line(FILE *file)
+{
+    if (file != NULL) {
+        (void)setvbuf(file, NULL, _IOLBF, BUFSIZ);
+    }
+}
+
+/* True when nothing but the runs can have failed. */
+static bool play_all(struct session *session)
+{
+    const struct hns_apart_opts apart = {
+        .play = play_from, .on_result = count, .on_death = on_death, .arg = session};
+
+    if (session->options->mode == HNS_LIVE) { /* the agent is a process of its own there */
+        play_from(session, &(struct hns_place){0}, NULL);
+        return true;
+    }
+    write_by_line(session->options->verbose ? stdout : NULL);
+    write_by_line(session->outputs->log);
+    write_by_line(session->outputs->files.trace);
+    write_by_line(session->outputs->files.html);
+    return hns_apart(&apart);
+}
+
+/* NULL when no file is wanted; an unwritable one ends the program. */
+static FILE *open_output(const char *path)
+{
+    FILE *file = path == NULL ? NULL : fopen(path, "we");
+
+    if (path != NULL && file == NULL) {
+        (void)fprintf(stderr, "cannot write %s: %s\n", path, strerror(errno));
+        exit(EXIT_FAILURE);
+    }
+    return file;
+}
+
+void hns_outputs_open(struct hns_outputs *outputs, const struct hns_options *options)
+{
+    *outputs =
+        (struct hns_outputs){.log = open_output(options->log),
+                             .files = {open_output(options->trace), open_output(options->html)},
+                             .verbose = options->verbose};
+    if (outputs->files.html != NULL) {
+        report_html_begin(outputs->files.html);
+    }
+}
+
+bool hns_outputs_close(struct hns_outputs *outputs)
+{
+    FILE *const files[] = {outputs->log, outputs->files.trace, outputs->files.html};
+    bool written = true;
+
+    if (outputs->files.html != NULL) {
+        report_html_end(outputs->files.html);
+    }
+    for (size_t i = 0; i < ECA_ARRAY_LEN(files); i++) {
+        written = (files[i] == NULL || fclose(files[i]) == 0) && written;
+    }
+    return written;
+}
+
+int hns_run_command(struct hns_options *options)
+{
+    struct hns_outputs outputs;
+    struct session session = {.options = options, .outputs = &outputs};
+    struct totals *totals = &session.totals;
+    bool written;
+
+    hns_outputs_open(&outputs, options);
+    written = play_all(&session);
+    written = hns_outputs_close(&outputs) && written;
+    if (options->junit != NULL) {
+        written = write_file(options->junit, "<testsuite name=\"scenarios\">\n", &totals->junit,
+                             "</testsuite>\n") &&
+                  written;
+    }
+    if (options->json != NULL) {
+        written = write_file(options->json, "[", &totals->json, "]\n") && written;
+    }
+    eca_buf_clear(&totals->junit);
+    eca_buf_clear(&totals->json);
+    (void)printf("%zu passed, %zu failed", totals->passed, totals->failed);
+    (void)printf(totals->skipped > 0 ? ", %zu skipped\n" : "\n", totals->skipped);
+    return totals->failed == 0 && totals->passed > 0 && written ? EXIT_SUCCESS : EXIT_FAILURE;
+}
