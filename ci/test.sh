@@ -97,6 +97,7 @@ with_release() {
     step layers make -s layers
     step requirements cover
     step docs bash ci/docs.sh
+    step schema python3 ci/schema.py build/harness
     step sim golden_sim
     step wire golden_wire
     step golden make -s golden
