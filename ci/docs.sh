@@ -15,6 +15,7 @@ if [ "${1-}" = --write ]; then
     cat "$work/guide.md" "$work/reference.md" >"$guide"
     cat "$work/operations.md" "$work/settings.md" >"$operations"
     python3 tests/reference_tests.py --write
+    ci/mutations.sh --write
     exit 0
 fi
 if ! diff <(sed -n '/^## Reference$/,$p' "$guide") "$work/reference.md" >"$work/diff"; then

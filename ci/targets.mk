@@ -43,7 +43,7 @@ golden: all $(GOLDEN_UNIT)
 	@$(GOLDEN_UNIT)
 	@python3 tests/golden/compare.py tests/golden/reference-cases.jsonl $(OUT)/harness build/golden
 
-# Renews the parts of docs/ that come from tables: the scenario language, the settings.
+# Renews the parts of docs/ that come from tables: the scenario language, the settings, the mutations.
 .PHONY: docs
 docs: all
 	@bash ci/docs.sh --write

@@ -57,8 +57,7 @@ golden_sim() { build/harness run scenarios; }
 golden_wire() { build/harness run --wire scenarios; }
 golden_live() { ci/live.sh; }
 explore() { build/harness explore; }
-# Each is found, and none of them is in the program that is shipped.
-mutations() { ! nm build/ecs-agent | grep eca_mutation && build/harness mutations; }
+mutations() { ci/mutations.sh; }
 shrink() { ci/shrink.sh; }
 report() { python3 ci/report.py build/harness build/test/report; }
 # A few folders (all of them: minutes; ci/export.py -- scenarios); those that show every kind of step and fault that an
