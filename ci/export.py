@@ -80,7 +80,7 @@ def recorded(options, scenarios, work):
         title, events = next(runs)
         while not rest.startswith(title):  # one that was begun and skipped
             title, events = next(runs)
-        name = f"{pathlib.Path(file).name}.{number}.rec"
+        name = file.lstrip("./").replace("/", "-") + f".{number}.rec"
         segments = sorted(recordings.glob(name + "*"), key=lambda path: path.suffix != ".rec" and -int(path.suffix[1:]))
         if segments:
             matrix = re.search(r"\[.*\]$", rest)

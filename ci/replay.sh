@@ -42,7 +42,7 @@ build/harness run --live --record "$work/live" scenarios/demo.yaml scenarios/rec
 [ "$(find "$work/live" -type f | wc -l)" -eq 4 ] || { echo "replay: switching on makes no segment"; exit 1; }
 build/harness replay "$work"/live/*
 no_secrets "$work/live"
-sed "s/\([eE]\)xitCode\([\\\\\"']*\):7/\1xitCode\2:8/g" "$work"/live/demo*.rec >"$work/planted.rec"
+sed "s/\([eE]\)xitCode\([\\\\\"']*\):7/\1xitCode\2:8/g" "$work"/live/*demo*.rec >"$work/planted.rec"
 if build/harness replay "$work/planted.rec" >"$work/words"; then
     echo "replay: a planted change was not found"
     exit 1
@@ -52,7 +52,7 @@ echo "1 passed, 0 failed"
 
 # Recordings that are none, and what is said of them: one line each, with file and line, by replay and by export. A
 # report is of traces; it says the same of those.
-good=$(ls "$work"/live/demo*.rec)
+good=$(ls "$work"/live/*demo*.rec)
 trace=$work/trace
 build/harness run --trace "$trace" scenarios/demo.yaml >/dev/null
 passed=0
@@ -78,6 +78,12 @@ sed '1s/"format":[0-9]*/"format":99/' "$good" >"$bad"
 said 'bad.rec:1: recording of format 99; this program knows format' "$bad"
 sed '70s/.*/{"in":/' "$good" >"$bad"
 said 'bad.rec:70: JSON: byte 6' "$bad"
+for time in null '"x"' '[]' true 99999999999999999999 -1000000000; do
+    sed "70,\$ s/\"at\":[0-9]*/\"at\":$time/" "$good" >"$bad"
+    said 'bad.rec:[0-9]*: its time is no number of a clock' "$bad"
+    sed "70,\$ s/\"wall\":[0-9]*/\"wall\":${time#-1000000000}/" "$good" >"$bad"
+    said 'bad.rec:[0-9]*: its time is no number of a clock' "$bad"
+done
 sed 1d "$good" >"$bad"
 said 'bad.rec:1: not a recording' "$bad"
 cat "$good" "$good" >"$bad"
@@ -106,12 +112,19 @@ sed "${entry}s/http.head/http.heed/" "$good" >"$bad"
 one_line export "bad.rec:$entry: no line of a recording" "$bad"
 build/harness replay "$bad" | grep -q "bad.rec:$entry: " || { echo "replay: a broken line is not found"; exit 1; }
 
+# Line ends of another system change nothing.
+sed 's/$/\r/' "$good" >"$bad"
+build/harness replay "$bad" >"$work/words" || { echo "replay: CRLF"; cat "$work/words"; exit 1; }
+
 # Cut off: what there is is played, and it is said where.
 head -c 20000 "$good" >"$bad"
 cut=$(($(wc -l <"$bad") + 1))
 build/harness replay "$bad" | grep -q "to the middle of line $cut, where it is cut off" || { echo "replay: a cut is not told"; exit 1; }
 build/harness export "$bad" | grep -q "^# not in here: what came after: .*bad.rec is cut off in the middle of line $cut" ||
     { echo "replay: export does not tell of a cut"; exit 1; }
+
+head -n 150 "$good" >"$bad"
+build/harness replay "$bad" | grep -q "where it just stops" || { echo "replay: a missing end is not told"; exit 1; }
 
 # Traces.
 bad=$work/bad.trace
@@ -123,4 +136,27 @@ sed '5s/"lane":"[a-z]*"/"lane":"moon"/' "$trace" >"$bad"
 last_line_says 'bad.trace:5: no event of a run' "$bad"
 sed 1d "$trace" >"$bad"
 one_line report 'bad.trace:1: no trace' "$bad"
-echo "$((passed + 5)) passed, 0 failed"
+
+# The folder is made; names have the path; an earlier run's recording goes; a live agent that is not told to end writes
+# all of it; what cannot be written is said.
+mkdir "$work/a" "$work/b"
+printf 'name: x\ntimeline:\n  - acs.send: {task: t, containers: [{name: c}]}\n  - expect: {ecs: task RUNNING, task: t, within: 20s}\n' |
+    tee "$work/a/x.yaml" >"$work/b/x.yaml"
+for mode in "" --live; do
+    for take in 1 2; do
+        (cd "$work" && "$OLDPWD/build/harness" run $mode --record recs a/x.yaml b/x.yaml) >"$work/words" 2>&1 ||
+            { cat "$work/words"; exit 1; }
+    done
+    [ "$(ls "$work/recs")" = "a-x.yaml.0.rec
+b-x.yaml.0.rec" ] || { echo "replay: recordings:"; ls "$work/recs"; exit 1; }
+    for file in "$work"/recs/*; do
+        build/harness replay "$file" >"$work/words" || { cat "$work/words"; exit 1; }
+        grep -q '"status":"RUNNING"\|.status.:.RUNNING.' "$file" || { echo "replay: $file is not whole"; exit 1; }
+    done
+done
+[ -z "$(build/harness run --record /dev/null/x "$work/a/x.yaml" 2>/dev/null)" ] || { echo "replay: recorded nowhere"; exit 1; }
+for option in --html --junit --json --trace; do
+    build/harness run $option /dev/full "$work/a/x.yaml" 2>&1 >/dev/null | grep -q "cannot write.*/dev/full" ||
+        { echo "replay: $option /dev/full is not told"; exit 1; }
+done
+echo "$((passed + 12)) passed, 0 failed"

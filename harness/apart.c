@@ -69,10 +69,11 @@ static FILE *start(const struct hns_apart_opts *opts, const struct hns_place *fr
 
         (void)close(ends[0]);
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        opts->play(opts->arg, from, to);
+        bool is_good = opts->play(opts->arg, from, to);
         tell(to, &all_over, "", "");
         (void)fclose(to);
-        exit(EXIT_SUCCESS); /* as the end of the program: leaks are looked for */
+        exit(is_good ? EXIT_SUCCESS
+                     : EXIT_FAILURE); /* as the end of the program: leaks are looked for */
     }
     (void)close(ends[1]);
     return fdopen(ends[0], "r");

@@ -14,8 +14,9 @@ struct hns_place {
 };
 
 struct hns_apart_opts {
-    /* In the child: plays all from this place on, and tells `to` of each run (below). */
-    void (*play)(void *arg, const struct hns_place *from, FILE *to);
+    /* In the child: plays all from this place on, and tells `to` of each run (below). False:
+     * something beside the runs failed, and was said. */
+    bool (*play)(void *arg, const struct hns_place *from, FILE *to);
     /* Here, in order. */
     void (*on_result)(void *arg, const struct hns_place *at, const struct hns_result *result);
     /* Here: the child ended in the middle; status is that of waitpid. */
@@ -23,7 +24,7 @@ struct hns_apart_opts {
     void *arg;
 };
 
-/* False: a child ended badly outside of any run (with a leak, say); stderr says how. */
+/* False: something failed outside of any run (a leak, say); stderr says what. */
 bool hns_apart(const struct hns_apart_opts *opts);
 
 /* For `play`: a run begins, a run is over. */

@@ -102,7 +102,7 @@ static int soak(struct hns_options *options)
     opts.trace = outputs.files.trace;
     opts.html = outputs.files.html;
     code = hns_soak(&opts);
-    return hns_outputs_close(&outputs) ? code : EXIT_FAILURE;
+    return hns_outputs_close(&outputs, options) ? code : EXIT_FAILURE;
 }
 
 /* The agent with mutations is in a harness of its own, beside this one. */
@@ -199,6 +199,8 @@ static int replay(struct hns_options *options)
                          result.ended ? ", to the agent's end" : "");
             if (result.cut_line > 0) {
                 (void)printf(", to the middle of line %zu, where it is cut off", result.cut_line);
+            } else if (!result.ended && !result.complete) {
+                (void)printf(", where it just stops: the agent was killed, or the rest is lost");
             }
             (void)printf("\n");
         }

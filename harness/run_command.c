@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/base/json.h"
 #include "agent/base/mem.h"
@@ -79,6 +81,29 @@ static void add_result(struct totals *totals, const char *file, const struct hns
     eca_jw_end_object(&w);
 }
 
+/* False, and said, when not all of it could be written. NULL ok. */
+static bool is_written(FILE *file, const char *path)
+{
+    bool failed = file != NULL && ferror(file) != 0;
+
+    if (file == NULL || (fflush(file) == 0 && !failed)) {
+        return true;
+    }
+    (void)fprintf(stderr, "cannot write all of %s%s%s\n", path, failed ? "" : ": ",
+                  failed ? "" : strerror(errno));
+    return false;
+}
+
+static bool close_output(FILE *file, const char *path)
+{
+    bool written = is_written(file, path);
+
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return written;
+}
+
 static bool write_file(const char *path, const char *before, const struct eca_buf *text,
                        const char *after)
 {
@@ -89,7 +114,7 @@ static bool write_file(const char *path, const char *before, const struct eca_bu
         return false;
     }
     (void)fprintf(file, "%s%s%s", before, eca_buf_str(text), after);
-    return fclose(file) == 0;
+    return close_output(file, path);
 }
 
 /* ---- run ------------------------------------------------------------------------------------ */
@@ -104,16 +129,37 @@ static void on_event(void *arg, const struct fake_event *event)
     report_files_event(&outputs->files, event);
 }
 
-/* FOLDER/NAME-OF-THE-FILE.COMBINATION.rec; NULL when nothing is recorded. */
+/* FOLDER/PATH-OF-THE-FILE.COMBINATION.rec, with dashes for the path's slashes, in place of what an
+ * earlier run left there: a ring of segments is one run's. NULL when nothing is recorded. */
 static char *record_path(const struct hns_options *options, const struct hns_scenario *scenario,
                          size_t combination)
 {
-    const char *slash = strrchr(scenario->file, '/');
+    const char *file = scenario->file + strspn(scenario->file, "./");
+    char *path;
 
-    return options->record == NULL
-               ? NULL
-               : eca_xasprintf("%s/%s.%zu.rec", options->record,
-                               slash == NULL ? scenario->file : slash + 1, combination);
+    if (options->record == NULL) {
+        return NULL;
+    }
+    path = eca_xasprintf("%s/%s.%zu.rec", options->record, file, combination);
+    for (char *at = path + strlen(options->record) + 1; *at != '\0'; at++) {
+        *at = *at == '/' ? '-' : *at;
+    }
+    (void)unlink(path);
+    for (unsigned i = 1; i < HNS_RECORD_SEGMENTS; i++) {
+        eca_auto_free char *older = eca_xasprintf("%s.%u", path, i);
+
+        (void)unlink(older);
+    }
+    return path;
+}
+
+/* The folder for recordings is made; one that cannot be written to ends the program. */
+static void make_folder(const char *path)
+{
+    if (path != NULL && ((mkdir(path, 0777) < 0 && errno != EEXIST) || access(path, W_OK) < 0)) {
+        (void)fprintf(stderr, "cannot record into %s: %s\n", path, strerror(errno));
+        exit(EXIT_FAILURE);
+    }
 }
 
 static void play(const struct hns_options *options, struct hns_outputs *outputs,
@@ -255,14 +301,21 @@ static void run_file(struct session *session, FILE *to, struct hns_place *at)
     hns_scenario_free(scenario);
 }
 
-static void play_from(void *arg, const struct hns_place *from, FILE *to)
+static bool play_from(void *arg, const struct hns_place *from, FILE *to)
 {
     struct session *session = arg;
+    const struct hns_outputs *outputs = session->outputs;
+    const struct hns_options *options = session->options;
+    bool written;
+
     struct hns_place at = *from;
 
     for (; at.file < session->options->file_count; at.file++, at.combination = 0) {
         run_file(session, to, &at);
     }
+    written = is_written(outputs->log, options->log);
+    written = is_written(outputs->files.trace, options->trace) && written;
+    return is_written(outputs->files.html, options->html) && written;
 }
 
 static void on_death(void *arg, const struct hns_place *at, int status)
@@ -304,8 +357,7 @@ static bool play_all(struct session *session)
         .play = play_from, .on_result = count, .on_death = on_death, .arg = session};
 
     if (session->options->mode == HNS_LIVE) { /* the agent is a process of its own there */
-        play_from(session, &(struct hns_place){0}, NULL);
-        return true;
+        return play_from(session, &(struct hns_place){0}, NULL);
     }
     write_by_line(session->options->verbose ? stdout : NULL);
     write_by_line(session->outputs->log);
@@ -337,18 +389,16 @@ void hns_outputs_open(struct hns_outputs *outputs, const struct hns_options *opt
     }
 }
 
-bool hns_outputs_close(struct hns_outputs *outputs)
+bool hns_outputs_close(struct hns_outputs *outputs, const struct hns_options *options)
 {
-    FILE *const files[] = {outputs->log, outputs->files.trace, outputs->files.html};
-    bool written = true;
+    bool written;
 
     if (outputs->files.html != NULL) {
         report_html_end(outputs->files.html);
     }
-    for (size_t i = 0; i < ECA_ARRAY_LEN(files); i++) {
-        written = (files[i] == NULL || fclose(files[i]) == 0) && written;
-    }
-    return written;
+    written = close_output(outputs->log, options->log);
+    written = close_output(outputs->files.trace, options->trace) && written;
+    return close_output(outputs->files.html, options->html) && written;
 }
 
 int hns_run_command(struct hns_options *options)
@@ -358,9 +408,10 @@ int hns_run_command(struct hns_options *options)
     struct totals *totals = &session.totals;
     bool written;
 
+    make_folder(options->record);
     hns_outputs_open(&outputs, options);
     written = play_all(&session);
-    written = hns_outputs_close(&outputs) && written;
+    written = hns_outputs_close(&outputs, options) && written;
     if (options->junit != NULL) {
         written = write_file(options->junit, "<testsuite name=\"scenarios\">\n", &totals->junit,
                              "</testsuite>\n") &&

@@ -14,7 +14,7 @@ struct hns_outputs {
 };
 /* Ends the program when one cannot be written. */
 void hns_outputs_open(struct hns_outputs *outputs, const struct hns_options *options);
-bool hns_outputs_close(struct hns_outputs *outputs);
+bool hns_outputs_close(struct hns_outputs *outputs, const struct hns_options *options);
 
 /*
  * `harness run`: plays the scenarios and tells how each went. Those of sim and wire play in a child

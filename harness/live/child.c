@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/base/mem.h"
@@ -24,6 +26,14 @@ struct hns_child {
     void *arg;
     bool reaped;
 };
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
 
 static void take_lines(struct hns_child *child, const char *bytes, size_t len)
 {
@@ -150,6 +160,30 @@ void hns_child_signal(struct hns_child *child, int signal)
     if (!child->reaped) {
         (void)kill(child->pid, signal);
     }
+}
+
+void hns_child_end(struct hns_child *child, uint64_t within_ms)
+{
+    uint64_t until_ms = now_ms() + within_ms;
+
+    if (child == NULL || child->reaped) {
+        return;
+    }
+    (void)kill(child->pid, SIGTERM);
+    while (waitpid(child->pid, NULL, WNOHANG) != child->pid) {
+        struct pollfd fds[] = {{.fd = child->pid_fd, .events = POLLIN},
+                               {.fd = child->out_fd, .events = POLLIN}};
+        uint64_t at_ms = now_ms();
+        char bytes[65536];
+
+        if (at_ms >= until_ms || poll(fds, ECA_ARRAY_LEN(fds), (int)(until_ms - at_ms)) < 0) {
+            return;
+        }
+        if (fds[1].revents != 0 && read(child->out_fd, bytes, sizeof(bytes)) == 0) {
+            (void)poll(fds, 1, (int)(until_ms - at_ms)); /* it has closed its output */
+        }
+    }
+    child->reaped = true;
 }
 
 void hns_child_free(struct hns_child *child)

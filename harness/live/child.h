@@ -18,6 +18,9 @@ int hns_child_start(struct eca_loop *loop, const char *const *argv, const char *
                     struct eca_err *err);
 pid_t hns_child_pid(const struct hns_child *child);
 void hns_child_signal(struct hns_child *child, int signal);
+/* SIGTERM, and wait so long for the process's end, whatever it prints meanwhile; no callback. NULL
+ * ok. */
+void hns_child_end(struct hns_child *child, uint64_t within_ms);
 /* SIGKILL, wait, release; no callback. NULL ok. */
 void hns_child_free(struct hns_child *child);
 

@@ -22,6 +22,7 @@
 
 #define ENV_MAX 256
 #define ASK_MS 5000
+#define RECORD_END_MS 2000
 
 /* ---- the agent ------------------------------------------------------------------------------ */
 
@@ -108,6 +109,16 @@ static void agent_kill(void *impl)
     struct live *live = impl;
 
     hns_child_free(eca_take(live->child));
+}
+
+static void agent_end(void *impl)
+{
+    struct live *live = impl;
+
+    if (live->records) {
+        hns_child_end(live->child, RECORD_END_MS);
+    }
+    agent_kill(impl);
 }
 
 static void agent_terminate(void *impl)
@@ -567,6 +578,7 @@ int hns_live_open(const struct hns_stage_opts *opts, struct hns_stage *ret_stage
 {
     static const struct hns_stage_ops ops = {.agent_start = agent_start,
                                              .agent_kill = agent_kill,
+                                             .agent_end = agent_end,
                                              .agent_terminate = agent_terminate,
                                              .agent_record = agent_record,
                                              .agent_running = agent_running,

@@ -49,7 +49,8 @@ static void split(struct hns_recording *recording)
             cap = cap == 0 ? 1024 : cap * 2;
             recording->lines = eca_xrealloc_array(recording->lines, cap, sizeof(*recording->lines));
         }
-        recording->lines[recording->count++] = eca_view_sub(text, 0, end);
+        recording->lines[recording->count++] =
+            eca_view_sub(text, 0, end - (end > 0 && text.at[end - 1] == '\r')); /* by mail */
         text = eca_view_sub(text, end + 1, SIZE_MAX);
     }
 }
@@ -76,28 +77,43 @@ static int check_head(struct hns_recording *recording, struct eca_err *err)
     return ECA_OK;
 }
 
-/* Without parsing: the time stands near the beginning of a line. */
+/* The number behind a key; false: there is none that can be a time. */
+static bool read_time(struct eca_view line, size_t key_end, int64_t min, int64_t *ret_time)
+{
+    size_t len = 0;
+
+    key_end += strspn(line.at + key_end, " "); /* somebody edited it */
+    while (key_end + len < line.len && line.at[key_end + len] != ',' &&
+           line.at[key_end + len] != ' ' && line.at[key_end + len] != '}') {
+        len++;
+    }
+    return eca_parse_i64(eca_view_sub(line, key_end, len), ret_time, NULL) == ECA_OK &&
+           *ret_time >= min;
+}
+
+/* Without parsing: the times stand near the beginning of a line. */
 static int check_order(const struct hns_recording *recording, struct eca_err *err)
 {
-    static const char key[] = "\"at\":";
-    uint64_t last = 0;
+    static const char key[] = "\"at\":", wall_key[] = "\"wall\":";
+    int64_t last = 0;
 
     for (size_t i = 0; i < recording->count; i++) {
         struct eca_view line = recording->lines[i];
         size_t at = eca_view_starts(line, "{\"in\":\"") ? eca_view_find(line, key, 0) : SIZE_MAX;
-        size_t end = at == SIZE_MAX ? SIZE_MAX : eca_view_find(line, ",", at);
-        uint64_t now;
+        size_t wall = at == SIZE_MAX ? SIZE_MAX : eca_view_find(line, wall_key, at);
+        int64_t now;
 
         if (i > 0 && eca_view_starts(line, "{\"recording\":")) {
             return eca_err_set(err, ECA_E_INVALID, "%s:%zu: another recording begins here",
                                recording->file, i + 1);
         }
-        if (end == SIZE_MAX) {
+        if (at == SIZE_MAX) {
             continue;
         }
-        at += strlen(key);
-        if (eca_parse_u64(eca_view_sub(line, at, end - at), UINT64_MAX, &now, NULL) < 0) {
-            continue;
+        if ((wall != SIZE_MAX && !read_time(line, wall + strlen(wall_key), INT64_MIN, &now)) ||
+            !read_time(line, at + strlen(key), 0, &now)) {
+            return eca_err_set(err, ECA_E_INVALID, "%s:%zu: its time is no number of a clock",
+                               recording->file, i + 1);
         }
         if (now < last) {
             return eca_err_set(err, ECA_E_INVALID, "%s:%zu: time goes back: lines out of order",

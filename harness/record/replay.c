@@ -242,7 +242,7 @@ static void play_all(struct replay *replay, struct eca_agent_opts *opts)
 {
     struct eca_agent_ports ports = ports_of(replay);
     struct eca_mask mask;
-    eca_json line;
+    eca_json line = NULL;
 
     eca_mask_init(&mask);
     replay->recorder = eca_recorder_new(&ports, &mask, (struct eca_record_sink){on_line, replay});
@@ -255,6 +255,7 @@ static void play_all(struct replay *replay, struct eca_agent_opts *opts)
         play(replay, line);
     }
     replay->result->ended = replay->agent_ended;
+    replay->result->complete = !replay->agent_ended && line != NULL;
     replay->result->cut_line = replay->recording.cut ? replay->recording.count + 1 : 0;
     replay->result->duration_ns = replay->mono_ns - replay->first_ns;
     replay->at = replay->recording.count; /* what the end closes is not compared */

@@ -13,7 +13,8 @@ struct hns_replay_result {
     size_t lines;         /* compared and equal */
     uint64_t duration_ns; /* from the first to the last line that was played */
     size_t cut_line;      /* its last one, which is not whole; 0: none */
-    bool ended;           /* the recorded agent ended; otherwise the recording just stops */
+    bool ended;           /* the recorded agent ended */
+    bool complete;        /* or the recording has its end line; otherwise it just stops */
     struct eca_buf text;  /* where and how it diverged: both sides and the time */
 };
 /* Negative: not a recording, or one that cannot be played; the sentence names file and line. */

@@ -293,7 +293,8 @@ static void finish(struct hns_run *run, struct hns_result *result)
     }
     if (run->stage_open) {
         fake_trace_unlisten(run->stage.base.trace, hns_watch_event, run);
-        run->stage.ops->agent_kill(run->stage.impl);
+        (run->stage.ops->agent_end != NULL ? run->stage.ops->agent_end
+                                           : run->stage.ops->agent_kill)(run->stage.impl);
         eca_timer_stop(&run->restart_timer);
         eca_timer_stop(&run->news_timer);
         eca_timer_stop(&run->drift_timer);

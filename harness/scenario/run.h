@@ -48,6 +48,8 @@ struct hns_connections { /* see fake_socket_fault */
 struct hns_stage_ops {
     int (*agent_start)(void *impl, struct eca_err *err);
     void (*agent_kill)(void *impl); /* no effect when it does not run */
+    /* The run is over: as agent_kill, but a recording is written to its end. NULL: agent_kill. */
+    void (*agent_end)(void *impl);
     void (*agent_terminate)(void *impl);
     /* Switch its flight recording on or off; it has to run. */
     int (*agent_record)(void *impl, bool on, struct eca_err *err);

@@ -155,6 +155,7 @@ static int agent_start(void *impl, struct eca_err *err)
                                 .wall_arg = sim};
     if (sim->record != NULL) {
         sim->record_file = eca_record_file_new(sim->record, HNS_RECORD_SEGMENTS);
+        eca_record_file_rescue(sim->record_file);
         opts.segments = eca_record_file_port(sim->record_file);
         opts.segment_bytes = sim->record_bytes;
         opts.record = true;

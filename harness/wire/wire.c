@@ -230,6 +230,7 @@ static int agent_start(void *impl, struct eca_err *err)
     opts.agent.ports = sim_doom_ports(&wire->doom, &opts.agent.ports);
     if (wire->live.record != NULL) {
         wire->record_file = eca_record_file_new(wire->live.record, HNS_RECORD_SEGMENTS);
+        eca_record_file_rescue(wire->record_file);
         opts.segments = eca_record_file_port(wire->record_file);
         opts.segment_bytes = wire->live.record_bytes;
         opts.record = true;
