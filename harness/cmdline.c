@@ -10,6 +10,7 @@
 #include "harness/explore/fleet.h"
 #include "harness/scenario/grammar.h"
 #include "harness/serve/serve.h"
+#include "harness/shell.h"
 
 #define FILES_MAX 10000
 
@@ -28,7 +29,7 @@ static const struct chapter {
      "    --agent PATH         the binary to spawn; default ecs-agent beside this program\n"
      "    --docker real=SOCKET in front of a real daemon instead of the fake one\n"
      "    --allow ID,ID        rules that may be broken in every run\n"
-     "    --set NAME=VALUE     a variable of the scenarios, ${NAME}; several times\n"
+     "    --set NAME=VALUE     a variable, ${NAME}, or the choice of a matrix; several times\n"
      "    --seed N             default 1; same seed, same trace\n"
      "    --twice              run each twice and compare the trace hashes\n"
      "    --keep               leave temporary files of live runs\n"
@@ -420,26 +421,10 @@ int hns_options_parse(struct hns_options *options, int argc, char **argv, struct
     return ECA_OK;
 }
 
-/* For a shell: what is more than a plain word stands in single quotes. */
 static void add_word(struct eca_buf *out, const char *option, const char *word)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "-_=./,:+@%";
-
     eca_buf_addf(out, " %s ", option);
-    if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
-        eca_buf_add_str(out, word);
-        return;
-    }
-    eca_buf_add_char(out, '\'');
-    for (; *word != '\0'; word++) {
-        if (*word == '\'') {
-            eca_buf_add_str(out, "'\\''");
-        } else {
-            eca_buf_add_char(out, *word);
-        }
-    }
-    eca_buf_add_char(out, '\'');
+    hns_shell_word(word, out);
 }
 
 void hns_options_command(const struct hns_options *options, struct eca_buf *out)

@@ -169,6 +169,7 @@ static void play(const struct hns_options *options, struct hns_outputs *outputs,
         [HNS_SIM] = hns_sim_open, [HNS_WIRE] = hns_wire_open, [HNS_LIVE] = hns_live_open};
     eca_auto_buf struct eca_buf command = {0};
     eca_auto_free char *record = NULL;
+    char name[HNS_NAME_BYTES];
     struct hns_run_opts opts = {
         .scenario = scenario,
         .combination = combination,
@@ -189,7 +190,8 @@ static void play(const struct hns_options *options, struct hns_outputs *outputs,
     hns_options_command(options, &command);
     opts.command = eca_buf_str(&command);
     report_timeline_init(&outputs->timeline, stdout);
-    report_files_run(&outputs->files, scenario->name);
+    hns_result_name(scenario, combination, name);
+    report_files_run(&outputs->files, name);
     record = record_path(options, scenario, combination);
     opts.record = record;
     opts.record_bytes = options->record_kib << 10;
@@ -276,6 +278,18 @@ static void run_combination(struct session *session, FILE *to, const struct hns_
     hns_result_clear(&first);
 }
 
+/* Nothing of a file is played. */
+static void refuse(struct session *session, FILE *to, const struct hns_place *at, const char *name,
+                   const char *why)
+{
+    struct hns_result result = {.outcome = HNS_FAILED};
+
+    (void)snprintf(result.name, sizeof result.name, "%s", name);
+    eca_buf_add_str(&result.text, why);
+    over(session, to, at, &result);
+    hns_result_clear(&result);
+}
+
 static void run_file(struct session *session, FILE *to, struct hns_place *at)
 {
     struct hns_problems problems = {0};
@@ -284,17 +298,22 @@ static void run_file(struct session *session, FILE *to, struct hns_place *at)
     at->name[0] = '\0';
     begins(to, at);
     if (hns_scenario_load(session->options->files[at->file], &scenario, &problems) < 0) {
-        struct hns_result broken = {.outcome = HNS_FAILED};
-
-        (void)snprintf(broken.name, sizeof(broken.name), "is not a scenario");
-        eca_buf_add_str(&broken.text, eca_buf_str(&problems.text));
-        over(session, to, at, &broken);
-        hns_result_clear(&broken);
+        refuse(session, to, at, "is not a scenario", eca_buf_str(&problems.text));
     } else {
+        bool played = at->combination > 0;
+
         for (; at->combination < scenario->combinations; at->combination++) {
+            if (!hns_scenario_is_chosen(scenario, at->combination, session->options->sets,
+                                        session->options->set_count)) {
+                continue;
+            }
+            played = true;
             hns_result_name(scenario, at->combination, at->name);
             begins(to, at);
             run_combination(session, to, at, scenario);
+        }
+        if (!played) {
+            refuse(session, to, at, scenario->name, "--set: no combination has this value");
         }
     }
     hns_problems_clear(&problems);

@@ -211,6 +211,16 @@ static bool scan_quiet(struct hns_run *run, struct hns_cursor *cursor)
     return true;
 }
 
+static bool poll_again(struct hns_run *run, struct hns_cursor *cursor, bool last)
+{
+    bool over = cursor->poll(run, cursor, last) > 0;
+
+    if (run->failed && cursor->wait_until_ns > cursor->wait_since_ns) {
+        hns_fail_waited(run, cursor);
+    }
+    return over;
+}
+
 /* True when the wait is over. */
 static bool poll_wait(struct hns_run *run, struct hns_cursor *cursor, bool stuck)
 {
@@ -232,7 +242,7 @@ static bool poll_wait(struct hns_run *run, struct hns_cursor *cursor, bool stuck
     case HNS_WAIT_QUIET:
         return scan_quiet(run, cursor) && late;
     case HNS_WAIT_POLL:
-        return cursor->poll(run, cursor, late) > 0;
+        return poll_again(run, cursor, late);
     case HNS_WAIT_BRANCHES:
         return cursor->children == 0;
     }

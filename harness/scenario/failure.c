@@ -1,6 +1,7 @@
 #include "harness/scenario/inside.h"
 
 #include "agent/base/mem.h"
+#include "harness/shell.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -157,16 +158,28 @@ static void explain_nearest(struct hns_run *run, const struct hns_expected *expe
     eca_buf_add_char(out, '\n');
 }
 
+static void waited(struct hns_run *run, const struct hns_cursor *cursor, struct eca_buf *out)
+{
+    eca_buf_add_str(out, "    waited: from ");
+    hns_format_s(cursor->wait_since_ns, out);
+    eca_buf_add_str(out, " to ");
+    hns_format_s(hns_now_ns(run), out);
+}
+
+void hns_fail_waited(struct hns_run *run, const struct hns_cursor *cursor)
+{
+    waited(run, cursor, &run->failure);
+    eca_buf_add_char(&run->failure, '\n');
+}
+
 void hns_fail_expected(struct hns_run *run, struct hns_cursor *cursor, bool stuck)
 {
     const struct hns_expected *missing = NULL;
     struct eca_buf *out = &run->failure;
-    size_t open = 0;
 
     for (size_t i = 0; i < cursor->expected_count; i++) {
         if (cursor->expected[i].seen < cursor->expected[i].count) {
             missing = missing == NULL ? &cursor->expected[i] : missing;
-            open++;
         }
     }
     if (missing == NULL || run->failed) {
@@ -180,13 +193,16 @@ void hns_fail_expected(struct hns_run *run, struct hns_cursor *cursor, bool stuc
         eca_buf_addf(out, ", %llu times, seen %llu times", (unsigned long long)missing->count,
                      (unsigned long long)missing->seen);
     }
-    if (open > 1) {
-        eca_buf_addf(out, " (and %zu more of this step)", open - 1);
+    for (size_t i = 0; i < cursor->expected_count; i++) {
+        const struct hns_expected *other = &cursor->expected[i];
+
+        if (other != missing && other->seen < other->count) {
+            eca_buf_add_str(out, "\n    and ");
+            hns_match_print(&other->match, out);
+        }
     }
-    eca_buf_add_str(out, "\n    waited: from ");
-    hns_format_s(cursor->wait_since_ns, out);
-    eca_buf_add_str(out, " to ");
-    hns_format_s(hns_now_ns(run), out);
+    eca_buf_add_char(out, '\n');
+    waited(run, cursor, out);
     eca_buf_addf(out, ", looking after event #%llu%s\n", (unsigned long long)missing->from,
                  stuck ? "; nothing is left that could happen" : "");
     explain_nearest(run, missing);
@@ -212,13 +228,37 @@ static void last_events(struct hns_run *run, enum fake_lane lane)
     }
 }
 
+static bool has_set(const struct hns_run_opts *opts, const char *set)
+{
+    for (size_t i = 0; i < opts->set_count; i++) {
+        if (strcmp(opts->sets[i], set) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void reproduce(struct hns_run *run)
 {
     const struct hns_run_opts *opts = run->opts;
+    const struct hns_node *value;
+    const char *name;
 
-    eca_buf_addf(&run->failure, "    reproduce: %s --seed %llu %s\n",
+    eca_buf_addf(&run->failure, "    reproduce: %s --seed %llu",
                  opts->command == NULL ? "build/harness run" : opts->command,
-                 (unsigned long long)opts->seed, run->scenario->file);
+                 (unsigned long long)opts->seed);
+    for (size_t i = 0; hns_scenario_choice(run->scenario, opts->combination, i, &name, &value);
+         i++) {
+        if (value->kind == HNS_SCALAR) {
+            eca_auto_free char *set = eca_xasprintf("%s=%s", name, value->text);
+
+            if (!has_set(opts, set)) { /* else it stands in the command */
+                eca_buf_add_str(&run->failure, " --set ");
+                hns_shell_word(set, &run->failure);
+            }
+        }
+    }
+    eca_buf_addf(&run->failure, " %s\n", run->scenario->file);
 }
 
 void hns_fail_surroundings(struct hns_run *run)

@@ -176,6 +176,8 @@ void hns_fail(struct hns_run *run, const struct hns_node *at, const char *fmt, .
 /* The same when no patience would help (hns_result.wrong). */
 void hns_fail_wrong(struct hns_run *run, const struct hns_node *at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* To the failure of a step that asked again and again: how long. */
+void hns_fail_waited(struct hns_run *run, const struct hns_cursor *cursor);
 void hns_fail_expected(struct hns_run *run, struct hns_cursor *cursor, bool stuck);
 /* The last events of each party before the end of the trace, and how to run it again. */
 void hns_fail_surroundings(struct hns_run *run);

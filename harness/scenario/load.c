@@ -202,6 +202,25 @@ bool hns_scenario_choice(const struct hns_scenario *scenario, size_t combination
     return true;
 }
 
+bool hns_scenario_is_chosen(const struct hns_scenario *scenario, size_t combination,
+                            const char *const *sets, size_t set_count)
+{
+    const struct hns_node *value;
+    const char *name;
+
+    for (size_t i = 0; hns_scenario_choice(scenario, combination, i, &name, &value); i++) {
+        size_t len = strlen(name);
+
+        for (size_t j = 0; j < set_count; j++) {
+            if (strncmp(sets[j], name, len) == 0 && sets[j][len] == '=' &&
+                (value->kind != HNS_SCALAR || strcmp(sets[j] + len + 1, value->text) != 0)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 static void read_world(struct hns_scenario *scenario, const struct hns_node *root,
                        struct hns_problems *problems)
 {

@@ -52,6 +52,9 @@ const struct hns_node *hns_scenario_included(const struct hns_scenario *scenario
 /* Value of matrix variable `index` in a combination; false beyond the last variable. */
 bool hns_scenario_choice(const struct hns_scenario *scenario, size_t combination, size_t index,
                          const char **ret_name, const struct hns_node **ret_value);
+/* False when one of "NAME=VALUE" gives a matrix variable another value than this combination. */
+bool hns_scenario_is_chosen(const struct hns_scenario *scenario, size_t combination,
+                            const char *const *sets, size_t set_count);
 /* path relative to the folder of `file`, unless it begins with '/'. Owned. */
 char *hns_path_beside(const char *file, const char *path);
 

@@ -166,6 +166,54 @@ bool hns_value_fits(eca_json want, eca_json have)
     return false;
 }
 
+static void tell_difference(const char *path, eca_json want, eca_json have, struct eca_buf *out)
+{
+    eca_auto_buf struct eca_buf text = {0};
+
+    eca_buf_addf(out, "%s is ", path);
+    if (have == NULL) {
+        eca_buf_add_str(out, "absent");
+    } else {
+        eca_json_print(have, &text);
+        eca_buf_addf(out, "%.600s", eca_buf_str(&text));
+    }
+    eca_buf_add_str(out, ", not ");
+    if (want == NULL) {
+        eca_buf_add_str(out, "absent");
+    } else {
+        eca_json_print(want, out);
+    }
+}
+
+void hns_value_difference(const char *name, eca_json want, eca_json have, struct eca_buf *out)
+{
+    bool lists = eca_json_type(want) == ECA_JSON_ARRAY && eca_json_type(have) == ECA_JSON_ARRAY;
+    bool maps = eca_json_type(want) == ECA_JSON_OBJECT && eca_json_type(have) == ECA_JSON_OBJECT;
+    eca_json other = lists ? eca_json_first(have) : NULL;
+    size_t index = 0;
+
+    if (hns_value_fits(want, have)) {
+        return;
+    }
+    if (!maps && (!lists || eca_json_count(want) != eca_json_count(have))) {
+        tell_difference(name, want, have, out);
+        return;
+    }
+    for (eca_json a = eca_json_first(want); a != NULL; a = eca_json_next(a)) {
+        eca_json b = maps ? eca_json_get(have, eca_json_key(a)) : other;
+
+        if (!hns_value_fits(a, b)) {
+            eca_auto_free char *path = maps ? eca_xasprintf("%s.%s", name, eca_json_key(a))
+                                            : eca_xasprintf("%s.%zu", name, index);
+
+            hns_value_difference(path, a, b, out);
+            return;
+        }
+        other = lists ? eca_json_next(other) : NULL;
+        index++;
+    }
+}
+
 bool hns_match_name(const struct hns_match *match, const struct fake_event *event)
 {
     return event->lane == match->lane &&

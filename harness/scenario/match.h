@@ -34,6 +34,9 @@ void hns_match_difference(const struct hns_match *match, const struct fake_event
 /* "ecs SubmitTaskStateChange {task: web, status: STOPPED}" */
 void hns_match_print(const struct hns_match *match, struct eca_buf *out);
 bool hns_value_fits(eca_json want, eca_json have);
+/* The first member that does not fit, by its path: "Labels.a is \"x\", not \"y\""; nothing when all
+ * fits. name: of the whole. */
+void hns_value_difference(const char *name, eca_json want, eca_json have, struct eca_buf *out);
 /* A text "/.../" that is no regular expression, which nothing could ever fit: false, and why. */
 bool hns_text_is_usable(const char *want, char *ret_why, size_t why_size);
 /* The same of every text in a value; ret_why begins with the text. */

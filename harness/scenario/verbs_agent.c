@@ -129,6 +129,7 @@ static int poll_terminated(struct hns_run *run, struct hns_cursor *cursor, bool 
 {
     const struct hns_node *value = NULL;
     struct hns_args args = {run, hns_step_verb(NULL, cursor->step, &value), NULL};
+    uint64_t code;
 
     args.node = value;
     if (!run->exited) {
@@ -138,8 +139,10 @@ static int poll_terminated(struct hns_run *run, struct hns_cursor *cursor, bool 
         return 0;
     }
     hns_use_exit(run);
-    if (hns_arg_int(&args, "code", (uint64_t)run->exit_code) != (uint64_t)run->exit_code) {
-        hns_fail_wrong(run, cursor->step, "the agent ended with code %d", run->exit_code);
+    code = hns_arg_int(&args, "code", (uint64_t)run->exit_code);
+    if (code != (uint64_t)run->exit_code) {
+        hns_fail_wrong(run, cursor->step, "the agent ended with code %d, not %llu", run->exit_code,
+                       (unsigned long long)code);
     }
     return 1;
 }

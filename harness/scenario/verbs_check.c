@@ -63,9 +63,13 @@ static void check_json(struct hns_run *run, const struct hns_args *args, const c
     if (eca_json_parse(eca_buf_view(&json), &want, NULL) == ECA_OK) {
         hns_need_usable(run, node, eca_json_root(want));
     }
-    if (have_text == NULL || want == NULL ||
-        eca_json_parse(eca_view_str(have_text), &have, NULL) < 0 ||
-        !hns_value_fits(eca_json_root(want), eca_json_root(have))) {
+    if (want != NULL && have_text != NULL &&
+        eca_json_parse(eca_view_str(have_text), &have, NULL) == ECA_OK) {
+        eca_auto_buf struct eca_buf first = {0};
+
+        hns_value_difference(name, eca_json_root(want), eca_json_root(have), &first);
+        eca_buf_addf(why, "%s%s", why->len == 0 || first.len == 0 ? "" : "; ", eca_buf_str(&first));
+    } else {
         eca_buf_addf(why, "%s%s is %.1500s, not %s", why->len == 0 ? "" : "; ", name,
                      have_text == NULL ? "absent" : have_text, eca_buf_str(&json));
     }

@@ -96,9 +96,12 @@ static bool http_differs(struct hns_run *run, const struct hns_args *args,
         if (hns_text_fits(text, wait->body)) {
             return false;
         }
-    } else if (eca_json_parse(eca_view_str(wait->body), &have, NULL) == ECA_OK &&
-               hns_value_fits(eca_json_root(want), eca_json_root(have))) {
-        return false;
+    } else if (eca_json_parse(eca_view_str(wait->body), &have, NULL) == ECA_OK) {
+        hns_value_difference("body", eca_json_root(want), eca_json_root(have), why);
+        if (why->len > 0) {
+            eca_buf_addf(why, "\n    the answer: %.600s", wait->body);
+        }
+        return why->len > 0;
     }
     eca_buf_addf(why, "body %.600s, not %s", wait->body, eca_buf_str(&json));
     return true;

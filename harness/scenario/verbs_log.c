@@ -5,6 +5,8 @@
 #include <string.h>
 
 /* Verbs that look at the agent's log: log, log.none. */
+#define NEAREST_LINES 5000  /* the last ones; each is compared byte by byte */
+#define NEAREST_BYTES_MIN 4 /* less in common is chance */
 
 static bool line_fits(const struct hns_log_line *line, const char *text, const char *level)
 {
@@ -19,22 +21,37 @@ static bool line_fits(const struct hns_log_line *line, const char *text, const c
     return strstr(line->text, text) != NULL;
 }
 
+/* How many bytes of `text` in a row stand in the line. */
+static size_t common_run(const char *text, const char *line)
+{
+    size_t best = 0;
+
+    for (; *text != '\0'; text++) {
+        for (const char *at = strchr(line, *text); at != NULL; at = strchr(at + 1, *text)) {
+            size_t len = 0;
+
+            while (text[len] != '\0' && text[len] == at[len]) {
+                len++;
+            }
+            best = len > best ? len : best;
+        }
+    }
+    return best;
+}
+
+/* The latest of the lines that have the longest part of the text. */
 static const struct hns_log_line *nearest_line(const struct hns_run *run, const char *text)
 {
-    size_t best_len = 0;
+    size_t from = run->line_count > NEAREST_LINES ? run->line_count - NEAREST_LINES : 0;
+    size_t best_len = NEAREST_BYTES_MIN;
     const struct hns_log_line *best = NULL;
 
-    /* The line that holds the longest beginning of the text. */
-    for (size_t i = 0; i < run->line_count; i++) {
-        size_t len = strlen(text);
+    for (size_t i = from; i < run->line_count; i++) {
+        size_t len = common_run(text, run->lines[i].text);
 
-        for (; len > best_len && len > 3; len--) {
-            eca_auto_free char *head = eca_xstrndup(text, len);
-
-            if (strstr(run->lines[i].text, head) != NULL) {
-                best = &run->lines[i];
-                best_len = len;
-            }
+        if (len >= best_len) {
+            best = &run->lines[i];
+            best_len = len;
         }
     }
     return best;

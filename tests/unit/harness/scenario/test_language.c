@@ -267,6 +267,71 @@ START_TEST(order_across_parties_is_demanded_by_since_last)
 }
 END_TEST
 
+/* A step that asks again and again tells how long, what differs, and what came nearest. */
+START_TEST(steps_that_poll_tell_what_they_waited_for)
+{
+    static const struct {
+        const char *step, *said[4];
+    } rows[] = {
+        {"  - check: {task: web, status: STOPPED, within: 3s}\n",
+         {"web is RUNNING, not STOPPED\n    waited: from ", "s to "}},
+        {"  - check: {container: web/main, body: {Cmd: [sleep, \"8\"]}}\n",
+         {"t.yaml:6:5: body.Cmd.1 is \"9\", not \"8\"\n    last events"}},
+        {"  - check: {container: web/main, body: {HostConfig: {Nope: 1}}}\n",
+         {"body.HostConfig.Nope is absent, not 1\n"}},
+        {"  - http: {path: /v1/metadata, body: {Cluster: other}, within: 2s}\n",
+         {"body.Cluster is \"default\", not \"other\"\n    the answer: {", "waited: from "}},
+        {"  - log: {text: disconnected from docker at midnight, within: 3s}\n",
+         {"nearest: ", "waited: from "}},
+        {"  - log: {text: \"/nothing like .* this/\", within: 3s}\n", {"waited: from "}},
+        {"  - agent.terminate: {code: 3}\n", {"the agent ended with code 0, not 3\n"}},
+        {"  - expect.any_order:\n      - {docker: stop, container: web/main}\n"
+         "      - {ecs: task STOPPED, task: web}\n",
+         {"expected docker stop {container: web/main}\n"
+          "    and ecs SubmitTaskStateChange {status: STOPPED, task: web}\n    waited: from "}},
+    };
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(rows); i++) {
+        eca_auto_buf struct eca_buf text = {0};
+        struct hns_result result = {0};
+
+        eca_buf_addf(
+            &text,
+            "name: x\nmatrix: {a: [1, it's]}\ntimeline:\n"
+            "  - acs.send: {task: web, containers: [{name: main, command: [sleep, \"9\"]}]}\n"
+            "  - expect: {ecs: task RUNNING, task: web}\n%s",
+            rows[i].step);
+        play(eca_buf_str(&text), &result);
+        ck_assert_int_eq(result.outcome, HNS_FAILED);
+        for (size_t j = 0; j < 4 && rows[i].said[j] != NULL; j++) {
+            ck_assert_msg(strstr(eca_buf_str(&result.text), rows[i].said[j]) != NULL,
+                          "no \"%s\" in:\n%s", rows[i].said[j], eca_buf_str(&result.text));
+        }
+        ck_assert_ptr_nonnull(strstr(eca_buf_str(&result.text),
+                                     "run --seed 7 --set 'a=it'\\''s' t.yaml\n")); /* this one */
+        hns_result_clear(&result);
+    }
+}
+END_TEST
+
+START_TEST(a_set_chooses_among_the_combinations)
+{
+    static const char text[] = "name: x\nmatrix: {a: [1, 2], b: [x, y]}\ntimeline: []\n";
+    const char *const sets[] = {"b=y", "other=1"};
+    struct hns_problems problems = {0};
+    struct hns_scenario *scenario = NULL;
+
+    ck_assert_int_eq(hns_scenario_parse(eca_view_str(text), "t.yaml", &scenario, &problems),
+                     ECA_OK);
+    ck_assert(!hns_scenario_is_chosen(scenario, 0, sets, 2)); /* a=1, b=x */
+    ck_assert(hns_scenario_is_chosen(scenario, 1, sets, 2));
+    ck_assert(hns_scenario_is_chosen(scenario, 3, sets, 2));
+    ck_assert(hns_scenario_is_chosen(scenario, 0, sets, 0));
+    hns_scenario_free(scenario);
+    hns_problems_clear(&problems);
+}
+END_TEST
+
 START_TEST(what_never_may_happen_is_named_with_its_event)
 {
     static const char said[] =
@@ -365,6 +430,8 @@ int main(void)
     tcase_add_test(tcase, a_file_of_steps_must_not_include_itself);
     tcase_add_test(tcase, a_failed_expectation_tells_all_that_is_needed);
     tcase_add_test(tcase, order_across_parties_is_demanded_by_since_last);
+    tcase_add_test(tcase, steps_that_poll_tell_what_they_waited_for);
+    tcase_add_test(tcase, a_set_chooses_among_the_combinations);
     tcase_add_test(tcase, what_never_may_happen_is_named_with_its_event);
     tcase_add_test(tcase, variables_are_replaced_and_dollars_can_be_kept);
     tcase_add_test(tcase, what_is_found_only_while_playing_has_its_place);
