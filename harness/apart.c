@@ -109,9 +109,13 @@ static bool hear(const struct hns_apart_opts *opts, FILE *from, struct told *tol
 /* What comes after a death there; a file that cannot even be read is left. */
 static struct hns_place next_place(const struct hns_place *at)
 {
-    return at->name[0] == '\0'
-               ? (struct hns_place){.file = at->file + 1}
-               : (struct hns_place){.file = at->file, .combination = at->combination + 1};
+    struct hns_place next = {.file = at->file, .combination = at->combination + 1};
+
+    if (at->name[0] == '\0') {
+        next.file = at->file + 1;
+        next.combination = 0;
+    }
+    return next;
 }
 
 bool hns_apart(const struct hns_apart_opts *opts)
