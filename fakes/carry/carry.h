@@ -37,6 +37,7 @@ struct fake_request {
     const char *peer;
     uint64_t number; /* nth request to this party, from 1 */
     bool proxy_form; /* came in absolute form */
+    bool copy;       /* of a doubled request: not the client's own doing */
 };
 const char *fake_request_header(const struct fake_request *request, const char *name); /* or NULL */
 /* Decoded value of a query parameter into out; false when absent. */
@@ -123,10 +124,13 @@ void fake_hub_add(struct fake_hub *hub, const struct fake_service *service);
  * skips the first `skip` matches, acts on the next `times` (0 = for ever), each with chance/1000.
  * The first rule that acts wins. Names have parts, "stop:web/app": the pattern "stop" fits as well.
  *
- * DUPLICATE, DROP, DELAY and RESET also act on messages: those of a websocket in either direction
- * (their "type") and those of an event stream (`what` of fake_exchange_write_event). A delayed
- * message is overtaken by later ones. Upgrade requests know only one answer, so that the *_ANSWER
- * kinds act before the service there. Each act is an event "fault" of lane scenario.
+ * DUPLICATE, DELAY and RESET also act on messages, DROP on them alone: those of a websocket in
+ * either direction (their "type") and those of an event stream (`what` of
+ * fake_exchange_write_event). DUPLICATE of a request: what lies between has sent it twice; the
+ * service carries it out twice, observers see both, the client has the first answer. An upgrade is
+ * never doubled. A delayed message is overtaken by later ones. Upgrade requests know only one
+ * answer, so that the *_ANSWER kinds act before the service there. Each act is an event "fault" of
+ * lane scenario.
  */
 enum fake_fault_kind {
     FAKE_FAULT_DELAY,        /* delay_ms before the service sees the request */
@@ -140,7 +144,7 @@ enum fake_fault_kind {
     FAKE_FAULT_STATUS,       /* status and body instead of the service's answer; no effect */
     FAKE_FAULT_STATUS_AFTER, /* effect happens, the answer is this status and body */
     FAKE_FAULT_GARBAGE,      /* 200 with a body that is not what it says */
-    FAKE_FAULT_DUPLICATE,    /* websocket message or event delivered twice */
+    FAKE_FAULT_DUPLICATE,    /* a request carried out, a message delivered twice */
     FAKE_FAULT_DROP,         /* websocket message or event lost */
 };
 struct fake_fault {

@@ -45,6 +45,9 @@ static void exchange_free(struct fake_exchange *exchange)
         late_free(eca_list_entry(it, struct fake_late, node));
     }
     eca_list_remove(&exchange->hub->exchanges, &exchange->node);
+    if (exchange->twin != NULL) {
+        exchange->twin->twin = NULL;
+    }
     for (size_t i = 0; i < exchange->request.header_count; i++) {
         eca_free((void *)(uintptr_t)exchange->headers[i].name);
         eca_free((void *)(uintptr_t)exchange->headers[i].value);
@@ -75,6 +78,16 @@ void fake_exchange_drop(struct fake_exchange *exchange)
     exchange_free(exchange);
 }
 
+static void unlink_client(struct fake_exchange *exchange);
+
+/* The client has its answer or left: a stream to its copy would never end. */
+static void unlink_copy(struct fake_exchange *copy)
+{
+    if (copy->ops != NULL && copy->streamed) {
+        unlink_client(copy);
+    }
+}
+
 /* The client side is over: tell the observers once. */
 static void unlink_client(struct fake_exchange *exchange)
 {
@@ -85,6 +98,9 @@ static void unlink_client(struct fake_exchange *exchange)
         exchange->slot = NULL;
     }
     exchange->ops = NULL;
+    if (exchange->twin != NULL && !exchange->request.copy) {
+        unlink_copy(exchange->twin);
+    }
     if (!exchange->observed) {
         exchange->observed = true;
         for (size_t i = 0; i < party->observer_count; i++) {
@@ -227,6 +243,33 @@ static void to_service(struct fake_exchange *exchange)
 }
 
 static void run_timer(void *arg);
+static void arrive(struct fake_exchange *exchange, const struct fake_incoming *incoming);
+static struct fake_exchange *exchange_new(struct fake_hub *hub, struct fake_party *party,
+                                          const struct fake_link_ops *ops, void *link,
+                                          struct fake_exchange **slot);
+
+/* The copy comes right behind; it is made first, as the service may end the other at once. */
+static void to_service_twice(struct fake_exchange *exchange)
+{
+    const struct fake_request *request = &exchange->request;
+    struct fake_incoming incoming = {.party = request->party,
+                                     .method = request->method,
+                                     .target = request->target,
+                                     .headers = request->headers,
+                                     .header_count = request->header_count,
+                                     .body = request->body,
+                                     .peer = request->peer};
+    struct fake_exchange *copy =
+        exchange_new(exchange->hub, exchange->party, &fake_link_silent, NULL, NULL);
+
+    copy->request.copy = true;
+    copy->twin = exchange;
+    exchange->twin = copy;
+    arrive(copy, &incoming);
+    copy->request.proxy_form = request->proxy_form;
+    to_service(exchange);
+    to_service(copy);
+}
 
 static void apply_fault(struct fake_exchange *exchange, const struct fake_fault *fault)
 {
@@ -291,11 +334,13 @@ static void apply_fault(struct fake_exchange *exchange, const struct fake_fault 
         exchange->holding = true;
         to_service(exchange);
         return;
+    case FAKE_FAULT_DUPLICATE:
+        to_service_twice(exchange);
+        return;
     case FAKE_FAULT_HANG_ANSWER:
     case FAKE_FAULT_RESET_ANSWER:
     case FAKE_FAULT_CUT_BODY:
     case FAKE_FAULT_STATUS_AFTER:
-    case FAKE_FAULT_DUPLICATE:
     case FAKE_FAULT_DROP:
         to_service(exchange);
         return;
@@ -339,26 +384,33 @@ static void watch_rate(struct fake_hub *hub, struct fake_party *party)
     party->attempts++;
 }
 
-void fake_hub_arrive(struct fake_hub *hub, const struct fake_incoming *incoming,
-                     const struct fake_link_ops *ops, void *link, struct fake_exchange **slot)
+static struct fake_exchange *exchange_new(struct fake_hub *hub, struct fake_party *party,
+                                          const struct fake_link_ops *ops, void *link,
+                                          struct fake_exchange **slot)
 {
     struct fake_exchange *exchange = eca_xalloc(sizeof(*exchange));
-    struct fake_party *party = fake_hub_party(hub, incoming->party);
-    struct fake_request *request = &exchange->request;
-    const char *named = NULL;
 
     exchange->hub = hub;
     exchange->party = party;
     exchange->ops = ops;
     exchange->link = link;
     exchange->slot = slot;
-    exchange->upgrade = incoming->upgrade;
     eca_list_push_back(&hub->exchanges, &exchange->node);
     eca_list_init(&exchange->held);
     eca_list_init(&exchange->delayed);
     eca_timer_init(&exchange->timer, hub->sched, run_timer, exchange);
     eca_deferred_init(&exchange->tell_gone, hub->sched, run_tell_gone, exchange);
+    return exchange;
+}
 
+/* Copy the request, name it, and show it to those who watch. */
+static void arrive(struct fake_exchange *exchange, const struct fake_incoming *incoming)
+{
+    struct fake_party *party = exchange->party;
+    struct fake_request *request = &exchange->request;
+    const char *named = NULL;
+
+    exchange->upgrade = incoming->upgrade;
     request->party = party->name;
     request->method = eca_xstrdup(incoming->method);
     split_target(exchange, incoming->target);
@@ -372,9 +424,8 @@ void fake_hub_arrive(struct fake_hub *hub, const struct fake_incoming *incoming,
     request->body = eca_buf_view(&exchange->body);
     request->peer = eca_xstrdup(incoming->peer == NULL ? "" : incoming->peer);
     request->number = ++party->requests;
-    *slot = exchange;
     if (incoming->upgrade) {
-        watch_rate(hub, party);
+        watch_rate(exchange->hub, party);
     }
     if (party->namer != NULL) {
         named = party->namer(party->namer_arg, request);
@@ -383,8 +434,20 @@ void fake_hub_arrive(struct fake_hub *hub, const struct fake_incoming *incoming,
     for (size_t i = 0; i < party->arrival_count; i++) {
         party->arrivals[i].fn(party->arrivals[i].arg, request);
     }
+}
+
+void fake_hub_arrive(struct fake_hub *hub, const struct fake_incoming *incoming,
+                     const struct fake_link_ops *ops, void *link, struct fake_exchange **slot)
+{
+    struct fake_party *party = fake_hub_party(hub, incoming->party);
+    struct fake_exchange *exchange = exchange_new(hub, party, ops, link, slot);
+    const struct fake_request *request = &exchange->request;
+
+    *slot = exchange;
+    arrive(exchange, incoming);
     apply_fault(exchange,
-                fake_hub_pick(hub, party, request->method, exchange->what, request->path, false));
+                fake_hub_pick(hub, party, request->method, exchange->what, request->path,
+                              incoming->upgrade ? FAKE_SUBJECT_UPGRADE : FAKE_SUBJECT_REQUEST));
 }
 
 void fake_hub_client_left(struct fake_exchange *exchange)
@@ -667,7 +730,7 @@ void fake_exchange_write_event(struct fake_exchange *exchange, const char *what,
     if (exchange->ops == NULL || bytes.len == 0) {
         return;
     }
-    fault = fake_hub_pick(exchange->hub, exchange->party, NULL, what, NULL, true);
+    fault = fake_hub_pick(exchange->hub, exchange->party, NULL, what, NULL, FAKE_SUBJECT_MESSAGE);
     if (fault == NULL) {
         do_write(exchange, bytes);
         return;

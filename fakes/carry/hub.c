@@ -121,21 +121,24 @@ static void no_reading(void *link, uint64_t bytes)
     (void)bytes;
 }
 
+const struct fake_link_ops fake_link_silent = {
+    .begin = no_begin,
+    .write = no_bytes,
+    .end = no_end,
+    .reset = no_end,
+    .refuse = no_end,
+    .accept = no_accept,
+    .accept_falsely = no_end,
+    .ws_text = no_bytes,
+    .ws_ping = no_bytes,
+    .ws_close = no_close,
+    .ws_cut = no_end,
+    .ws_reading = no_reading,
+    .ws_raw = no_bytes,
+};
+
 size_t fake_hub_freeze(struct fake_hub *hub, const char *party)
 {
-    static const struct fake_link_ops silent = {.begin = no_begin,
-                                                .write = no_bytes,
-                                                .end = no_end,
-                                                .reset = no_end,
-                                                .refuse = no_end,
-                                                .accept = no_accept,
-                                                .accept_falsely = no_end,
-                                                .ws_text = no_bytes,
-                                                .ws_ping = no_bytes,
-                                                .ws_close = no_close,
-                                                .ws_cut = no_end,
-                                                .ws_reading = no_reading,
-                                                .ws_raw = no_bytes};
     size_t count = 0;
 
     ECA_LIST_FOREACH(it, &hub->exchanges)
@@ -143,7 +146,7 @@ size_t fake_hub_freeze(struct fake_hub *hub, const char *party)
         struct fake_exchange *exchange = eca_list_entry(it, struct fake_exchange, node);
 
         if (exchange->ops != NULL && strcmp(exchange->party->name, party) == 0) {
-            exchange->ops = &silent;
+            exchange->ops = &fake_link_silent;
             count++;
         }
     }
@@ -152,7 +155,7 @@ size_t fake_hub_freeze(struct fake_hub *hub, const char *party)
         struct fake_ws *ws = eca_list_entry(it, struct fake_ws, node);
 
         if (ws->ops != NULL && strcmp(ws->party->name, party) == 0) {
-            ws->ops = &silent;
+            ws->ops = &fake_link_silent;
             ws->frozen = true;
             count++;
         }
@@ -330,10 +333,13 @@ static bool rule_is_spent(const struct fake_rule *rule)
     return rule->fault.times != 0 && rule->acted >= rule->fault.times;
 }
 
-static bool kind_fits(enum fake_fault_kind kind, bool message)
+static bool kind_fits(enum fake_fault_kind kind, enum fake_subject subject)
 {
+    bool message = subject == FAKE_SUBJECT_MESSAGE;
+
     switch (kind) {
     case FAKE_FAULT_DUPLICATE:
+        return subject != FAKE_SUBJECT_UPGRADE;
     case FAKE_FAULT_DROP:
         return message;
     case FAKE_FAULT_DELAY:
@@ -369,11 +375,12 @@ static bool name_matches(const char *pattern, const char *what)
 }
 
 static bool rule_matches(const struct fake_rule *rule, const struct fake_party *party,
-                         const char *method, const char *what, const char *path, bool message)
+                         const char *method, const char *what, const char *path,
+                         enum fake_subject subject)
 {
     const struct fake_fault *fault = &rule->fault;
 
-    return kind_fits(fault->kind, message) &&
+    return kind_fits(fault->kind, subject) &&
            (fault->party == NULL || strcmp(fault->party, party->name) == 0) &&
            (fault->method == NULL || (method != NULL && strcmp(fault->method, method) == 0)) &&
            (fault->what == NULL || name_matches(fault->what, what) ||
@@ -382,12 +389,12 @@ static bool rule_matches(const struct fake_rule *rule, const struct fake_party *
 
 const struct fake_fault *fake_hub_pick(struct fake_hub *hub, const struct fake_party *party,
                                        const char *method, const char *what, const char *path,
-                                       bool message)
+                                       enum fake_subject subject)
 {
     for (size_t i = 0; i < hub->rule_count; i++) {
         struct fake_rule *rule = hub->rules[i];
 
-        if (rule_is_spent(rule) || !rule_matches(rule, party, method, what, path, message)) {
+        if (rule_is_spent(rule) || !rule_matches(rule, party, method, what, path, subject)) {
             continue;
         }
         if (rule->matched++ < rule->fault.skip) {

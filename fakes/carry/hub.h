@@ -97,6 +97,9 @@ struct fake_exchange {
     void *on_gone_arg;
     struct eca_deferred tell_gone;
     bool with_service; /* the service knows it and has not ended it */
+
+    /* Of a doubled request: each knows the other while both are there. */
+    struct fake_exchange *twin;
 };
 
 struct fake_ws {
@@ -117,12 +120,19 @@ struct fake_ws {
 };
 
 struct fake_party *fake_hub_party(struct fake_hub *hub, const char *name); /* made when new */
+enum fake_subject {
+    FAKE_SUBJECT_REQUEST,
+    FAKE_SUBJECT_UPGRADE,
+    FAKE_SUBJECT_MESSAGE,
+};
 /* The rule that acts on this exchange or message, or NULL; counts, draws and traces. */
 const struct fake_fault *fake_hub_pick(struct fake_hub *hub, const struct fake_party *party,
                                        const char *method, const char *what, const char *path,
-                                       bool message);
+                                       enum fake_subject subject);
 const char *fake_fault_name(enum fake_fault_kind kind);
 
+/* A client that takes everything and never says a word. */
+extern const struct fake_link_ops fake_link_silent;
 void fake_exchange_drop(struct fake_exchange *exchange);     /* hub is going: no calls */
 void fake_exchange_accepted(struct fake_exchange *exchange); /* it is a websocket now */
 void fake_ws_drop(struct fake_ws *ws);

@@ -129,7 +129,7 @@ static uint32_t pass(struct fake_ws *ws, bool to_client, struct eca_view text)
 
     ws->again = false;
     message_type(text, &type);
-    fault = fake_hub_pick(ws->hub, ws->party, NULL, eca_buf_str(&type), NULL, true);
+    fault = fake_hub_pick(ws->hub, ws->party, NULL, eca_buf_str(&type), NULL, FAKE_SUBJECT_MESSAGE);
     if (fault == NULL) {
         deliver(ws, to_client, text);
         return 1;

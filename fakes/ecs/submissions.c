@@ -31,7 +31,7 @@ static void accept_status(struct fake_ecs_call *call, const char *key, const cha
         known = eca_xalloc(sizeof(*known));
         (void)eca_map_put(ecs->statuses, key, known);
     } else if (rank(status) < rank(known->status) ||
-               (rank(status) == rank(known->status) && known->told)) {
+               (rank(status) == rank(known->status) && known->told && !call->request->copy)) {
         (void)fake_trace_violation(ecs->opts.base.trace, FAKE_LANE_ECS, "FB-INV.1",
                                    "%s: %s after %s", label, status, known->status);
     }

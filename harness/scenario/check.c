@@ -542,6 +542,9 @@ static void check_step(struct hns_problems *problems, const struct hns_node *ste
             check_value(problems, step->items[i], beside);
         }
     }
+    if (strcmp(verb->name, "fault") == 0) {
+        hns_check_fault(problems, value);
+    }
     as_member =
         (struct hns_member){verb->name, verb->type, verb->doc, false, verb->members, verb->words};
     if (hns_node_is_null(value) && verb->may_be_empty) {

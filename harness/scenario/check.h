@@ -22,6 +22,8 @@ void hns_check_object(struct hns_problems *problems, const struct hns_node *node
                       const struct hns_member *members, const char *what);
 /* A list of steps. */
 void hns_check_steps(struct hns_problems *problems, const struct hns_node *node);
+/* A fault that cannot act, or whose numbers are out of range; the table knows the rest. */
+void hns_check_fault(struct hns_problems *problems, const struct hns_node *fault);
 /* The verb of a step and its value; NULL when the step is malformed (a problem was added, if
  * problems is not NULL). */
 const struct hns_verb *hns_step_verb(struct hns_problems *problems, const struct hns_node *step,

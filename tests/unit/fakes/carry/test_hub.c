@@ -362,6 +362,43 @@ START_TEST(single_messages_of_a_stream_are_lost_doubled_late_or_cut)
 }
 END_TEST
 
+START_TEST(a_doubled_request_is_carried_out_twice_and_answered_once)
+{
+    struct ask endless = {.url = "http://word.test/stream", .endless = true};
+    struct client client;
+
+    (void)add_fault((struct fake_fault){.kind = FAKE_FAULT_DUPLICATE, .times = 2});
+    client_run(&client, &world.stage, &plain);
+    ck_assert_int_eq(client.end.err.code, ECA_OK);
+    ck_assert_str_eq(eca_buf_str(&client.body), "a word");
+    ck_assert_int_eq(world.seen, 2);
+    client_clear(&client);
+    client_start(&client, &world.stage, &endless);
+    manual_clock_advance_ms(&world.stage.clock, 10);
+    ck_assert_int_eq(world.seen, 4);
+    ck_assert_str_eq(eca_buf_str(&client.body), "first");
+    fake_exchange_end(world.stream); /* the copy's: the client does not notice */
+    manual_clock_advance_ms(&world.stage.clock, 10);
+    ck_assert(!client.done);
+    client_clear(&client);
+}
+END_TEST
+
+/* One that acted on an upgrade would be a fault spent on nothing. */
+START_TEST(an_upgrade_is_not_doubled)
+{
+    struct wire wire;
+
+    (void)add_fault((struct fake_fault){.kind = FAKE_FAULT_DUPLICATE, .times = 1});
+    wire_open(&wire, &world.stage, "wss://word.test/ws");
+    manual_clock_advance_ms(&world.stage.clock, 10);
+    fake_ws_send(world.ws, eca_view_str("{\"type\":\"PayloadMessage\"}"));
+    manual_clock_advance_ms(&world.stage.clock, 10);
+    ck_assert_uint_eq(wire.text_count, 2);
+    wire_clear(&wire);
+}
+END_TEST
+
 START_TEST(deadlines_and_limits_of_the_http_port_hold)
 {
     struct ask idle = {.url = "http://word.test/stream", .idle_ms = 2000};
@@ -660,6 +697,8 @@ int main(void)
     tcase_add_test(tcase, nobody_at_an_unmapped_address);
     tcase_add_test(tcase, each_fault_has_its_own_face);
     tcase_add_test(tcase, rules_count_skip_and_chance);
+    tcase_add_test(tcase, a_doubled_request_is_carried_out_twice_and_answered_once);
+    tcase_add_test(tcase, an_upgrade_is_not_doubled);
     tcase_add_test(tcase, a_rule_matches_by_parts_of_the_name);
     tcase_add_test(tcase, a_redirect_says_where_to);
     tcase_add_test(tcase, a_stream_flows_and_knows_when_its_reader_left);
