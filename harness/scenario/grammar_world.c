@@ -104,6 +104,8 @@ static const struct hns_member world_members[] = {
 static const struct hns_member limit_members[] = {
     {"time", HNS_T_DURATION, "virtual (live: real) time of the run; default 48h", false, NULL,
      NULL},
+    {"eventually", HNS_T_DURATION,
+     "what `eventually` waits at most; default 30m, where time is real 60s", false, NULL, NULL},
     {"events", HNS_T_INT, "events of the run; default 200000", false, NULL, NULL},
     {0},
 };

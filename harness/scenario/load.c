@@ -160,12 +160,17 @@ static void read_limits(struct hns_scenario *scenario, const struct hns_node *li
 {
     const struct hns_node *time = hns_node_get(limits, "time");
     const struct hns_node *events = hns_node_get(limits, "events");
+    const struct hns_node *eventually = hns_node_get(limits, "eventually");
     int64_t number = 0;
 
     scenario->time_ns_max = TIME_NS_MAX_DEFAULT;
     scenario->events_max = EVENTS_MAX_DEFAULT;
     if (time != NULL && eca_parse_duration(eca_view_str(time->text), &number, NULL) == ECA_OK) {
         scenario->time_ns_max = (uint64_t)number;
+    }
+    if (eventually != NULL &&
+        eca_parse_duration(eca_view_str(eventually->text), &number, NULL) == ECA_OK) {
+        scenario->eventually_ns = (uint64_t)number;
     }
     if (events != NULL && hns_node_is_int(events, &number)) {
         scenario->events_max = (uint64_t)number;

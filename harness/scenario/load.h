@@ -24,6 +24,7 @@ struct hns_scenario {
     const char *reference;              /* why v1.13.1 fails here, or NULL */
     uint64_t time_ns_max;
     uint64_t events_max;
+    uint64_t eventually_ns;       /* 0: the default of the mode */
     const struct hns_node *world; /* merged with the includes; NULL when empty */
     const struct hns_node *timeline;
     const struct hns_node *never;  /* or NULL */

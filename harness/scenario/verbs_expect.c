@@ -4,7 +4,9 @@
 
 #include <string.h>
 
-/* Verbs that look at the events: expect, quiet. */
+/* Verbs that look at the events: expect, eventually, quiet. */
+#define EVENTUALLY_NS (UINT64_C(1800) * 1000000000)    /* virtual: longer than any back-off */
+#define EVENTUALLY_LIVE_NS (UINT64_C(60) * 1000000000) /* real */
 #define QUIET_DEFAULT_NS (UINT64_C(5) * 1000000000)
 
 static bool is_modifier(const char *key)
@@ -99,13 +101,28 @@ static void add_expected(struct hns_run *run, struct hns_cursor *cursor,
     }
 }
 
-static int verb_expect(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
+static int expect(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args,
+                  uint64_t within_default_ns)
 {
     cursor->expected = eca_xalloc(sizeof(struct hns_expected));
     add_expected(run, cursor, args->node);
-    hns_wait_time(run, cursor, hns_arg_ns(args, "within", HNS_WITHIN_DEFAULT_NS));
+    hns_wait_time(run, cursor, hns_arg_ns(args, "within", within_default_ns));
     cursor->wait = HNS_WAIT_EVENTS;
     return ECA_OK;
+}
+
+static int verb_expect(struct hns_run *run, struct hns_cursor *cursor, const struct hns_args *args)
+{
+    return expect(run, cursor, args, HNS_WITHIN_DEFAULT_NS);
+}
+
+static int verb_eventually(struct hns_run *run, struct hns_cursor *cursor,
+                           const struct hns_args *args)
+{
+    uint64_t own_ns = run->scenario->eventually_ns;
+    uint64_t mode_ns = run->opts->mode == HNS_LIVE ? EVENTUALLY_LIVE_NS : EVENTUALLY_NS;
+
+    return expect(run, cursor, args, own_ns > 0 ? own_ns : mode_ns);
 }
 
 static int verb_any_order(struct hns_run *run, struct hns_cursor *cursor,
@@ -157,6 +174,7 @@ static int verb_quiet(struct hns_run *run, struct hns_cursor *cursor, const stru
 
 const struct hns_verb_entry hns_verbs_expect[] = {
     {"expect", verb_expect},
+    {"eventually", verb_eventually},
     {"expect.any_order", verb_any_order},
     {"expect.at_most", verb_at_most},
     {"quiet", verb_quiet},

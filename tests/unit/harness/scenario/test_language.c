@@ -356,6 +356,35 @@ START_TEST(a_set_chooses_among_the_combinations)
 }
 END_TEST
 
+START_TEST(eventually_waits_until_the_bound_of_the_scenario)
+{
+    static const struct {
+        const char *limits, *ends, *said; /* NULL: it comes in time */
+    } rows[] = {
+        {"", "29m", NULL},
+        {"", "31m", "    waited: from "},
+        {"limits: {eventually: 2h}\n", "119m", NULL},
+        {"limits: {eventually: 1m}\n", "2m", "    waited: from "},
+    };
+
+    for (size_t i = 0; i < ECA_ARRAY_LEN(rows); i++) {
+        eca_auto_buf struct eca_buf text = {0};
+        struct hns_result result = {0};
+
+        eca_buf_addf(&text,
+                     "name: x\n%sworld: {docker: {containers: [{exits_after: %s}]}}\ntimeline:\n"
+                     "  - acs.send: {task: web, containers: [{name: main}]}\n"
+                     "  - eventually: {ecs: task STOPPED, task: web}\n",
+                     rows[i].limits, rows[i].ends);
+        play(eca_buf_str(&text), &result);
+        ck_assert_msg(result.outcome == (rows[i].said == NULL ? HNS_PASSED : HNS_FAILED),
+                      "row %zu: %s", i, eca_buf_str(&result.text));
+        ck_assert(rows[i].said == NULL || strstr(eca_buf_str(&result.text), rows[i].said) != NULL);
+        hns_result_clear(&result);
+    }
+}
+END_TEST
+
 START_TEST(what_never_may_happen_is_named_with_its_event)
 {
     static const char said[] =
@@ -456,6 +485,7 @@ int main(void)
     tcase_add_test(tcase, order_across_parties_is_demanded_by_since_last);
     tcase_add_test(tcase, steps_that_poll_tell_what_they_waited_for);
     tcase_add_test(tcase, a_set_chooses_among_the_combinations);
+    tcase_add_test(tcase, eventually_waits_until_the_bound_of_the_scenario);
     tcase_add_test(tcase, what_never_may_happen_is_named_with_its_event);
     tcase_add_test(tcase, variables_are_replaced_and_dollars_can_be_kept);
     tcase_add_test(tcase, what_is_found_only_while_playing_has_its_place);
