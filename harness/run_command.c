@@ -12,13 +12,15 @@
 #include "harness/explore/play.h"
 #include "harness/live/live.h"
 #include "harness/report/html.h"
+#include "harness/report/junit.h"
 #include "harness/sim/sim.h"
 #include "harness/wire/wire.h"
 
 struct totals {
     size_t passed, failed, skipped;
     uint64_t virtual_ns, real_ns;
-    struct eca_buf junit, json;
+    struct report_junit junit;
+    struct eca_buf json;
 };
 
 static const char *const outcome_names[] = {
@@ -26,43 +28,11 @@ static const char *const outcome_names[] = {
 
 /* ---- results -------------------------------------------------------------------------------- */
 
-static void add_xml(struct eca_buf *out, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        switch (*text) {
-        case '<':
-            eca_buf_add_str(out, "&lt;");
-            break;
-        case '&':
-            eca_buf_add_str(out, "&amp;");
-            break;
-        case '"':
-            eca_buf_add_str(out, "&quot;");
-            break;
-        default:
-            eca_buf_add_char(out, (unsigned char)*text < 0x20 && *text != '\n' ? ' ' : *text);
-            break;
-        }
-    }
-}
-
 static void add_result(struct totals *totals, const char *file, const struct hns_result *result)
 {
     struct eca_json_writer w = eca_json_writer_to(&totals->json);
 
-    eca_buf_add_str(&totals->junit, "  <testcase classname=\"");
-    add_xml(&totals->junit, file);
-    eca_buf_add_str(&totals->junit, "\" name=\"");
-    add_xml(&totals->junit, result->name);
-    eca_buf_addf(&totals->junit, "\" time=\"%.3f\">", (double)result->real_ns / 1e9);
-    if (result->outcome == HNS_FAILED) {
-        eca_buf_add_str(&totals->junit, "<failure>");
-        add_xml(&totals->junit, eca_buf_str(&result->text));
-        eca_buf_add_str(&totals->junit, "</failure>");
-    } else if (result->outcome == HNS_SKIPPED) {
-        eca_buf_add_str(&totals->junit, "<skipped/>");
-    }
-    eca_buf_add_str(&totals->junit, "</testcase>\n");
+    report_junit_add(&totals->junit, file, result);
     if (totals->json.len > 0) {
         eca_buf_add_str(&totals->json, ",\n");
     }
@@ -425,6 +395,7 @@ int hns_run_command(struct hns_options *options)
     struct hns_outputs outputs;
     struct session session = {.options = options, .outputs = &outputs};
     struct totals *totals = &session.totals;
+    eca_auto_buf struct eca_buf junit = {0};
     bool written;
 
     make_folder(options->record);
@@ -432,14 +403,13 @@ int hns_run_command(struct hns_options *options)
     written = play_all(&session);
     written = hns_outputs_close(&outputs, options) && written;
     if (options->junit != NULL) {
-        written = write_file(options->junit, "<testsuite name=\"scenarios\">\n", &totals->junit,
-                             "</testsuite>\n") &&
-                  written;
+        report_junit_print(&totals->junit, &junit);
+        written = write_file(options->junit, "", &junit, "") && written;
     }
     if (options->json != NULL) {
         written = write_file(options->json, "[", &totals->json, "]\n") && written;
     }
-    eca_buf_clear(&totals->junit);
+    report_junit_clear(&totals->junit);
     eca_buf_clear(&totals->json);
     (void)printf("%zu passed, %zu failed", totals->passed, totals->failed);
     (void)printf(totals->skipped > 0 ? ", %zu skipped\n" : "\n", totals->skipped);
