@@ -137,7 +137,7 @@ enum fake_fault_kind {
     FAKE_FAULT_DELAY_ANSWER, /* effect now, answer delay_ms later */
     FAKE_FAULT_HANG,         /* accepted, never answered; the service never sees it */
     FAKE_FAULT_HANG_ANSWER,  /* effect happens, no answer ever */
-    FAKE_FAULT_REFUSE,       /* connection refused */
+    FAKE_FAULT_REFUSE,       /* connection refused; one that picks its exchanges: as RESET */
     FAKE_FAULT_RESET,        /* reset before the service sees it */
     FAKE_FAULT_RESET_ANSWER, /* effect happens, reset before the answer */
     FAKE_FAULT_CUT_BODY,     /* half of the answer's body, then reset */

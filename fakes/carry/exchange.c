@@ -315,14 +315,8 @@ static void apply_fault(struct fake_exchange *exchange, const struct fake_fault 
         eca_timer_start_ms(&exchange->timer, exchange->fault.delay_ms);
         return;
     case FAKE_FAULT_HANG:
-        return; /* until the client gives up */
-    case FAKE_FAULT_REFUSE: {
-        const struct fake_link_ops *ops = exchange->ops;
-        void *link = exchange->link;
-        unlink_client(exchange);
-        ops->refuse(link);
-        return;
-    }
+        return;             /* until the client gives up */
+    case FAKE_FAULT_REFUSE: /* the request is here: no carrier can refuse it any more */
     case FAKE_FAULT_RESET:
         send_reset(exchange);
         return;

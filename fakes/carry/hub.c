@@ -126,7 +126,6 @@ const struct fake_link_ops fake_link_silent = {
     .write = no_bytes,
     .end = no_end,
     .reset = no_end,
-    .refuse = no_end,
     .accept = no_accept,
     .accept_falsely = no_end,
     .ws_text = no_bytes,

@@ -15,9 +15,8 @@ struct fake_link_ops {
     void (*begin)(void *link, int status, const struct eca_http_header *headers, size_t count,
                   size_t content_length);
     void (*write)(void *link, struct eca_view bytes);
-    void (*end)(void *link);    /* last call */
-    void (*reset)(void *link);  /* last call */
-    void (*refuse)(void *link); /* last call; as if nobody listened */
+    void (*end)(void *link);   /* last call */
+    void (*reset)(void *link); /* last call */
     /* 101, and these bytes right behind it; from here on only ws_*. */
     void (*accept)(void *link, struct fake_ws *ws, struct eca_view glued);
     void (*accept_falsely)(void *link); /* 101 with a wrong Sec-WebSocket-Accept; last call */

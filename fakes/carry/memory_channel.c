@@ -576,10 +576,6 @@ static void link_reset(void *link)
 {
     link_ends(link, DOWN_RESET);
 }
-static void link_refuse(void *link)
-{
-    link_ends(link, DOWN_REFUSED);
-}
 static void link_accept(void *link, struct fake_ws *ws, struct eca_view glued)
 {
     struct mem_conn *conn = link;
@@ -633,7 +629,6 @@ static const struct fake_link_ops link_ops = {
     .write = link_write,
     .end = link_end,
     .reset = link_reset,
-    .refuse = link_refuse,
     .accept = link_accept,
     .accept_falsely = link_accept_falsely,
     .ws_text = link_text,
@@ -649,7 +644,7 @@ static void run_arrive(void *arg)
     struct mem_conn *conn = arg;
 
     if (conn->party == NULL || fake_hub_is_refusing(conn->memory->hub, conn->party)) {
-        link_refuse(conn);
+        link_ends(conn, DOWN_REFUSED);
         return;
     }
     struct fake_incoming incoming = {

@@ -278,17 +278,12 @@ static void link_reset(void *link)
 {
     server_ends(link, ITEM_RESET);
 }
-static void link_refuse(void *link)
-{
-    server_ends(link, ITEM_REFUSED);
-}
 
 static const struct fake_link_ops link_ops = {
     .begin = link_begin,
     .write = link_write,
     .end = link_end,
     .reset = link_reset,
-    .refuse = link_refuse,
 };
 
 static void run_arrive(void *arg)

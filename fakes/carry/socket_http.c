@@ -445,7 +445,6 @@ const struct fake_link_ops socket_link_ops = {
     .write = link_write,
     .end = link_end,
     .reset = link_reset,
-    .refuse = link_reset,
     .accept = link_accept,
     .accept_falsely = link_accept_falsely,
     .ws_text = link_text,

@@ -185,7 +185,7 @@ START_TEST(each_fault_has_its_own_face)
          ""},
         {"hang", {.kind = FAKE_FAULT_HANG}, ECA_E_TIMEOUT, 0, true, false, ""},
         {"hang answer", {.kind = FAKE_FAULT_HANG_ANSWER}, ECA_E_TIMEOUT, 0, true, true, ""},
-        {"refuse", {.kind = FAKE_FAULT_REFUSE}, ECA_E_TRANSIENT, 0, false, false, ""},
+        {"refuse", {.kind = FAKE_FAULT_REFUSE}, ECA_E_AMBIGUOUS, 0, true, false, ""},
         {"reset", {.kind = FAKE_FAULT_RESET}, ECA_E_AMBIGUOUS, 0, true, false, ""},
         {"reset answer", {.kind = FAKE_FAULT_RESET_ANSWER}, ECA_E_AMBIGUOUS, 0, true, true, ""},
         {"cut body", {.kind = FAKE_FAULT_CUT_BODY}, ECA_E_AMBIGUOUS, 200, true, true, "a w"},
@@ -380,6 +380,18 @@ START_TEST(a_doubled_request_is_carried_out_twice_and_answered_once)
     fake_exchange_end(world.stream); /* the copy's: the client does not notice */
     manual_clock_advance_ms(&world.stage.clock, 10);
     ck_assert(!client.done);
+    client_clear(&client);
+}
+END_TEST
+
+START_TEST(a_refused_party_is_not_there)
+{
+    struct client client;
+
+    (void)add_fault((struct fake_fault){.kind = FAKE_FAULT_REFUSE, .party = "word"});
+    client_run(&client, &world.stage, &plain);
+    ck_assert_int_eq(client.end.err.code, ECA_E_TRANSIENT);
+    ck_assert(!client.end.sent);
     client_clear(&client);
 }
 END_TEST
@@ -699,6 +711,7 @@ int main(void)
     tcase_add_test(tcase, rules_count_skip_and_chance);
     tcase_add_test(tcase, a_doubled_request_is_carried_out_twice_and_answered_once);
     tcase_add_test(tcase, an_upgrade_is_not_doubled);
+    tcase_add_test(tcase, a_refused_party_is_not_there);
     tcase_add_test(tcase, a_rule_matches_by_parts_of_the_name);
     tcase_add_test(tcase, a_redirect_says_where_to);
     tcase_add_test(tcase, a_stream_flows_and_knows_when_its_reader_left);

@@ -818,7 +818,7 @@ START_TEST(each_endpoint_can_go_wrong)
     } faults[] = {
         {{.kind = FAKE_FAULT_STATUS, .status = 418, .body = "no"}, 418, ECA_OK},
         {{.kind = FAKE_FAULT_HANG}, 0, ECA_E_TIMEOUT},
-        {{.kind = FAKE_FAULT_REFUSE}, 0, ECA_E_TRANSIENT},
+        {{.kind = FAKE_FAULT_REFUSE}, 0, ECA_E_AMBIGUOUS},
         {{.kind = FAKE_FAULT_RESET}, 0, ECA_E_AMBIGUOUS},
     };
 
