@@ -91,17 +91,26 @@ static void object_schema(struct eca_json_writer *w, const struct hns_member *me
     eca_jw_end_object(w);
 }
 
-/* One such value, or a list of them. */
-static void one_or_list(struct eca_json_writer *w, enum hns_type type, const char *const *words)
+static void text_or_word(struct eca_json_writer *w, const char *const *words)
+{
+    if (words == NULL) {
+        eca_jw_str(w, "$ref", "#/$defs/text");
+    } else {
+        enumerate(w, words);
+    }
+}
+
+/* One text, or one of the words; or a list of them. */
+static void one_or_list(struct eca_json_writer *w, const char *const *words)
 {
     eca_jw_array(w, "anyOf");
     eca_jw_object(w, NULL);
-    value_schema(w, type, words, NULL);
+    text_or_word(w, words);
     eca_jw_end_object(w);
     eca_jw_object(w, NULL);
     eca_jw_str(w, "type", "array");
     eca_jw_object(w, "items");
-    value_schema(w, type, words, NULL);
+    text_or_word(w, words);
     eca_jw_end_object(w);
     eca_jw_end_object(w);
     eca_jw_end_array(w);
@@ -173,10 +182,10 @@ static void value_schema(struct eca_json_writer *w, enum hns_type type, const ch
         eca_jw_str(w, "$ref", "#/$defs/duration");
         break;
     case HNS_T_TEXTS:
-        one_or_list(w, HNS_T_TEXT, NULL);
+        one_or_list(w, NULL);
         break;
     case HNS_T_WORDS:
-        one_or_list(w, HNS_T_WORD, words);
+        one_or_list(w, words);
         break;
     case HNS_T_PAIRS:
     case HNS_T_LISTS:
