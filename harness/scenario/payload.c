@@ -188,6 +188,16 @@ static int write_definition(struct hns_run *run, struct eca_json_writer *w,
         hns_fail(run, at, "definition %s: no list \"containerDefinitions\"", path);
         return ECA_E_INVALID;
     }
+    if (eca_json_first(containers) == NULL) {
+        hns_fail(run, at, "definition %s: \"containerDefinitions\" is empty", path);
+        return ECA_E_INVALID;
+    }
+    for (eca_json one = eca_json_first(containers); one != NULL; one = eca_json_next(one)) {
+        if (hns_definition_check(one, &err) < 0) {
+            hns_fail(run, at, "definition %s: %s", path, err.msg);
+            return ECA_E_INVALID;
+        }
+    }
     (void)eca_json_read_str(root, "", "family", &family, NULL);
     if (family != NULL) {
         eca_jw_str(w, "family", family);
