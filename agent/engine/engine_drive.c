@@ -162,7 +162,8 @@ void engine_map_ids(struct entry *entry)
 
 /*
  * The look at the image after its pull may have failed; the container itself says what it was made
- * from. Only images of our records matter: others are never deleted (IMG-202, IMG-206).
+ * from. Also when nobody else uses that image by the records: the next task's pull would make it
+ * one that nobody uses once that task is gone (IMG-103, IMG-202).
  */
 static void learn_image(struct entry *entry, const struct eca_step_event *event)
 {
@@ -171,7 +172,7 @@ static void learn_image(struct entry *entry, const struct eca_step_event *event)
     struct eca_container *container = event->container;
 
     if (info == NULL || container == NULL || container->image_id != NULL ||
-        info->image_id[0] == '\0' || !eca_images_has(images, info->image_id)) {
+        info->image_id[0] == '\0') {
         return;
     }
     container->image_id = eca_xstrdup(info->image_id);

@@ -184,11 +184,6 @@ void eca_images_restore_reference(struct eca_images *images, const char *image_i
     }
 }
 
-bool eca_images_has(const struct eca_images *images, const char *image_id)
-{
-    return eca_map_get(images->by_id, image_id) != NULL;
-}
-
 bool eca_images_knows(const struct eca_images *images, const char *name)
 {
     return eca_map_get(images->by_name, name) != NULL;

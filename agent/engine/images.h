@@ -27,8 +27,6 @@ void eca_images_reference(struct eca_images *images, const char *image_id, const
  * records: tasks come back in any order, an older one must not take the name back. */
 void eca_images_restore_reference(struct eca_images *images, const char *image_id, const char *name,
                                   const char *task_arn, const char *container, int64_t wall_ns);
-/* This image is among those that may be deleted one day. */
-bool eca_images_has(const struct eca_images *images, const char *image_id);
 /* Some image has this name: a task pulled it, and it was not cleaned up. */
 bool eca_images_knows(const struct eca_images *images, const char *name);
 /* The container is removed (IMG-106); no effect without a reference. */
