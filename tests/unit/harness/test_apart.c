@@ -13,6 +13,7 @@
 struct story {
     size_t unreadable, crashes; /* a file; a run, of all */
     bool leaks;                 /* the last child ends as if it did */
+    bool fails;                 /* something beside the runs */
     struct eca_buf told;
 };
 
@@ -21,7 +22,7 @@ static void end_badly(void)
     _exit(23);
 }
 
-static void play(void *arg, const struct hns_place *from, FILE *to)
+static bool play(void *arg, const struct hns_place *from, FILE *to)
 {
     const struct story *story = arg;
     struct hns_place at = *from;
@@ -52,6 +53,7 @@ static void play(void *arg, const struct hns_place *from, FILE *to)
     if (story->leaks) {
         (void)atexit(end_badly);
     }
+    return !story->fails;
 }
 
 static void on_result(void *arg, const struct hns_place *at, const struct hns_result *result)
@@ -105,6 +107,8 @@ END_TEST
 START_TEST(bad_end_after_the_last_run_is_told)
 {
     ck_assert(!plays((struct story){.unreadable = 99, .crashes = 99, .leaks = true},
+                     "0/0 0/1 1/0 1/1 2/0 2/1 3/0 3/1 "));
+    ck_assert(!plays((struct story){.unreadable = 99, .crashes = 99, .fails = true},
                      "0/0 0/1 1/0 1/1 2/0 2/1 3/0 3/1 "));
 }
 END_TEST
