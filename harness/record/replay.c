@@ -4,6 +4,7 @@
 
 #include "agent/base/mem.h"
 #include "harness/record/replay_inside.h"
+#include "harness/scenario/match.h"
 
 #define LINE_SHOWN 600
 
@@ -32,10 +33,50 @@ void hns_replay_diverge(struct replay *replay, const char *core, struct eca_view
                  (int)(core_line.len < LINE_SHOWN ? core_line.len : LINE_SHOWN), core_line.at);
 }
 
-/* The first byte where two lines differ, shown with its surroundings when the lines are long. */
+/* The body of a call or an answer when it is JSON; NULL. */
+static struct eca_json_doc *body_of(struct eca_view text)
+{
+    eca_auto_json struct eca_json_doc *line = NULL;
+    eca_auto_buf struct eca_buf body = {0};
+    struct eca_json_doc *doc = NULL;
+
+    if (eca_json_parse(text, &line, NULL) == ECA_OK &&
+        hns_line_bytes(eca_json_root(line), "body", &body)) {
+        (void)eca_json_parse(eca_buf_view(&body), &doc, NULL);
+    }
+    return doc;
+}
+
+/* Bodies first: a signed request with another body has another signature, too, and that stands
+ * before it. */
+static bool show_body_difference(struct replay *replay, struct eca_view recorded,
+                                 struct eca_view core)
+{
+    eca_auto_json struct eca_json_doc *was = body_of(recorded), *is = body_of(core);
+    eca_auto_buf struct eca_buf text = {0};
+
+    if (was == NULL || is == NULL) {
+        return false;
+    }
+    hns_value_difference("the core's body", eca_json_root(was), eca_json_root(is), &text);
+    if (text.len == 0) { /* a member that the recorded one does not have */
+        hns_value_difference("the recorded body", eca_json_root(is), eca_json_root(was), &text);
+    }
+    if (text.len > 0) {
+        eca_buf_addf(&replay->result->text, "  they differ: %.600s\n", eca_buf_str(&text));
+    }
+    return text.len > 0;
+}
+
+/* The first member of the bodies that differs, else the first byte of the lines, with its
+ * surroundings. */
 static void show_difference(struct replay *replay, struct eca_view recorded, struct eca_view core)
 {
     size_t at = 0, from;
+
+    if (show_body_difference(replay, recorded, core)) {
+        return;
+    }
 
     while (at < recorded.len && at < core.len && recorded.at[at] == core.at[at]) {
         at++;
