@@ -24,8 +24,8 @@ void hns_event_line(const struct fake_event *event, struct eca_buf *out)
     }
 }
 
-static void fail(struct hns_run *run, const struct hns_node *at, bool wrong, const char *fmt,
-                 va_list args)
+__attribute__((format(printf, 4, 0))) static void
+fail(struct hns_run *run, const struct hns_node *at, bool wrong, const char *fmt, va_list args)
 {
     if (run->failed) {
         return; /* the first failure explains the rest */
