@@ -12,8 +12,9 @@
 #include "harness/explore/play.h"
 
 /* Goes through the pipe; the texts of a result follow it. */
+enum { BEGINS, OVER, ALL_OVER };
 struct told {
-    enum { BEGINS, OVER, ALL_OVER } what;
+    int what; /* BEGINS, ... */
     struct hns_place at;
     struct hns_result result;
     size_t text_len, reference_len;
@@ -31,10 +32,23 @@ static void tell(FILE *to, const struct told *told, const char *text, const char
     }
 }
 
+/* Zeroed before: what stands between the members goes through the pipe, too. */
+static void begin_to_tell(struct told *told, int what, const struct hns_place *at)
+{
+    memset(told, 0, sizeof *told);
+    told->what = what;
+    if (at != NULL) {
+        told->at.file = at->file;
+        told->at.combination = at->combination;
+        (void)snprintf(told->at.name, sizeof told->at.name, "%s", at->name);
+    }
+}
+
 void hns_apart_begins(FILE *to, const struct hns_place *at)
 {
-    const struct told told = {.what = BEGINS, .at = *at};
+    struct told told;
 
+    begin_to_tell(&told, BEGINS, at);
     tell(to, &told, "", "");
 }
 
@@ -42,12 +56,17 @@ void hns_apart_over(FILE *to, const struct hns_place *at, const struct hns_resul
 {
     const char *text = eca_buf_str(&result->text);
     const char *reference = result->reference == NULL ? "" : result->reference;
-    const struct told told = {.what = OVER,
-                              .at = *at,
-                              .result = *result,
-                              .text_len = strlen(text),
-                              .reference_len = strlen(reference)};
+    struct told told;
 
+    begin_to_tell(&told, OVER, at);
+    told.result.outcome = result->outcome;
+    told.result.virtual_ns = result->virtual_ns;
+    told.result.real_ns = result->real_ns;
+    told.result.events = result->events;
+    (void)snprintf(told.result.name, sizeof told.result.name, "%s", result->name);
+    (void)snprintf(told.result.hash, sizeof told.result.hash, "%s", result->hash);
+    told.text_len = strlen(text);
+    told.reference_len = strlen(reference);
     tell(to, &told, text, reference);
 }
 
@@ -64,12 +83,13 @@ static FILE *start(const struct hns_apart_opts *opts, const struct hns_place *fr
         exit(EXIT_FAILURE);
     }
     if (*ret_child == 0) {
-        const struct told all_over = {.what = ALL_OVER};
+        struct told all_over;
         FILE *to = fdopen(ends[1], "w");
 
         (void)close(ends[0]);
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         bool is_good = opts->play(opts->arg, from, to);
+        begin_to_tell(&all_over, ALL_OVER, NULL);
         tell(to, &all_over, "", "");
         (void)fclose(to);
         exit(is_good ? EXIT_SUCCESS

@@ -17,7 +17,8 @@ struct hns_apart_opts {
     /* In the child: plays all from this place on, and tells `to` of each run (below). False:
      * something beside the runs failed, and was said. */
     bool (*play)(void *arg, const struct hns_place *from, FILE *to);
-    /* Here, in order. */
+    /* Here, in order; of the result what lists of results have: name, outcome, texts, times,
+     * events, hash. */
     void (*on_result)(void *arg, const struct hns_place *at, const struct hns_result *result);
     /* Here: the child ended in the middle; status is that of waitpid. */
     void (*on_death)(void *arg, const struct hns_place *at, int status);
