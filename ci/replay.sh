@@ -91,6 +91,8 @@ for time in null '"x"' '[]' true 99999999999999999999 -1000000000; do
     sed "70,\$ s/\"wall\":[0-9]*/\"wall\":${time#-1000000000}/" "$good" >"$bad"
     said 'bad.rec:[0-9]*: its time is no number of a clock' "$bad"
 done
+sed '70,$ s/^{\("in":"[a-z.]*"\),"at":[0-9]*/{"at":null,\1/' "$good" >"$bad"
+one_line replay 'bad.rec:[0-9]*: its time is no number of a clock' "$bad"
 sed 1d "$good" >"$bad"
 said 'bad.rec:1: not a recording' "$bad"
 cat "$good" "$good" >"$bad"
@@ -162,6 +164,7 @@ b-x.yaml.0.rec" ] || { echo "replay: recordings:"; ls "$work/recs"; exit 1; }
     done
 done
 [ -z "$(build/harness run --record /dev/null/x "$work/a/x.yaml" 2>/dev/null)" ] || { echo "replay: recorded nowhere"; exit 1; }
+if [ -d /proc ] && build/harness run --record /proc "$work/a/x.yaml" >/dev/null; then echo "replay: /proc takes recordings"; exit 1; fi
 for option in --html --junit --json --trace; do
     build/harness run $option /dev/full "$work/a/x.yaml" 2>&1 >/dev/null | grep -q "cannot write.*/dev/full" ||
         { echo "replay: $option /dev/full is not told"; exit 1; }

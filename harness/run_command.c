@@ -166,6 +166,10 @@ static void play(const struct hns_options *options, struct hns_outputs *outputs,
     opts.record = record;
     opts.record_bytes = options->record_kib << 10;
     hns_run_scenario(&opts, result);
+    if (record != NULL && result->outcome != HNS_SKIPPED && access(record, F_OK) < 0) {
+        result->outcome = HNS_FAILED;
+        eca_buf_addf(&result->text, "nothing was recorded: no %s\n", record);
+    }
     report_files_result(&outputs->files, outcome_names[result->outcome],
                         eca_buf_str(&result->text));
 }

@@ -189,7 +189,16 @@ static void play(struct replay *replay, eca_json line)
         return;
     }
     if (eca_json_get(line, "at") != NULL) { /* or it is the time of the line before */
-        replay->mono_ns = (uint64_t)hns_line_number(line, "at");
+        int64_t at = hns_line_number(line, "at");
+
+        if (at < 0 || (uint64_t)at < replay->mono_ns) { /* members in another order than ours */
+            replay->broken = true;
+            (void)eca_err_set(replay->err, ECA_E_INVALID,
+                              "%s:%zu: its time is no number of a clock", replay->recording.file,
+                              replay->at);
+            return;
+        }
+        replay->mono_ns = (uint64_t)at;
         replay->wall_ms = hns_line_number(line, "wall");
     }
     replay->first_ns = replay->first_ns == 0 ? replay->mono_ns : replay->first_ns;
