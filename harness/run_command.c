@@ -64,27 +64,28 @@ static bool is_written(FILE *file, const char *path)
     return false;
 }
 
-static bool close_output(FILE *file, const char *path)
+static bool are_written(const struct hns_outputs *outputs, const struct hns_options *options)
 {
-    bool written = is_written(file, path);
+    bool written = is_written(outputs->log, options->log);
 
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    return written;
+    written = is_written(outputs->files.trace, options->trace) && written;
+    return is_written(outputs->files.html, options->html) && written;
 }
 
 static bool write_file(const char *path, const char *before, const struct eca_buf *text,
                        const char *after)
 {
     FILE *file = fopen(path, "w");
+    bool written;
 
     if (file == NULL) {
         (void)fprintf(stderr, "%s: cannot be written\n", path);
         return false;
     }
     (void)fprintf(file, "%s%s%s", before, eca_buf_str(text), after);
-    return close_output(file, path);
+    written = is_written(file, path);
+    (void)fclose(file);
+    return written;
 }
 
 /* ---- run ------------------------------------------------------------------------------------ */
@@ -297,18 +298,12 @@ static void run_file(struct session *session, FILE *to, struct hns_place *at)
 static bool play_from(void *arg, const struct hns_place *from, FILE *to)
 {
     struct session *session = arg;
-    const struct hns_outputs *outputs = session->outputs;
-    const struct hns_options *options = session->options;
-    bool written;
-
     struct hns_place at = *from;
 
     for (; at.file < session->options->file_count; at.file++, at.combination = 0) {
         run_file(session, to, &at);
     }
-    written = is_written(outputs->log, options->log);
-    written = is_written(outputs->files.trace, options->trace) && written;
-    return is_written(outputs->files.html, options->html) && written;
+    return are_written(session->outputs, session->options);
 }
 
 static void on_death(void *arg, const struct hns_place *at, int status)
@@ -384,14 +379,19 @@ void hns_outputs_open(struct hns_outputs *outputs, const struct hns_options *opt
 
 bool hns_outputs_close(struct hns_outputs *outputs, const struct hns_options *options)
 {
+    FILE *const files[] = {outputs->log, outputs->files.trace, outputs->files.html};
     bool written;
 
     if (outputs->files.html != NULL) {
         report_html_end(outputs->files.html);
     }
-    written = close_output(outputs->log, options->log);
-    written = close_output(outputs->files.trace, options->trace) && written;
-    return close_output(outputs->files.html, options->html) && written;
+    written = are_written(outputs, options);
+    for (size_t i = 0; i < ECA_ARRAY_LEN(files); i++) {
+        if (files[i] != NULL) {
+            (void)fclose(files[i]);
+        }
+    }
+    return written;
 }
 
 int hns_run_command(struct hns_options *options)
